@@ -1,0 +1,78 @@
+using System.Text.Json.Serialization;
+using EcoLora.Codec;
+
+namespace EcoLora.Federation;
+
+/// <summary>What the scheduler is told. A report said twice counts once.</summary>
+/// <param name="Run">The run's name.</param>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(ClientReport), "client")]
+[JsonDerivedType(typeof(SegmentStored), "segment-stored")]
+[JsonDerivedType(typeof(RoundAggregated), "round-aggregated")]
+[JsonDerivedType(typeof(SiteUpdated), "site-updated")]
+[JsonDerivedType(typeof(Evaluated), "evaluated")]
+[JsonDerivedType(typeof(AdapterWritten), "adapter-written")]
+public abstract record ReportMessage(string Run);
+
+/// <summary>Trainer: a participant has trained, or its update is refused.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">t.</param>
+/// <param name="Client">Number of the client.</param>
+/// <param name="Site">Number of its site.</param>
+/// <param name="Samples">n_i, as at enrolment.</param>
+/// <param name="Loss">Mean loss measured in local training; null when refused.</param>
+/// <param name="Refused">Why there is no update, such as a loss that is not finite; null when there is one.</param>
+public sealed record ClientReport(string Run, int Round, int Client, int Site, int Samples, double? Loss, string? Refused) : ReportMessage(Run);
+
+/// <summary>Aggregator: a participant's frame is stored durably.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">t.</param>
+/// <param name="Client">Number of the client.</param>
+/// <param name="Segment">The segment.</param>
+/// <param name="Digest">Digest of the frame's bytes.</param>
+/// <param name="Sizes">Its sizes by stage.</param>
+public sealed record SegmentStored(string Run, int Round, int Client, int Segment, string Digest, FrameSizes Sizes) : ReportMessage(Run);
+
+/// <summary>Aggregator: the round's change is published.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">t; the new version is t + 1.</param>
+/// <param name="Coverage">How many participants delivered each segment.</param>
+/// <param name="Digest">Digest of the global frame's bytes.</param>
+/// <param name="Sizes">Its sizes by stage.</param>
+/// <param name="ServerResidualNorm">‖S‖₂ after publishing.</param>
+public sealed record RoundAggregated(string Run, int Round, IReadOnlyList<int> Coverage, string Digest, FrameSizes Sizes, double ServerResidualNorm) : ReportMessage(Run);
+
+/// <summary>Codec: a site has received and applied a version.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Site">Number of the site.</param>
+/// <param name="Version">The version that it now holds.</param>
+/// <param name="Bytes">Bytes of the frame that brought it.</param>
+public sealed record SiteUpdated(string Run, int Site, int Version, long Bytes) : ReportMessage(Run);
+
+/// <summary>Held-out results of one category.</summary>
+/// <param name="Category">Its name.</param>
+/// <param name="Records">Number of held-out records.</param>
+/// <param name="Loss">Mean negative log-likelihood per answer token.</param>
+/// <param name="Correct">Records whose greedy answer equals the reference; null when exact match was not asked for.</param>
+public sealed record CategoryScore(string Category, int Records, double Loss, int? Correct);
+
+/// <summary>Held-out results of an adapter.</summary>
+/// <param name="Loss">Mean negative log-likelihood per answer token.</param>
+/// <param name="Records">Number of held-out records.</param>
+/// <param name="Tokens">Number of answer tokens.</param>
+/// <param name="Correct">Exact matches; null when not asked for.</param>
+/// <param name="Categories">The same by category, in ordinal order.</param>
+public sealed record HeldOutScore(double Loss, int Records, long Tokens, int? Correct, IReadOnlyList<CategoryScore> Categories);
+
+/// <summary>Trainer: a version of the published adapter is evaluated.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Site">Number of the site that evaluated.</param>
+/// <param name="Version">t of Q^t.</param>
+/// <param name="Score">The results.</param>
+public sealed record Evaluated(string Run, int Site, int Version, HeldOutScore Score) : ReportMessage(Run);
+
+/// <summary>Aggregator: the adapter is written.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Version">T.</param>
+/// <param name="Digest">Digest of Q^T.</param>
+public sealed record AdapterWritten(string Run, int Version, string Digest) : ReportMessage(Run);

@@ -1,0 +1,73 @@
+using System.Text.Json.Serialization;
+
+namespace EcoLora.Federation;
+
+/// <summary>The topics of design.md.</summary>
+public static class Topics
+{
+    /// <summary>Scheduler → trainers, codecs, aggregator: <see cref="RoundMessage"/>s.</summary>
+    public const string Rounds = "rounds";
+
+    /// <summary>Codec → aggregator: frames of segments.</summary>
+    public const string Segments = "segments";
+
+    /// <summary>Aggregator → codecs: frames of global changes.</summary>
+    public const string Global = "global";
+
+    /// <summary>Trainers, codecs, aggregator → scheduler: <see cref="ReportMessage"/>s.</summary>
+    public const string Reports = "reports";
+}
+
+/// <summary>What the scheduler says. Handling one twice repeats the answer and changes nothing.</summary>
+/// <param name="Run">The run's name.</param>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(RunOpened), "run-opened")]
+[JsonDerivedType(typeof(RoundOpened), "round-opened")]
+[JsonDerivedType(typeof(RoundClosed), "round-closed")]
+[JsonDerivedType(typeof(RunEnding), "run-ending")]
+[JsonDerivedType(typeof(RunFinished), "run-finished")]
+public abstract record RoundMessage(string Run);
+
+/// <summary>A run begins: everybody prepares Q^0 from the plan.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Plan">The plan.</param>
+public sealed record RunOpened(string Run, RunPlan Plan) : RoundMessage(Run);
+
+/// <summary>A sampled client in a round.</summary>
+/// <param name="Client">Number of the client.</param>
+/// <param name="Slot">Its rank in the sampled set.</param>
+/// <param name="Segment">The segment that it uploads.</param>
+public sealed record Participant(int Client, int Slot, int Segment);
+
+/// <summary>A round begins.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">t; the published version that it starts from is t too.</param>
+/// <param name="Participants">Who trains, in slot order.</param>
+/// <param name="KeepA">k^t for A (Eq. 4).</param>
+/// <param name="KeepB">k^t for B.</param>
+/// <param name="Evaluate">Whether Q^t is to be evaluated on held-out data.</param>
+public sealed record RoundOpened(string Run, int Round, IReadOnlyList<Participant> Participants, double KeepA, double KeepB, bool Evaluate) : RoundMessage(Run);
+
+/// <summary>A frame that the aggregator has stored and the scheduler has accepted.</summary>
+/// <param name="Client">Number of the client.</param>
+/// <param name="Slot">Its slot.</param>
+/// <param name="Segment">The segment.</param>
+/// <param name="Digest">Digest of the frame's bytes.</param>
+public sealed record AcceptedSegment(int Client, int Slot, int Segment, string Digest);
+
+/// <summary>A round ends: the accepted frames are summed; their senders commit their residuals, the others take their change back.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">t.</param>
+/// <param name="Accepted">The accepted frames in slot order.</param>
+/// <param name="KeepA">k for A of the published change.</param>
+/// <param name="KeepB">k for B of the published change.</param>
+public sealed record RoundClosed(string Run, int Round, IReadOnlyList<AcceptedSegment> Accepted, double KeepA, double KeepB) : RoundMessage(Run);
+
+/// <summary>All rounds are done: Q^T is evaluated and written as an adapter.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Version">T.</param>
+public sealed record RunEnding(string Run, int Version) : RoundMessage(Run);
+
+/// <summary>The run is over; nothing more will come.</summary>
+/// <param name="Run">The run's name.</param>
+public sealed record RunFinished(string Run) : RoundMessage(Run);

@@ -1,0 +1,23 @@
+using EcoLora.Numerics;
+
+namespace EcoLora.Federation;
+
+/// <summary>Who takes part in a round, and which segment each uploads (method.md, steps 1 and 4).</summary>
+public static class RoundRobinSchedule
+{
+    /// <summary>
+    /// Draws N_t of the clients without replacement, from the run's stream <c>sampling</c> of this round.
+    /// </summary>
+    /// <returns>Client numbers in ascending order; a client's slot is its index here.</returns>
+    public static int[] Sample(ulong seed, int round, int clients, int participants)
+    {
+        int[] order = Enumerable.Range(0, clients).ToArray();
+        new RandomStream(seed, "sampling", round).Shuffle(order.AsSpan());
+        int[] sampled = order[..participants];
+        Array.Sort(sampled);
+        return sampled;
+    }
+
+    /// <summary>Segment (slot + t) mod N_s. Slots, not client numbers, so that N_t ≥ N_s covers every segment.</summary>
+    public static int SegmentOf(int slot, int round, int segments) => (int)(((long)slot + round) % segments);
+}

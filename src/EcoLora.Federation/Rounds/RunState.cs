@@ -1,0 +1,184 @@
+namespace EcoLora.Federation;
+
+/// <summary>
+/// The scheduler's whole state of a run: a fold over the journal, without clock, tensors or I/O. <see cref="Next"/> is the protocol's decision
+/// in strict mode, a pure function of the state; a deadline would enter as one more journal entry.
+/// </summary>
+public sealed class RunState
+{
+    /// <summary>Subscribers of the topic <c>rounds</c> at each site: its codec and its trainer.</summary>
+    private const int SubscribersPerSite = 2;
+
+    private readonly List<RoundRecord> _rounds = [];
+    private readonly SortedDictionary<int, Evaluated> _evaluations = [];
+    private bool _opened;
+    private RunEnding? _ending;
+    private AdapterWritten? _adapter;
+
+    /// <summary>A run before its first journal entry.</summary>
+    /// <exception cref="ArgumentException">The plan is not valid.</exception>
+    public RunState(RunPlan plan)
+    {
+        plan.Validate();
+        Plan = plan;
+    }
+
+    /// <summary>The plan.</summary>
+    public RunPlan Plan { get; }
+
+    /// <summary>The rounds so far.</summary>
+    public IReadOnlyList<RoundRecord> Rounds => _rounds;
+
+    /// <summary>Evaluations by version.</summary>
+    public IReadOnlyDictionary<int, Evaluated> Evaluations => _evaluations;
+
+    /// <summary>The last decision: what a scheduler that comes back publishes again.</summary>
+    public RoundMessage? LastDecision { get; private set; }
+
+    /// <summary>True when the run is over.</summary>
+    public bool IsFinished { get; private set; }
+
+    /// <summary>
+    /// True when the report tells something new about this run. Others (said twice, of another run, of a round or client that was not asked) are not
+    /// journalled and change nothing.
+    /// </summary>
+    public bool IsNews(ReportMessage report) => report.Run == Plan.Run && report switch
+    {
+        ClientReport r => RoundOf(r.Round) is { Closed: null } round && !round.Clients.ContainsKey(r.Client) && round.Opened.Participants.Any(p => p.Client == r.Client)
+            && r.Samples == Plan.Roster[r.Client].Samples && r.Site == Plan.Roster[r.Client].Site && r.Loss.HasValue != (r.Refused is not null),
+        SegmentStored r => RoundOf(r.Round) is { Closed: null } round && !round.Segments.ContainsKey(r.Client)
+            && round.Opened.Participants.Any(p => p.Client == r.Client && p.Segment == r.Segment),
+        RoundAggregated r => RoundOf(r.Round) is { Closed: not null, Aggregated: null },
+        SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } round && r.Site >= 0 && r.Site < Plan.Sites && !round.Sites.ContainsKey(r.Site),
+        Evaluated r => IsEvaluated(r.Version) && !_evaluations.ContainsKey(r.Version),
+        AdapterWritten r => _ending is not null && r.Version == _ending.Version && _adapter is null,
+        _ => false,
+    };
+
+    /// <summary>Takes one journal entry in.</summary>
+    public void Apply(JournalEntry entry)
+    {
+        switch (entry)
+        {
+            case Decided decided:
+                Apply(decided.Message);
+                LastDecision = decided.Message;
+                for (int site = 0; site < Plan.Sites; site++) AddControl(site, down: (long)decided.Bytes * SubscribersPerSite, up: 0);
+                break;
+            case Heard heard:
+                Apply(heard.Report);
+                if (SiteOf(heard.Report) is { } sender) AddControl(sender, down: 0, up: heard.Bytes);
+                break;
+        }
+    }
+
+    /// <summary>The next decision, or null while the run waits for reports.</summary>
+    public RoundMessage? Next()
+    {
+        if (IsFinished) return null;
+        if (!_opened) return new RunOpened(Plan.Run, Plan);
+        if (_ending is not null) return _adapter is not null && HasEvaluation(_ending.Version) ? new RunFinished(Plan.Run) : null;
+        if (_rounds.Count == 0) return Open(0);
+        RoundRecord last = _rounds[^1];
+        if (last.Closed is null) return last.IsAnswered && HasEvaluation(last.Round) ? Close(last) : null;
+        if (last.Aggregated is null || last.Sites.Count < Plan.Sites) return null;
+        return last.Round + 1 < Plan.Rounds ? Open(last.Round + 1) : new RunEnding(Plan.Run, last.Round + 1);
+    }
+
+    private RoundOpened Open(int round)
+    {
+        ExchangeOptions exchange = Plan.Exchange;
+        double? first = _rounds.Select(r => r.Loss).FirstOrDefault(loss => loss is not null);
+        double? previous = _rounds.Select(r => r.Loss).LastOrDefault(loss => loss is not null);
+        int[] sampled = RoundRobinSchedule.Sample(Plan.Seed, round, Plan.Roster.Count, Plan.Participants);
+        return new RoundOpened(
+            Plan.Run,
+            round,
+            [.. sampled.Select((client, slot) => new Participant(client, slot, RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments)))],
+            AdaptiveDensity.Fraction(exchange.KMinA, exchange.KMax, exchange.GammaA, first, previous),
+            AdaptiveDensity.Fraction(exchange.KMinB, exchange.KMax, exchange.GammaB, first, previous),
+            IsEvaluated(round));
+    }
+
+    private RoundClosed Close(RoundRecord round)
+    {
+        IEnumerable<AcceptedSegment> accepted =
+            from participant in round.Opened.Participants
+            where round.Segments.ContainsKey(participant.Client) && round.Clients[participant.Client].Refused is null
+            select new AcceptedSegment(participant.Client, participant.Slot, participant.Segment, round.Segments[participant.Client].Digest);
+        return new RoundClosed(Plan.Run, round.Round, [.. accepted], round.Opened.KeepA, round.Opened.KeepB);
+    }
+
+    private bool IsEvaluated(int version) => version == 0 || version == Plan.Rounds || (version < Plan.Rounds && version % Plan.EvaluateEvery == 0);
+
+    private bool HasEvaluation(int version) => !IsEvaluated(version) || _evaluations.ContainsKey(version);
+
+    private RoundRecord? RoundOf(int round) => round >= 0 && round < _rounds.Count ? _rounds[round] : null;
+
+    private void Apply(RoundMessage decision)
+    {
+        switch (decision)
+        {
+            case RunOpened:
+                _opened = true;
+                break;
+            case RoundOpened opened:
+                _rounds.Add(new RoundRecord(opened));
+                break;
+            case RoundClosed closed:
+                _rounds[closed.Round].Closed = closed;
+                break;
+            case RunEnding ending:
+                _ending = ending;
+                break;
+            case RunFinished:
+                IsFinished = true;
+                break;
+        }
+    }
+
+    private void Apply(ReportMessage report)
+    {
+        switch (report)
+        {
+            case ClientReport r:
+                _rounds[r.Round].Clients.Add(r.Client, r);
+                break;
+            case SegmentStored r:
+                _rounds[r.Round].Segments.Add(r.Client, r);
+                break;
+            case RoundAggregated r:
+                _rounds[r.Round].Aggregated = r;
+                break;
+            case SiteUpdated r:
+                _rounds[r.Version - 1].Sites.Add(r.Site, r);
+                break;
+            case Evaluated r:
+                _evaluations.Add(r.Version, r);
+                break;
+            case AdapterWritten r:
+                _adapter = r;
+                break;
+        }
+    }
+
+    /// <summary>The site whose link a report crossed; null for the aggregator's, which stands beside the scheduler.</summary>
+    private static int? SiteOf(ReportMessage report) => report switch
+    {
+        ClientReport r => r.Site,
+        SiteUpdated r => r.Site,
+        Evaluated r => r.Site,
+        _ => null,
+    };
+
+    /// <summary>Control bytes belong to the round that is under way; those before the first and after the last to the nearest.</summary>
+    private void AddControl(int site, long down, long up)
+    {
+        SortedDictionary<int, ControlBytes> target = _rounds.Count == 0 ? BeforeFirstRound : _rounds[^1].Control;
+        ControlBytes bytes = target.GetValueOrDefault(site);
+        target[site] = new ControlBytes(bytes.Down + down, bytes.Up + up);
+    }
+
+    /// <summary>Control bytes of opening the run, which come before any round.</summary>
+    public SortedDictionary<int, ControlBytes> BeforeFirstRound { get; } = [];
+}

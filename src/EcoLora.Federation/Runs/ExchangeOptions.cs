@@ -1,0 +1,75 @@
+using EcoLora.Codec;
+
+namespace EcoLora.Federation;
+
+/// <summary>Which share ρ of the residual enters the next upload of its segment (method.md, step 6).</summary>
+public enum ResidualFeedback
+{
+    /// <summary>ρ = 0: what is not sent is lost, as in exchange without error feedback.</summary>
+    None,
+
+    /// <summary>ρ = 1 − m: the default; mixing already returns the share m of the client's own unsent change.</summary>
+    OneMinusMixing,
+
+    /// <summary>ρ = 1: full error feedback.</summary>
+    Full,
+}
+
+/// <summary>
+/// How segments travel: the paper's three mechanisms and their settings. Dense exchange is the same path with one segment, k = 1, no mixing and
+/// no feedback (<see cref="Dense"/>), which is how the baselines are made.
+/// </summary>
+public sealed record ExchangeOptions
+{
+    /// <summary>N_s, 1..participants.</summary>
+    public int Segments { get; init; } = 5;
+
+    /// <summary>k_max of Eq. 4, for A and B; in (0, 1].</summary>
+    public double KMax { get; init; } = 0.95;
+
+    /// <summary>k_min of Eq. 4 for A; in (0, k_max].</summary>
+    public double KMinA { get; init; } = 0.6;
+
+    /// <summary>k_min of Eq. 4 for B; in (0, k_max].</summary>
+    public double KMinB { get; init; } = 0.5;
+
+    /// <summary>γ of Eq. 4 for A, per unit of loss; ≥ 0.</summary>
+    public double GammaA { get; init; } = 4;
+
+    /// <summary>γ of Eq. 4 for B, per unit of loss; ≥ 0.</summary>
+    public double GammaB { get; init; } = 8;
+
+    /// <summary>β of Eq. 3, per round; ≥ 0. Null switches mixing off (m = 0).</summary>
+    public double? MixingBeta { get; init; } = 1;
+
+    /// <summary>ρ of Eq. 6.</summary>
+    public ResidualFeedback Feedback { get; init; } = ResidualFeedback.OneMinusMixing;
+
+    /// <summary>How kept values are written, up and down.</summary>
+    public ValueMode Values { get; init; } = ValueMode.Fp16;
+
+    /// <summary>The whole vector, every round, by every participant.</summary>
+    public static ExchangeOptions Dense(ValueMode values) => new()
+    {
+        Segments = 1, KMax = 1, KMinA = 1, KMinB = 1, GammaA = 0, GammaB = 0, MixingBeta = null, Feedback = ResidualFeedback.None, Values = values,
+    };
+
+    /// <summary>Checks every option against its range.</summary>
+    /// <param name="participants">N_t, which N_s must not exceed.</param>
+    /// <exception cref="ArgumentException">An option, its value and its limit.</exception>
+    public void Validate(int participants)
+    {
+        Require(Segments >= 1 && Segments <= participants, "exchange.segments", Segments, $"1 to {participants} (federation.participants), so that every segment has a sender");
+        Require(KMax is > 0 and <= 1, "exchange.k_max", KMax, "in (0, 1]");
+        Require(KMinA > 0 && KMinA <= KMax, "exchange.k_min_a", KMinA, $"in (0, {KMax}] (k_max)");
+        Require(KMinB > 0 && KMinB <= KMax, "exchange.k_min_b", KMinB, $"in (0, {KMax}] (k_max)");
+        Require(GammaA is >= 0 and < double.PositiveInfinity, "exchange.gamma_a", GammaA, "0 or more");
+        Require(GammaB is >= 0 and < double.PositiveInfinity, "exchange.gamma_b", GammaB, "0 or more");
+        Require(MixingBeta is null or (>= 0 and < double.PositiveInfinity), "exchange.mixing_beta", MixingBeta, "0 or more, or off");
+    }
+
+    internal static void Require(bool holds, string option, object? value, string limit)
+    {
+        if (!holds) throw new ArgumentException(FormattableString.Invariant($"{option}: expected {limit}, found {value}"));
+    }
+}
