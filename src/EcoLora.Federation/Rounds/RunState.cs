@@ -32,9 +32,6 @@ public sealed class RunState
     /// <summary>Evaluations by version.</summary>
     public IReadOnlyDictionary<int, Evaluated> Evaluations => _evaluations;
 
-    /// <summary>The last decision: what a scheduler that comes back publishes again.</summary>
-    public RoundMessage? LastDecision { get; private set; }
-
     /// <summary>True when the run is over.</summary>
     public bool IsFinished { get; private set; }
 
@@ -62,7 +59,6 @@ public sealed class RunState
         {
             case Decided decided:
                 Apply(decided.Message);
-                LastDecision = decided.Message;
                 for (int site = 0; site < Plan.Sites; site++) AddControl(site, down: (long)decided.Bytes * SubscribersPerSite, up: 0);
                 break;
             case Heard heard:
@@ -83,6 +79,23 @@ public sealed class RunState
         if (last.Closed is null) return last.IsAnswered && HasEvaluation(last.Round) ? Close(last) : null;
         if (last.Aggregated is null || last.Sites.Count < Plan.Sites) return null;
         return last.Round + 1 < Plan.Rounds ? Open(last.Round + 1) : new RunEnding(Plan.Run, last.Round + 1);
+    }
+
+    /// <summary>
+    /// What a scheduler that comes back says again, in order: the plan, the closing message of the round before (a codec that missed it still holds
+    /// the outbox open), and the decisions about the last round. Everything older was answered by every site.
+    /// </summary>
+    public IEnumerable<RoundMessage> RecentDecisions()
+    {
+        if (!_opened) yield break;
+        yield return new RunOpened(Plan.Run, Plan);
+        if (_rounds.Count > 1) yield return _rounds[^2].Closed!;
+        if (_rounds.Count > 0)
+        {
+            yield return _rounds[^1].Opened;
+            if (_rounds[^1].Closed is { } closed) yield return closed;
+        }
+        if (_ending is not null) yield return _ending;
     }
 
     private RoundOpened Open(int round)

@@ -1,0 +1,27 @@
+using EcoLora.Federation;
+
+namespace EcoLora.Services.Trainer;
+
+/// <summary>
+/// What a trainer asks of whatever trains models. Both calls are long, run on one thread, and depend on nothing but their arguments, the model and
+/// the data. Implementations: the managed engine; a made-up one in tests.
+/// </summary>
+public interface ITrainingEngine
+{
+    /// <summary>Trains a client's adapter on its data.</summary>
+    /// <param name="plan">The run.</param>
+    /// <param name="client">Number of the client.</param>
+    /// <param name="round">t: names the random streams, and places the learning-rate schedule.</param>
+    /// <param name="adapter">The whole adapter, A and B; trained in place.</param>
+    /// <param name="cancellation">Stops between steps.</param>
+    /// <returns>Mean loss, or why there is no update (a loss or gradient that is not finite).</returns>
+    TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation);
+
+    /// <summary>Scores an adapter on the held-out records.</summary>
+    HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation);
+}
+
+/// <summary>The outcome of local training: a loss, or a refusal.</summary>
+/// <param name="Loss">Mean loss over the job's answer tokens; not read when refused.</param>
+/// <param name="Refused">Why there is no update, or null.</param>
+public sealed record TrainingOutcome(double Loss, string? Refused = null);

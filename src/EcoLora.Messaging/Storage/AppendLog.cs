@@ -1,0 +1,56 @@
+namespace EcoLora.Messaging;
+
+/// <summary>
+/// A text file to which whole lines are appended, each on the disk before <see cref="Append"/> returns. A line that an interruption cut off is
+/// removed when the file is opened again.
+/// </summary>
+public sealed class AppendLog : IDisposable
+{
+    private readonly FileStream _file;
+
+    private AppendLog(FileStream file) => _file = file;
+
+    /// <summary>Opens or makes the file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="lines">The whole lines that it holds, without their line ends.</param>
+    public static AppendLog Open(string path, out List<byte[]> lines)
+    {
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        byte[] content = new byte[file.Length];
+        file.ReadExactly(content);
+        lines = [];
+        int start = 0;
+        for (int end = Array.IndexOf(content, (byte)'\n'); end >= 0; end = Array.IndexOf(content, (byte)'\n', start))
+        {
+            lines.Add(content[start..end]);
+            start = end + 1;
+        }
+        if (start < content.Length) file.SetLength(start);
+        file.Position = start;
+        return new AppendLog(file);
+    }
+
+    /// <summary>Appends one line and flushes it to the disk.</summary>
+    /// <param name="line">The line, without a line end inside.</param>
+    /// <exception cref="IOException">The disk is full or fails; a part of the line that was written is removed again.</exception>
+    public void Append(ReadOnlySpan<byte> line)
+    {
+        if (line.Contains((byte)'\n')) throw new ArgumentException("a line must not contain a line end", nameof(line));
+        long start = _file.Position;
+        try
+        {
+            byte[] whole = [.. line, (byte)'\n'];
+            _file.Write(whole);
+            _file.Flush(flushToDisk: true);
+        }
+        catch (IOException)
+        {
+            _file.SetLength(start);
+            _file.Position = start;
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+}
