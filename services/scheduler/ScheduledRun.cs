@@ -11,6 +11,7 @@ public sealed class ScheduledRun : IDisposable
     private readonly AppendLog _journal;
     private readonly DecisionReplay? _replay;
     private readonly Action<RunState, JournalEntry>? _observer;
+    private readonly Queue<byte[]> _unsaid = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -42,7 +43,7 @@ public sealed class ScheduledRun : IDisposable
         await _turn.WaitAsync(cancellation);
         try
         {
-            foreach (RoundMessage message in State.RecentDecisions()) await PublishAsync(ProtocolJson.Write(message), cancellation);
+            foreach (RoundMessage message in State.RecentDecisions()) _unsaid.Enqueue(ProtocolJson.Write(message));
             await DecideAsync(cancellation);
         }
         finally
@@ -56,9 +57,11 @@ public sealed class ScheduledRun : IDisposable
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (!State.IsNews(report)) return;
-            _replay?.Check(report);
-            Record(new Heard(report, bytes));
+            if (State.IsNews(report))
+            {
+                _replay?.Check(report);
+                Record(new Heard(report, bytes));
+            }
             await DecideAsync(cancellation);
         }
         finally
@@ -69,12 +72,15 @@ public sealed class ScheduledRun : IDisposable
 
     private async Task DecideAsync(CancellationToken cancellation)
     {
-        while (State.Next() is { } decision)
+        while (true)
         {
+            // A decision whose publishing failed is said before anything else is decided.
+            for (; _unsaid.TryPeek(out byte[]? message); _unsaid.Dequeue()) await _bus.PublishAsync(Topics.Rounds, State.Plan.Run, message, cancellation);
+            if (State.Next() is not { } decision) break;
             _replay?.Check(decision);
-            byte[] message = ProtocolJson.Write(decision);
-            Record(new Decided(decision, message.Length));
-            await PublishAsync(message, cancellation);
+            byte[] next = ProtocolJson.Write(decision);
+            Record(new Decided(decision, next.Length));
+            _unsaid.Enqueue(next);
         }
         if (State.IsFinished) _finished.TrySetResult();
     }
@@ -85,8 +91,6 @@ public sealed class ScheduledRun : IDisposable
         State.Apply(entry);
         _observer?.Invoke(State, entry);
     }
-
-    private Task PublishAsync(byte[] message, CancellationToken cancellation) => _bus.PublishAsync(Topics.Rounds, State.Plan.Run, message, cancellation);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,0 +1,77 @@
+using EcoLora.Federation;
+using EcoLora.Messaging;
+using EcoLora.Services.Aggregator;
+using EcoLora.Services.Codec;
+using EcoLora.Services.Scheduler;
+using EcoLora.Services.Trainer;
+
+namespace EcoLora.Local.Runs;
+
+/// <summary>What a run in one process is made of.</summary>
+public sealed record ClusterOptions
+{
+    /// <summary>The plan.</summary>
+    public required RunPlan Plan { get; init; }
+
+    /// <summary>Where the four services keep their state; a folder that already holds the run is gone on with.</summary>
+    public required DurableFolder State { get; init; }
+
+    /// <summary>What trains.</summary>
+    public required ITrainingEngine Engine { get; init; }
+
+    /// <summary>Writes the finished run's whole adapter.</summary>
+    public required Action<RunPlan, float[]> WriteAdapter { get; init; }
+
+    /// <summary>Training jobs at once; the outcome does not depend on it.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>Decisions to follow, or null.</summary>
+    public DecisionReplay? Replay { get; init; }
+
+    /// <summary>Is told the state after every journal entry.</summary>
+    public Action<RunState, JournalEntry>? Observer { get; init; }
+
+    /// <summary>Puts something between the services and the bus; tests lose, repeat and reorder messages here.</summary>
+    public Func<IMessageBus, IMessageBus> Wrap { get; init; } = bus => bus;
+}
+
+/// <summary>The four services in one process over an in-process bus: the same messages and frames that a broker carries.</summary>
+public static class LocalCluster
+{
+    /// <summary>Runs the plan to its end.</summary>
+    /// <returns>The finished run's state.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled; what is durable can be gone on with.</exception>
+    public static async Task<RunState> RunAsync(ClusterOptions options, CancellationToken cancellation)
+    {
+        RunPlan plan = options.Plan;
+        plan.Validate();
+        var fault = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var inner = new InProcessBus();
+        IMessageBus bus = options.Wrap(inner);
+        using var threads = new SemaphoreSlim(options.Threads);
+        var scheduler = new SchedulerService(bus, options.State.Folder("scheduler"));
+        using var aggregator = new AggregatorService(bus, options.State.Folder("aggregator"), options.WriteAdapter);
+        var trainers = new List<TrainerService>();
+        for (int site = 0; site < plan.Sites; site++)
+        {
+            var codec = new CodecService(bus, options.State.Folder($"codec-{site:d3}"), site);
+            var trainer = new TrainerOptions(site, Evaluates: site == 0, threads, exception => fault.TrySetResult(exception));
+            trainers.Add(new TrainerService(bus, options.State.Folder($"trainer-{site:d3}"), codec, options.Engine, trainer));
+        }
+        ScheduledRun? run = null;
+        try
+        {
+            inner.Start();
+            run = await scheduler.StartAsync(plan, options.Replay, options.Observer, cancellation);
+            Task first = await Task.WhenAny(run.Finished, fault.Task, inner.Fault).WaitAsync(cancellation);
+            if (first != run.Finished) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(await (Task<Exception>)first);
+            return run.State;
+        }
+        finally
+        {
+            foreach (TrainerService trainer in trainers) await trainer.DisposeAsync();
+            await inner.DisposeAsync();
+            run?.Dispose();
+        }
+    }
+}

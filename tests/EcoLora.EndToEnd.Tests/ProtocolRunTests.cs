@@ -1,0 +1,88 @@
+using EcoLora.Codec;
+using EcoLora.Federation;
+using EcoLora.TestKit;
+
+namespace EcoLora.EndToEnd.Tests;
+
+/// <summary>The four services together come to exactly what the one-method run comes to.</summary>
+public class ProtocolRunTests
+{
+    public static TheoryData<string, string> Combinations => new()
+    {
+        { "fedit", "eco" }, { "fedit", "dense fp32" }, { "fedit", "dense fp16" }, { "ffa-lora", "eco" }, { "ffa-lora", "dense fp32" }, { "fedit", "full feedback, no mixing" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Combinations))]
+    public async Task The_services_publish_the_reference_adapter(string method, string exchange)
+    {
+        using var folder = new TemporaryFolder();
+        RunPlan plan = MadeUpRun.Plan(method, exchange: Exchange(exchange));
+
+        (RunState state, float[] adapter) = await MadeUpRun.RunAsync(plan, folder.Path);
+
+        Assert.Equal(MadeUpRun.Reference(plan), adapter);
+        Assert.True(state.IsFinished);
+        Assert.Equal(plan.Rounds, state.Rounds.Count);
+        Assert.Equal([0, 2, 4], state.Evaluations.Keys);
+        Assert.True(state.Evaluations[4].Score.Loss < 0.5 * state.Evaluations[0].Score.Loss);
+        Assert.All(state.Rounds, round => Assert.Equal(plan.Participants, round.Aggregated!.Coverage.Sum()));
+    }
+
+    [Fact]
+    public async Task An_update_that_is_not_finite_is_refused_and_the_round_goes_on()
+    {
+        using var folder = new TemporaryFolder();
+        RunPlan plan = MadeUpRun.Plan();
+        int[] sampled = RoundRobinSchedule.Sample(plan.Seed, 1, plan.Roster.Count, plan.Participants);
+        var engine = new MadeUpEngine();
+        engine.Broken.Add((sampled[2], 1));
+
+        (RunState state, _) = await MadeUpRun.RunAsync(plan, folder.Path, options => options with { Engine = engine });
+
+        ClientReport refused = Assert.Single(state.Rounds.SelectMany(r => r.Clients.Values), report => report.Refused is not null);
+        Assert.Equal((1, sampled[2], "the loss is NaN"), (refused.Round, refused.Client, refused.Refused));
+        Assert.Equal(plan.Participants - 1, state.Rounds[1].Closed!.Accepted.Count);
+        Assert.True(state.IsFinished);
+    }
+
+    [Fact]
+    public async Task Lost_repeated_and_reordered_messages_change_nothing()
+    {
+        RunPlan plan = MadeUpRun.Plan(rounds: 3);
+        float[] reference = MadeUpRun.Reference(plan);
+        for (ulong seed = 0; seed < 4; seed++)
+        {
+            using var folder = new TemporaryFolder();
+            (_, float[] adapter) = await MadeUpRun.RunAsync(plan, folder.Path, options => options with { Wrap = bus => new UnreliableBus(bus, seed) });
+            Assert.Equal(reference, adapter);
+        }
+    }
+
+    [Fact]
+    public async Task Bytes_in_the_journal_are_those_of_the_frames()
+    {
+        using var folder = new TemporaryFolder();
+        RunPlan plan = MadeUpRun.Plan(exchange: ExchangeOptions.Dense(ValueMode.Fp32));
+
+        (RunState state, _) = await MadeUpRun.RunAsync(plan, folder.Path);
+
+        int length = plan.AdapterLayout().Length;
+        Assert.All(state.Rounds.SelectMany(r => r.Segments.Values), stored =>
+        {
+            Assert.Equal(4L * length, stored.Sizes.Coded);
+            Assert.Equal(4L * length + 66, stored.Sizes.Framed);
+        });
+        Assert.All(state.Rounds, round => Assert.All(round.Sites.Values, site => Assert.Equal(round.Aggregated!.Sizes.Framed, site.Bytes)));
+        string chain = Path.Combine(folder.Path, "aggregator", plan.Run, "chain", "change-00000.frame");
+        Assert.Equal(state.Rounds[0].Aggregated!.Sizes.Framed, new FileInfo(chain).Length);
+    }
+
+    private static ExchangeOptions Exchange(string name) => name switch
+    {
+        "eco" => MadeUpRun.Plan().Exchange,
+        "dense fp32" => ExchangeOptions.Dense(ValueMode.Fp32),
+        "dense fp16" => ExchangeOptions.Dense(ValueMode.Fp16),
+        _ => MadeUpRun.Plan().Exchange with { Feedback = ResidualFeedback.Full, MixingBeta = null },
+    };
+}
