@@ -34,21 +34,23 @@ internal readonly struct JsonField
     {
         get
         {
-            string path = Path.Length == 0 ? name : $"{Path}.{name}";
+            string path = string.IsNullOrEmpty(Path) ? name : $"{Path}.{name}";
             if (!Exists) return new JsonField(_file, path, default, _refusal);
             if (!IsObject) throw Refuse("an object");
             return new JsonField(_file, path, _element.TryGetProperty(name, out JsonElement member) ? member : default, _refusal);
         }
     }
 
-    /// <summary>Reads a whole file; one that is absent is refused like any other fault of the format.</summary>
-    public static JsonField ReadFile(string path, Func<string, FormatException> refusal)
+    /// <summary>Reads and parses a whole file; one that is absent is refused like any other fault of the format.</summary>
+    public static JsonField ReadFile(string path, Func<string, FormatException> refusal) => Parse(ReadBytes(path, refusal), System.IO.Path.GetFileName(path), refusal);
+
+    /// <summary>The bytes of a file of at most 256 MiB.</summary>
+    public static byte[] ReadBytes(string path, Func<string, FormatException> refusal)
     {
-        string name = System.IO.Path.GetFileName(path);
         if (!File.Exists(path)) throw refusal($"{path}: expected a file, found none");
         long length = new FileInfo(path).Length;
-        if (length > LongestFile) throw refusal($"{name}: expected at most {LongestFile} bytes of JSON, found {length}");
-        return Parse(File.ReadAllBytes(path), name, refusal);
+        if (length > LongestFile) throw refusal($"{path}: expected at most {LongestFile} bytes of JSON, found {length}");
+        return File.ReadAllBytes(path);
     }
 
     /// <summary>Parses UTF-8; duplicate names, comments, trailing commas and more than 64 levels are refused.</summary>
