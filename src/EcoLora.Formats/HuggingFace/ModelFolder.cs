@@ -63,8 +63,8 @@ public sealed class ModelFolder : IDisposable
     /// <param name="rows">Expected rows.</param>
     /// <param name="columns">Expected columns.</param>
     /// <param name="destination">rows × columns entries.</param>
-    /// <exception cref="SafetensorsException">There is no such tensor.</exception>
-    /// <exception cref="ModelFolderException">It has another shape or dtype.</exception>
+    /// <exception cref="SafetensorsException">There is no such tensor, or its dtype is not F32, F16 or BF16.</exception>
+    /// <exception cref="ModelFolderException">It has another shape.</exception>
     public void ReadTensor(string name, int rows, int columns, Span<float> destination)
     {
         SafetensorsFile file = _weights.FileOf(name);
@@ -73,8 +73,8 @@ public sealed class ModelFolder : IDisposable
     }
 
     /// <summary>Reads a vector [length] as binary32.</summary>
-    /// <exception cref="SafetensorsException">There is no such tensor.</exception>
-    /// <exception cref="ModelFolderException">It has another shape or dtype.</exception>
+    /// <exception cref="SafetensorsException">There is no such tensor, or its dtype is not F32, F16 or BF16.</exception>
+    /// <exception cref="ModelFolderException">It has another shape.</exception>
     public void ReadTensor(string name, Span<float> destination)
     {
         SafetensorsFile file = _weights.FileOf(name);
@@ -131,6 +131,6 @@ public sealed class ModelFolder : IDisposable
         for (int i = 0; same && i < shape.Length; i++) same = entry.Shape[i] == shape[i];
         string where = System.IO.Path.GetFileName(file.Path);
         if (!same) throw new ModelFolderException($"{where}: tensor '{PrintableText.Of(name)}': expected {string.Join(" × ", shape.ToArray())}, found {entry.ShapeText}");
-        if (entry.Type is not ("F32" or "F16" or "BF16")) throw new ModelFolderException($"{where}: tensor '{PrintableText.Of(name)}': expected dtype F32, F16 or BF16, found {PrintableText.Of(entry.Type)}");
+        file.CheckReadable(entry);
     }
 }

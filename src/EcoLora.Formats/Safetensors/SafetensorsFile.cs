@@ -127,10 +127,16 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _map.Dispose();
     }
 
+    /// <summary>Refuses a dtype that cannot be read; for any other, shape and length agree, so the length is a safe size to allocate.</summary>
+    internal void CheckReadable(TensorEntry entry)
+    {
+        if (entry.Type is not ("F32" or "F16" or "BF16")) throw Refusal(entry.Name, $"expected dtype F32, F16 or BF16, found {PrintableText.Of(entry.Type)}");
+    }
+
     private int SizeToRead(TensorEntry entry)
     {
-        if (entry.Type is "F32" or "F16" or "BF16") return TensorEntry.SizeOf(entry.Type);
-        throw Refusal(entry.Name, $"expected dtype F32, F16 or BF16, found {PrintableText.Of(entry.Type)}");
+        CheckReadable(entry);
+        return TensorEntry.SizeOf(entry.Type);
     }
 
     private void Convert(TensorEntry entry, long start, Span<float> destination)
