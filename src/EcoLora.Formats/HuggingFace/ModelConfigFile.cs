@@ -1,0 +1,141 @@
+using System.Text.Json;
+using EcoLora.Formats.Json;
+using EcoLora.Formats.Safetensors;
+
+namespace EcoLora.Formats.HuggingFace;
+
+/// <summary>config.json: LlamaForCausalLM as transformers writes it, old and new spelling of the rotary parameters.</summary>
+internal static class ModelConfigFile
+{
+    public const string Name = "config.json";
+    private const int LargestSize = 1 << 24;
+
+    /// <summary>Reads and checks; what would change the computation and is not supported is refused, what does not is ignored.</summary>
+    public static ModelConfig Read(JsonField root)
+    {
+        Require(root["model_type"], "llama");
+        if (root["architectures"].Exists)
+            foreach (JsonField architecture in root["architectures"].Items())
+                Require(architecture, "LlamaForCausalLM");
+        if (root["hidden_act"].Exists) Require(root["hidden_act"], "silu");
+        RequireFalse(root["attention_bias"]);
+        RequireFalse(root["mlp_bias"]);
+        if (root["quantization_config"].Exists) throw root["quantization_config"].Refuse("none (weights in F32, F16 or BF16)");
+        double theta = ReadRotary(root);
+
+        int hidden = root["hidden_size"].Int32(1, LargestSize), heads = root["num_attention_heads"].Int32(1, LargestSize);
+        int keyValueHeads = root["num_key_value_heads"].Int32Or(heads, 1, heads);
+        if (heads % keyValueHeads != 0) throw root["num_key_value_heads"].Refuse($"a divisor of num_attention_heads = {heads}");
+        if (!root["head_dim"].Exists && hidden % heads != 0) throw root["hidden_size"].Refuse($"a multiple of num_attention_heads = {heads}, or head_dim");
+        int headSize = root["head_dim"].Int32Or(Math.Max(1, hidden / heads), 1, LargestSize);
+        if (headSize % 2 != 0) throw root["head_dim"].Refuse($"an even width of a head, computed {headSize}");
+        var config = new ModelConfig
+        {
+            VocabularySize = root["vocab_size"].Int32(1, LargestSize),
+            HiddenSize = hidden,
+            IntermediateSize = root["intermediate_size"].Int32(1, LargestSize),
+            Layers = root["num_hidden_layers"].Int32(1, 10_000),
+            Heads = heads,
+            KeyValueHeads = keyValueHeads,
+            HeadSize = headSize,
+            MaxPositions = root["max_position_embeddings"].Int32(1, int.MaxValue),
+            RmsNormEpsilon = root["rms_norm_eps"].DoubleOr(1e-6, 0, 1),
+            RopeTheta = theta,
+            TiedEmbeddings = root["tie_word_embeddings"].BooleanOr(false),
+            BosId = ReadId(root["bos_token_id"]),
+            EosIds = ReadIds(root["eos_token_id"]),
+            PadId = ReadId(root["pad_token_id"]),
+        };
+        CheckSize(root["vocab_size"], config.VocabularySize, hidden);
+        CheckSize(root["intermediate_size"], config.IntermediateSize, hidden);
+        CheckSize(root["num_attention_heads"], (long)heads * headSize, hidden);
+        return config;
+    }
+
+    /// <summary>Writes what <see cref="Read"/> reads, in a fixed order.</summary>
+    public static void Write(Stream stream, ModelConfig config, TensorType type)
+    {
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
+        json.WriteStartObject();
+        json.WriteStartArray("architectures");
+        json.WriteStringValue("LlamaForCausalLM");
+        json.WriteEndArray();
+        json.WriteBoolean("attention_bias", false);
+        json.WriteNumber("attention_dropout", 0.0);
+        WriteIds(json, config);
+        json.WriteNumber("head_dim", config.HeadSize);
+        json.WriteString("hidden_act", "silu");
+        json.WriteNumber("hidden_size", config.HiddenSize);
+        json.WriteNumber("initializer_range", 0.02);
+        json.WriteNumber("intermediate_size", config.IntermediateSize);
+        json.WriteNumber("max_position_embeddings", config.MaxPositions);
+        json.WriteBoolean("mlp_bias", false);
+        json.WriteString("model_type", "llama");
+        json.WriteNumber("num_attention_heads", config.Heads);
+        json.WriteNumber("num_hidden_layers", config.Layers);
+        json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
+        json.WriteNumber("rms_norm_eps", config.RmsNormEpsilon);
+        json.WriteNull("rope_scaling");
+        json.WriteNumber("rope_theta", config.RopeTheta);
+        json.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
+        json.WriteString("torch_dtype", type switch { TensorType.F16 => "float16", TensorType.BF16 => "bfloat16", _ => "float32" });
+        json.WriteBoolean("use_cache", true);
+        json.WriteNumber("vocab_size", config.VocabularySize);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The three ids as config.json and generation_config.json both have them; an absent one is left out.</summary>
+    public static void WriteIds(Utf8JsonWriter json, ModelConfig config)
+    {
+        if (config.BosId is int bos) json.WriteNumber("bos_token_id", bos);
+        if (config.EosIds.Count == 1) json.WriteNumber("eos_token_id", config.EosIds[0]);
+        else if (config.EosIds.Count > 1)
+        {
+            json.WriteStartArray("eos_token_id");
+            foreach (int id in config.EosIds) json.WriteNumberValue(id);
+            json.WriteEndArray();
+        }
+        if (config.PadId is int pad) json.WriteNumber("pad_token_id", pad);
+    }
+
+    private static double ReadRotary(JsonField root)
+    {
+        double theta = root["rope_theta"].DoubleOr(10_000, 1, 1e12);
+        foreach (string name in (ReadOnlySpan<string>)["rope_scaling", "rope_parameters"])
+        {
+            JsonField rotary = root[name];
+            if (!rotary.Exists) continue;
+            JsonField type = rotary["rope_type"].Exists ? rotary["rope_type"] : rotary["type"];
+            if (!type.IsString || type.String() != "default") throw type.Refuse("default (unscaled rotary embedding)");
+            theta = rotary["rope_theta"].DoubleOr(theta, 1, 1e12);
+            RequireWhole(rotary["partial_rotary_factor"]);
+        }
+        RequireWhole(root["partial_rotary_factor"]);
+        return theta;
+    }
+
+    private static void RequireWhole(JsonField factor) => factor.DoubleOr(1, 1, 1);
+
+    private static void Require(JsonField field, string supported)
+    {
+        if (!field.IsString || field.String() != supported) throw field.Refuse(supported);
+    }
+
+    private static void RequireFalse(JsonField field)
+    {
+        if (field.BooleanOr(false)) throw field.Refuse("false");
+    }
+
+    private static void CheckSize(JsonField field, long rows, int columns)
+    {
+        if (rows * columns > int.MaxValue) throw field.Refuse($"a tensor of at most {int.MaxValue} entries, {rows} × {columns} is more");
+    }
+
+    private static int? ReadId(JsonField field) => field.Exists && !(field.IsNumber && field.Int32(int.MinValue, int.MaxValue) < 0) ? field.Int32(0, LargestSize) : null;
+
+    private static IReadOnlyList<int> ReadIds(JsonField field)
+    {
+        if (field.IsArray) return [.. field.Items().Select(item => item.Int32(0, LargestSize))];
+        return ReadId(field) is int id ? [id] : [];
+    }
+}

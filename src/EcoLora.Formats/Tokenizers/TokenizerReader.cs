@@ -1,0 +1,285 @@
+using EcoLora.Formats.Json;
+
+namespace EcoLora.Formats.Tokenizers;
+
+/// <summary>
+/// Reads the parts of a Hugging Face tokenizer.json that byte-pair encoding needs and refuses every part that it does not know: a tokenizer that
+/// is almost right would train a model on wrong ids without anybody noticing.
+/// </summary>
+internal static class TokenizerReader
+{
+    private const string Space = "▁";
+    private const int LongestPrefix = 16;
+    private const int LargestId = (1 << 24) - 1;
+
+    public static TokenizerDefinition Read(JsonField root)
+    {
+        JsonField model = root["model"];
+        if (model["type"].StringOr("BPE") != "BPE") throw model["type"].Refuse("BPE");
+        foreach (string name in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
+            if (model[name].Exists && model[name].String().Length > 0)
+                throw model[name].Refuse("null");
+        if (model["dropout"].DoubleOr(0, 0, 1) > 0) throw model["dropout"].Refuse("null");
+
+        var preparation = new List<PreparationStep>();
+        var splits = new List<WordSplit>();
+        ReadNormalizer(root["normalizer"], preparation);
+        bool byteLevel = false;
+        SpaceCut cut = SpaceCut.None;
+        ReadPreTokenizer(root["pre_tokenizer"], preparation, splits, ref byteLevel, ref cut);
+        if (splits.Count > 0 && !byteLevel) throw root["pre_tokenizer"].Refuse("ByteLevel after a split");
+
+        (Dictionary<string, int> ids, Dictionary<int, string> tokens) = ReadVocabulary(model["vocab"]);
+        List<AddedToken> added = ReadAdded(root["added_tokens"], ids, tokens);
+        var ordinary = new Dictionary<string, int>(ids, StringComparer.Ordinal);
+        foreach (AddedToken token in added.Where(t => t.Special)) ordinary.Remove(token.Text);
+        Dictionary<ulong, Merge> merges = ReadMerges(model["merges"], ids, ordinary, out bool spaceAfterText);
+        if (!byteLevel && cut == SpaceCut.None && !spaceAfterText && ordinary.ContainsKey(Space)) cut = SpaceCut.SpaceAfterText;
+
+        int? unknown = null;
+        if (model["unk_token"].Exists) unknown = ids.TryGetValue(model["unk_token"].String(), out int id) ? id : throw model["unk_token"].Refuse("a token of the vocabulary");
+        var rules = new BpeRules(byteLevel, model["byte_fallback"].BooleanOr(false), model["fuse_unk"].BooleanOr(false), model["ignore_merges"].BooleanOr(false), unknown);
+        (List<int> prefix, List<int> suffix, bool hasTemplate) = ReadTemplate(root["post_processor"], ids);
+        return new TokenizerDefinition
+        {
+            Ids = ids,
+            Tokens = tokens,
+            Added = added,
+            Model = new BpeModel(ordinary, merges, rules),
+            Preparation = preparation,
+            SpaceCut = cut,
+            Splits = splits,
+            Decoder = ReadDecoder(root["decoder"]),
+            Prefix = prefix,
+            Suffix = suffix,
+            HasTemplate = hasTemplate,
+        };
+    }
+
+    private static void ReadNormalizer(JsonField normalizer, List<PreparationStep> steps)
+    {
+        if (!normalizer.Exists) return;
+        switch (normalizer["type"].String())
+        {
+            case "Sequence":
+                foreach (JsonField part in normalizer["normalizers"].Items()) ReadNormalizer(part, steps);
+                break;
+            case "Prepend":
+                string prefix = normalizer["prepend"].String();
+                if (prefix.Length > LongestPrefix) throw normalizer["prepend"].Refuse($"at most {LongestPrefix} characters");
+                steps.Add(new PreparationStep(PreparationKind.Prepend, "", prefix));
+                break;
+            case "Replace":
+                (string from, string to) = ReadReplacement(normalizer);
+                steps.Add(new PreparationStep(PreparationKind.Replace, from, to));
+                break;
+            default:
+                throw normalizer["type"].Refuse("Prepend, Replace or Sequence");
+        }
+    }
+
+    private static void ReadPreTokenizer(JsonField part, List<PreparationStep> steps, List<WordSplit> splits, ref bool byteLevel, ref SpaceCut cut)
+    {
+        if (!part.Exists) return;
+        string type = part["type"].String();
+        if (byteLevel || cut != SpaceCut.None) throw part["type"].Refuse("nothing after ByteLevel or Metaspace");
+        switch (type)
+        {
+            case "Sequence":
+                foreach (JsonField item in part["pretokenizers"].Items()) ReadPreTokenizer(item, steps, splits, ref byteLevel, ref cut);
+                break;
+            case "ByteLevel":
+                if (part["add_prefix_space"].BooleanOr(true))
+                {
+                    if (splits.Count > 0) throw part["add_prefix_space"].Refuse("false after a split");
+                    steps.Add(new PreparationStep(PreparationKind.PrependOnce, "", " "));
+                }
+                if (part["use_regex"].BooleanOr(true)) splits.Add(WordSplit.Gpt2);
+                byteLevel = true;
+                break;
+            case "Digits":
+                splits.Add(part["individual_digits"].BooleanOr(false) ? WordSplit.SingleDigits : WordSplit.DigitRuns);
+                break;
+            case "Split":
+                splits.Add(ReadSplit(part));
+                break;
+            case "Metaspace":
+                if (splits.Count > 0) throw part["type"].Refuse("no split before Metaspace");
+                cut = ReadMetaspace(part, steps);
+                break;
+            default:
+                throw part["type"].Refuse("ByteLevel, Digits, Metaspace, Sequence or Split");
+        }
+    }
+
+    private static WordSplit ReadSplit(JsonField part)
+    {
+        if (part["behavior"].String() != "Isolated") throw part["behavior"].Refuse("Isolated");
+        if (part["invert"].BooleanOr(false)) throw part["invert"].Refuse("false");
+        return part["pattern"]["Regex"].String() switch
+        {
+            WordScanner.Gpt2Pattern => WordSplit.Gpt2,
+            WordScanner.Llama3Pattern => WordSplit.Llama3,
+            _ => throw part["pattern"]["Regex"].Refuse("the pattern of GPT-2 or of Llama 3"),
+        };
+    }
+
+    private static SpaceCut ReadMetaspace(JsonField part, List<PreparationStep> steps)
+    {
+        string replacement = part["replacement"].StringOr(Space);
+        if (replacement != Space) throw part["replacement"].Refuse(Space);
+        steps.Add(new PreparationStep(PreparationKind.Replace, " ", Space));
+        // Files of before prepend_scheme have add_prefix_space, true by default.
+        string scheme = part["prepend_scheme"].StringOr(part["add_prefix_space"].BooleanOr(true) ? "always" : "never");
+        if (scheme == "always") steps.Add(new PreparationStep(PreparationKind.PrependOnce, "", Space));
+        else if (scheme == "first") steps.Add(new PreparationStep(PreparationKind.PrependOnceAtStart, "", Space));
+        else if (scheme != "never") throw part["prepend_scheme"].Refuse("always, first or never");
+        return part["split"].BooleanOr(true) ? SpaceCut.EachSpace : SpaceCut.None;
+    }
+
+    private static (Dictionary<string, int> Ids, Dictionary<int, string> Tokens) ReadVocabulary(JsonField vocabulary)
+    {
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        var tokens = new Dictionary<int, string>();
+        foreach ((string token, JsonField value) in vocabulary.Members())
+        {
+            int id = value.Int32(0, LargestId);
+            if (!tokens.TryAdd(id, token)) throw value.Refuse($"an id of its own, not that of '{PrintableText.Of(tokens[id])}'");
+            ids.Add(token, id);
+        }
+        return ids.Count > 0 ? (ids, tokens) : throw vocabulary.Refuse("at least one token");
+    }
+
+    private static List<AddedToken> ReadAdded(JsonField list, Dictionary<string, int> ids, Dictionary<int, string> tokens)
+    {
+        var added = new List<AddedToken>();
+        if (!list.Exists) return added;
+        foreach (JsonField item in list.Items())
+        {
+            string text = NotEmpty(item["content"]);
+            int id = item["id"].Int32(0, LargestId);
+            if (item["single_word"].BooleanOr(false)) throw item["single_word"].Refuse("false");
+            if (ids.TryGetValue(text, out int known) ? known != id : !tokens.TryAdd(id, text)) throw item["id"].Refuse($"the id of '{PrintableText.Of(text)}' or a free one");
+            ids[text] = id;
+            added.Add(new AddedToken(id, text, item["special"].BooleanOr(false), item["lstrip"].BooleanOr(false), item["rstrip"].BooleanOr(false)));
+        }
+        return added;
+    }
+
+    /// <summary>Merges that make a special token are left out: plain text must never become one.</summary>
+    private static Dictionary<ulong, Merge> ReadMerges(JsonField list, Dictionary<string, int> ids, Dictionary<string, int> ordinary, out bool spaceAfterText)
+    {
+        var merges = new Dictionary<ulong, Merge>(list.Count);
+        spaceAfterText = false;
+        int rank = 0;
+        foreach (JsonField item in list.Items())
+        {
+            (string left, string right) = ReadPair(item);
+            if (!ids.TryGetValue(left, out int leftId) || !ids.TryGetValue(right, out int rightId) || !ids.ContainsKey(left + right)) throw item.Refuse("two tokens whose merge is in the vocabulary");
+            if (ordinary.ContainsKey(left) && ordinary.ContainsKey(right) && ordinary.TryGetValue(left + right, out int merged))
+            {
+                merges[MergeQueue.Pair(leftId, rightId)] = new Merge(rank, merged);
+                spaceAfterText |= right.StartsWith(Space, StringComparison.Ordinal) && !left.EndsWith(Space, StringComparison.Ordinal);
+            }
+            rank++;
+        }
+        return merges;
+    }
+
+    private static (string Left, string Right) ReadPair(JsonField item)
+    {
+        if (item.IsArray)
+        {
+            if (item.Count != 2) throw item.Refuse("a list of two tokens");
+            JsonField[] pair = [.. item.Items()];
+            return (NotEmpty(pair[0]), NotEmpty(pair[1]));
+        }
+        string text = item.String();
+        int space = text.IndexOf(' ', StringComparison.Ordinal);
+        if (space < 1 || space == text.Length - 1 || text.IndexOf(' ', space + 1) >= 0) throw item.Refuse("two tokens with one space between them");
+        return (text[..space], text[(space + 1)..]);
+    }
+
+    private static (List<int> Prefix, List<int> Suffix, bool HasTemplate) ReadTemplate(JsonField part, Dictionary<string, int> ids)
+    {
+        List<int> prefix = [], suffix = [];
+        bool hasTemplate = false;
+        if (!part.Exists) return (prefix, suffix, false);
+        string type = part["type"].String();
+        if (type == "Sequence")
+        {
+            foreach (JsonField item in part["processors"].Items())
+            {
+                (List<int> before, List<int> after, bool template) = ReadTemplate(item, ids);
+                (prefix, suffix, hasTemplate) = ([.. before, .. prefix], [.. suffix, .. after], hasTemplate || template);
+            }
+        }
+        else if (type == "TemplateProcessing")
+        {
+            bool beforeText = true;
+            hasTemplate = true;
+            foreach (JsonField item in part["single"].Items())
+            {
+                if (item["Sequence"].Exists) beforeText = false;
+                else
+                {
+                    JsonField token = item["SpecialToken"]["id"];
+                    (beforeText ? prefix : suffix).Add(ids.TryGetValue(token.String(), out int id) ? id : throw token.Refuse("a token of the vocabulary"));
+                }
+            }
+        }
+        else if (type != "ByteLevel") throw part["type"].Refuse("ByteLevel, Sequence or TemplateProcessing");
+        return (prefix, suffix, hasTemplate);
+    }
+
+    private static TokenDecoder ReadDecoder(JsonField part)
+    {
+        var decoder = new TokenDecoder();
+        bool fused = false;
+        ReadDecoder(part, decoder, ref fused);
+        return decoder;
+    }
+
+    private static void ReadDecoder(JsonField part, TokenDecoder decoder, ref bool fused)
+    {
+        switch (part["type"].StringOr("no decoder"))
+        {
+            case "Sequence":
+                foreach (JsonField item in part["decoders"].Items()) ReadDecoder(item, decoder, ref fused);
+                break;
+            case "ByteLevel":
+                decoder.ByteLevel = true;
+                break;
+            case "Metaspace":
+                decoder.Replacements.Add((Space, " "));
+                decoder.DropSpacesOfFirst = part["prepend_scheme"].StringOr(part["add_prefix_space"].BooleanOr(true) ? "always" : "never") != "never";
+                break;
+            case "Replace":
+                decoder.Replacements.Add(ReadReplacement(part));
+                break;
+            case "ByteFallback":
+                decoder.ByteFallback = true;
+                break;
+            case "Fuse":
+                fused = true;
+                break;
+            case "Strip":
+                if (!fused) throw part["type"].Refuse("Fuse before Strip");
+                if (part["content"].String() != " ") throw part["content"].Refuse("one space");
+                decoder.StripSpaces = part["start"].Int32(0, 16);
+                part["stop"].Int32(0, 0);
+                break;
+            default:
+                throw part["type"].Refuse("ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence or Strip");
+        }
+    }
+
+    /// <summary>A replacement may not be longer than what it replaces: a chain of growing ones would let the file choose how much memory a text takes.</summary>
+    private static (string From, string To) ReadReplacement(JsonField part)
+    {
+        string from = NotEmpty(part["pattern"]["String"]), to = part["content"].String();
+        return to.Length <= from.Length ? (from, to) : throw part["content"].Refuse($"at most {from.Length} characters, as the pattern has");
+    }
+
+    private static string NotEmpty(JsonField field) => field.String() is { Length: > 0 } text ? text : throw field.Refuse("a text that is not empty");
+}
