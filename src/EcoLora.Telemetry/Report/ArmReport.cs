@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EcoLora.Telemetry;
 
 /// <summary>One round of an arm.</summary>
@@ -14,8 +16,8 @@ namespace EcoLora.Telemetry;
 /// <param name="HeldOut">The version that this round produced, or null when it was not evaluated.</param>
 /// <param name="Participants">The participants in slot order.</param>
 public sealed record RoundReport(
-    int Round, double? TrainLoss, double? KA, double? KB, double? DensityA, double? DensityB, double? DownDensityA, double? DownDensityB,
-    IReadOnlyList<int> Coverage, DirectionBytes Bytes, Evaluation? HeldOut, IReadOnlyList<Participant> Participants);
+    int Round, double? TrainLoss, [property: JsonPropertyName("kA")] double? KA, [property: JsonPropertyName("kB")] double? KB, double? DensityA, double? DensityB,
+    double? DownDensityA, double? DownDensityB, IReadOnlyList<int> Coverage, DirectionBytes Bytes, Evaluation? HeldOut, IReadOnlyList<Participant> Participants);
 
 /// <summary>An arm of a run: the method, or one of its baselines.</summary>
 /// <param name="Name">Unique in the run.</param>
