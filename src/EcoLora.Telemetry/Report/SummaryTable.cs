@@ -63,6 +63,13 @@ public static class Quantity
         return bytes.ToString(format, CultureInfo.InvariantCulture) + " " + Units[unit];
     }
 
+    /// <summary>Bytes for an axis: <see cref="Bytes"/> without trailing zeros, <c>2 MB</c>, <c>0.5 kB</c>.</summary>
+    public static string Tick(double bytes)
+    {
+        string[] parts = Bytes(bytes).Split(' ');
+        return parts.Length < 2 ? parts[0] : (parts[0].Contains('.', StringComparison.Ordinal) ? parts[0].TrimEnd('0').TrimEnd('.') : parts[0]) + " " + parts[1];
+    }
+
     /// <summary>A ratio such as <c>7.14×</c>; one decimal from 100, two below.</summary>
     public static string Ratio(double? ratio) => Text(ratio, ratio >= 100 ? "F1" : "F2", "×");
 
