@@ -1,0 +1,90 @@
+using System.Globalization;
+
+namespace EcoLora.Telemetry;
+
+/// <summary>The participants' losses, who took part, and how the data lies.</summary>
+internal static class ClientSection
+{
+    public static void AddTo(Markup html, RunReport report)
+    {
+        ArmReport arm = report.Arms[0];
+        DataFacts data = report.Data;
+        html.Add($"<h2 id=\"clients\">Clients and data</h2>\n<p>{data.Name}: {Quantity.Count(data.Records)} records, {Quantity.Count(data.HeldOut)} held out, {Quantity.Count(data.Dropped)} dropped; partition {data.Partition}.</p>\n");
+        html.Add($"<div class=\"grid2\">\n");
+        Losses(arm).AddTo(html);
+        Samples(data).AddTo(html);
+        new HeatMap(
+            "Who holds what", "Training records of each client by category.", "client", [.. data.Clients.Select(client => client.Client)], data.Categories,
+            (column, row) => row < data.Clients[column].PerCategory.Count ? data.Clients[column].PerCategory[row] : 0).AddTo(html, 1160, zeroIsFault: false);
+        html.Add($"</div>\n");
+        AddParticipants(html, arm);
+        AddPartition(html, data);
+    }
+
+    private static LinePlot Losses(ArmReport arm)
+    {
+        PlotPoint[] losses =
+        [
+            .. arm.Rounds.SelectMany(round => round.Participants.Where(participant => participant.Loss is { } loss && double.IsFinite(loss))
+                .Select(participant => new PlotPoint(round.Round, participant.Loss ?? 0, $"round {round.Round}", $"{participant.Client}: {Quantity.Loss(participant.Loss)}"))),
+        ];
+        PlotPoint[] means =
+        [
+            .. arm.Rounds.Where(round => round.TrainLoss is { } loss && double.IsFinite(loss))
+                .Select(round => new PlotPoint(round.Round, round.TrainLoss ?? 0, $"round {round.Round}", $"weighted mean: {Quantity.Loss(round.TrainLoss)}")),
+        ];
+        Axis y = Axis.Linear("training loss", losses.Concat(means).Select(point => point.Y), value => value.ToString("0.##", CultureInfo.InvariantCulture));
+        PlotPoint[] lost =
+        [
+            .. arm.Rounds.SelectMany(round => round.Participants.Where(participant => participant.Status != ParticipantStatus.Accepted)
+                .Select(participant => new PlotPoint(round.Round, y.Max, $"round {round.Round}", $"{participant.Client}: {Words.Of(participant.Status)}"))),
+        ];
+        int last = arm.Rounds.Count == 0 ? 1 : arm.Rounds[^1].Round;
+        return new LinePlot(
+            "Training loss of the participants", "A dot is a client, the line the weighted mean; a cross at the top is an update that is not in the result.",
+            Axis.Rounds(arm.Rounds.Count == 0 ? 0 : arm.Rounds[0].Round, last), y,
+            [new Series("clients", 4, 0, Stroke.None, losses), new Series("weighted mean", 0, 0, Stroke.Solid, means), new Series("not in the result", 1, 4, Stroke.None, lost)]);
+    }
+
+    private static BarTable Samples(DataFacts data)
+    {
+        // A hundred bars say less than their sites do.
+        var sites = data.Clients.GroupBy(client => client.Site, StringComparer.Ordinal).OrderBy(site => site.Key, StringComparer.Ordinal).ToArray();
+        bool few = data.Clients.Count <= 12;
+        return new BarTable(
+            few ? "Records per client" : "Records per site", few ? "Training records." : "Training records, and the clients that each site hosts.",
+            few
+                ? [.. data.Clients.Select(client => new Bar(client.Client, 2, false, client.Records, Quantity.Count(client.Records), client.Site))]
+                : [.. sites.Select(site => new Bar(site.Key, 2, false, site.Sum(client => client.Records), Quantity.Count(site.Sum(client => client.Records)), $"{site.Count()} clients"))]);
+    }
+
+    private static void AddParticipants(Markup html, ArmReport arm)
+    {
+        html.Add($"<details><summary>Participants of {arm.Name}, round by round</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Participants\"><table><thead><tr>");
+        html.Add($"<th scope=\"col\">round</th><th scope=\"col\">slot</th><th scope=\"col\" class=\"text\">client</th><th scope=\"col\" class=\"text\">site</th><th scope=\"col\">segment</th><th scope=\"col\">samples</th>");
+        html.Add($"<th scope=\"col\">loss</th><th scope=\"col\">sent</th><th scope=\"col\">site received</th><th scope=\"col\" class=\"text\">status</th></tr></thead><tbody>\n");
+        foreach (RoundReport round in arm.Rounds)
+            foreach (Participant participant in round.Participants)
+            {
+                bool fine = participant.Status == ParticipantStatus.Accepted;
+                html.Add($"<tr><td>{round.Round}</td><td>{participant.Slot}</td><td class=\"text\">{participant.Client}</td><td class=\"text\">{participant.Site}</td>");
+                html.Add($"<td>{participant.Segment?.ToString(CultureInfo.InvariantCulture) ?? "all"}</td><td>{Quantity.Count(participant.Samples)}</td><td>{Quantity.Loss(participant.Loss)}</td><td>{Quantity.Bytes(participant.UpBytes)}</td>");
+                html.Add($"<td>{Quantity.Bytes(participant.DownBytes)}</td><td class=\"text{(fine ? "" : " bad")}\">{Words.Of(participant.Status)}{(participant.Reason is null ? "" : ": " + participant.Reason)}</td></tr>\n");
+            }
+        html.Add($"</tbody></table></div></details>\n");
+    }
+
+    private static void AddPartition(Markup html, DataFacts data)
+    {
+        html.Add($"<details><summary>Clients and categories in numbers</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Clients and categories\"><table><thead><tr><th scope=\"col\" class=\"text\">client</th><th scope=\"col\" class=\"text\">site</th><th scope=\"col\">records</th>");
+        foreach (string category in data.Categories) html.Add($"<th scope=\"col\">{category}</th>");
+        html.Add($"</tr></thead><tbody>\n");
+        foreach (ClientData client in data.Clients)
+        {
+            html.Add($"<tr><th scope=\"row\">{client.Client}</th><td class=\"text\">{client.Site}</td><td>{client.Records}</td>");
+            foreach (int count in client.PerCategory) html.Add($"<td>{count}</td>");
+            html.Add($"</tr>\n");
+        }
+        html.Add($"</tbody></table></div></details>\n");
+    }
+}
