@@ -1,0 +1,166 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace EcoLora.Numerics;
+
+/// <summary>
+/// C (+)= A·B by tiles that stay in registers. B is cut into panels of a tile's width and packed (panel by panel, k-contiguous rows of that width), so that the
+/// inner loop reads it in order; A is read in place by broadcasts. One block of B is 256 × 512 entries (fits the second-level cache), one panel fits the first.
+/// The habit is that of BLIS and of GotoBLAS (Goto and van de Geijn, 2008).
+/// </summary>
+internal readonly unsafe ref struct BlockedProduct<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>Entries of k that one pass over C sums; fixed, since it decides the rounding.</summary>
+    private const int BlockK = 256;
+    private const int BlockN = 512;
+
+    /// <summary>Rows of A that are reused from the second-level cache against every panel.</summary>
+    private const int BlockM = 128;
+
+    [ThreadStatic] private static T[]? _packed;
+
+    private readonly int _m, _n, _k;
+    private readonly T* _a, _b, _c;
+    private readonly nint _aRow, _aColumn, _bRow, _bColumn, _cRow;
+
+    public BlockedProduct(int m, int n, int k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint bColumn, T* c, nint cRow)
+    {
+        (_m, _n, _k) = (m, n, k);
+        _a = a;
+        _b = b;
+        _c = c;
+        (_aRow, _aColumn, _bRow, _bColumn, _cRow) = (aRow, aColumn, bRow, bColumn, cRow);
+    }
+
+    /// <summary>Computes the product with tiles of <paramref name="rowsPerTile"/> × two vectors.</summary>
+    public void Run<TLanes>(int rowsPerTile, bool accumulate)
+        where TLanes : struct, ILanes<TLanes, T>
+    {
+        int panelWidth = 2 * TLanes.Count;
+        // Packing pays when several row tiles read the panel again, and is needed when B's rows are not contiguous.
+        bool pack = _bColumn != 1 || _m > 4 * rowsPerTile;
+        T* packed = pack ? Scratch() : null;
+        for (int k0 = 0; k0 < _k; k0 += BlockK)
+        {
+            int kc = Math.Min(BlockK, _k - k0);
+            bool add = accumulate || k0 > 0;
+            for (int n0 = 0; n0 < _n; n0 += BlockN)
+            {
+                int nc = Math.Min(BlockN, _n - n0);
+                if (pack)
+                {
+                    for (int j = 0; j < nc; j += panelWidth) Pack<TLanes>(k0, kc, n0 + j, Math.Min(panelWidth, nc - j), packed + (nint)j * kc);
+                }
+                for (int m0 = 0; m0 < _m; m0 += BlockM)
+                {
+                    int mEnd = Math.Min(_m, m0 + BlockM);
+                    for (int j = 0; j < nc; j += panelWidth)
+                    {
+                        int width = Math.Min(panelWidth, nc - j);
+                        bool direct = !pack && width == panelWidth;
+                        if (!pack && !direct) Pack<TLanes>(k0, kc, n0 + j, width, packed = Scratch());
+                        T* panel = direct ? _b + (nint)k0 * _bRow + n0 + j : pack ? packed + (nint)j * kc : packed;
+                        RunPanel<TLanes>(rowsPerTile, m0, mEnd, k0, kc, n0 + j, width, panel, direct ? _bRow : PackedWidth<TLanes>(width), add);
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>All row tiles of one block of rows against one panel.</summary>
+    [SkipLocalsInit]
+    private void RunPanel<TLanes>(int rowsPerTile, int m0, int mEnd, int k0, int kc, int column, int width, T* panel, nint panelRow, bool add)
+        where TLanes : struct, ILanes<TLanes, T>
+    {
+        int packedWidth = PackedWidth<TLanes>(width);
+        // A narrow tile uses at most 8 + 2 registers, so it can have 8 rows on every path.
+        int step = packedWidth == 2 * TLanes.Count ? rowsPerTile : 8;
+        T* edge = stackalloc T[8 * 32];
+        for (int i = m0; i < mEnd; i += step)
+        {
+            int rows = Math.Min(step, mEnd - i);
+            T* a = _a + i * _aRow + k0 * _aColumn;
+            T* c = _c + i * _cRow + column;
+            bool whole = rows == step && width == packedWidth;
+            T* target = whole ? c : edge;
+            nint targetRow = whole ? _cRow : packedWidth;
+            bool addInTile = whole && add;
+            if (packedWidth == 2 * TLanes.Count && step == 8) ProductTile.Wide8<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
+            else if (packedWidth == 2 * TLanes.Count) ProductTile.Wide4<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
+            else if (packedWidth == TLanes.Count) ProductTile.Narrow8<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
+            else ProductTile.Narrow8<Lanes256<T>, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
+            if (!whole) CopyEdge(edge, packedWidth, c, rows, width, add);
+        }
+    }
+
+    private void CopyEdge(T* edge, int edgeRow, T* c, int rows, int width, bool add)
+    {
+        for (int r = 0; r < rows; r++, edge += edgeRow, c += _cRow)
+        {
+            for (int j = 0; j < width; j++) c[j] = add ? c[j] + edge[j] : edge[j];
+        }
+    }
+
+    /// <summary>The tile width that holds <paramref name="width"/> columns: two vectors, one, or one of 256 bits.</summary>
+    private static int PackedWidth<TLanes>(int width)
+        where TLanes : struct, ILanes<TLanes, T>
+        => width <= Lanes256<T>.Count ? Lanes256<T>.Count : width <= TLanes.Count ? TLanes.Count : 2 * TLanes.Count;
+
+    /// <summary>Copies B[k0.., column..] to rows of the tile's width, padded with zeros.</summary>
+    private void Pack<TLanes>(int k0, int kc, int column, int width, T* destination)
+        where TLanes : struct, ILanes<TLanes, T>
+    {
+        int packedWidth = PackedWidth<TLanes>(width);
+        T* source = _b + k0 * _bRow + column * _bColumn;
+        if (_bColumn == 1)
+        {
+            for (int k = 0; k < kc; k++, source += _bRow, destination += packedWidth)
+            {
+                if (width == packedWidth && packedWidth == 2 * TLanes.Count)
+                {
+                    TLanes.Load(source).Store(destination);
+                    TLanes.Load(source + TLanes.Count).Store(destination + TLanes.Count);
+                    continue;
+                }
+                for (int j = 0; j < width; j++) destination[j] = source[j];
+                for (int j = width; j < packedWidth; j++) destination[j] = T.Zero;
+            }
+            return;
+        }
+        PackTransposed(source, kc, width, packedWidth, destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void PackTransposed(T* source, int kc, int width, int packedWidth, T* destination)
+    {
+        int j = 0;
+        // Four columns at a time keep the stores to one cache line together.
+        for (; j + 4 <= width; j += 4)
+        {
+            T* s0 = source + j * _bColumn, s1 = s0 + _bColumn, s2 = s1 + _bColumn, s3 = s2 + _bColumn;
+            T* d = destination + j;
+            for (int k = 0; k < kc; k++, d += packedWidth)
+            {
+                nint o = k * _bRow;
+                d[0] = s0[o];
+                d[1] = s1[o];
+                d[2] = s2[o];
+                d[3] = s3[o];
+            }
+        }
+        for (; j < packedWidth; j++)
+        {
+            T* s = source + j * _bColumn;
+            for (int k = 0; k < kc; k++) destination[k * packedWidth + j] = j < width ? s[k * _bRow] : T.Zero;
+        }
+    }
+
+    /// <summary>This thread's packing buffer, on a 64-byte boundary. Kept for the thread's life: no allocation in the steady state.</summary>
+    private static T* Scratch()
+    {
+        T[] buffer = _packed ??= GC.AllocateUninitializedArray<T>(BlockK * BlockN + 64, pinned: true);
+        nint address = (nint)Unsafe.AsPointer(ref buffer[0]);
+        return (T*)((address + 63) & ~63);
+    }
+}
