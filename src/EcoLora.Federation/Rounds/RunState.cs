@@ -11,9 +11,9 @@ public sealed class RunState
 
     private readonly List<RoundRecord> _rounds = [];
     private readonly SortedDictionary<int, Evaluated> _evaluations = [];
+    private readonly SortedDictionary<int, ControlBytes> _opening = [];
     private bool _opened;
     private RunEnding? _ending;
-    private AdapterWritten? _adapter;
 
     /// <summary>A run before its first journal entry.</summary>
     /// <exception cref="ArgumentException">The plan is not valid.</exception>
@@ -32,6 +32,9 @@ public sealed class RunState
     /// <summary>Evaluations by version.</summary>
     public IReadOnlyDictionary<int, Evaluated> Evaluations => _evaluations;
 
+    /// <summary>The written adapter, when it is.</summary>
+    public AdapterWritten? Adapter { get; private set; }
+
     /// <summary>True when the run is over.</summary>
     public bool IsFinished { get; private set; }
 
@@ -48,7 +51,7 @@ public sealed class RunState
         RoundAggregated r => RoundOf(r.Round) is { Closed: not null, Aggregated: null },
         SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } round && r.Site >= 0 && r.Site < Plan.Sites && !round.Sites.ContainsKey(r.Site),
         Evaluated r => IsEvaluated(r.Version) && !_evaluations.ContainsKey(r.Version),
-        AdapterWritten r => _ending is not null && r.Version == _ending.Version && _adapter is null,
+        AdapterWritten r => _ending is not null && r.Version == _ending.Version && Adapter is null,
         _ => false,
     };
 
@@ -73,7 +76,7 @@ public sealed class RunState
     {
         if (IsFinished) return null;
         if (!_opened) return new RunOpened(Plan.Run, Plan);
-        if (_ending is not null) return _adapter is not null && HasEvaluation(_ending.Version) ? new RunFinished(Plan.Run) : null;
+        if (_ending is not null) return Adapter is not null && HasEvaluation(_ending.Version) ? new RunFinished(Plan.Run) : null;
         if (_rounds.Count == 0) return Open(0);
         RoundRecord last = _rounds[^1];
         if (last.Closed is null) return last.IsAnswered && HasEvaluation(last.Round) ? Close(last) : null;
@@ -87,7 +90,7 @@ public sealed class RunState
     /// </summary>
     public IEnumerable<RoundMessage> RecentDecisions()
     {
-        if (!_opened) yield break;
+        if (!_opened || IsFinished) yield break;
         yield return new RunOpened(Plan.Run, Plan);
         if (_rounds.Count > 1) yield return _rounds[^2].Closed!;
         if (_rounds.Count > 0)
@@ -137,6 +140,8 @@ public sealed class RunState
                 break;
             case RoundOpened opened:
                 _rounds.Add(new RoundRecord(opened));
+                foreach ((int site, ControlBytes bytes) in _opening) AddControl(site, bytes.Down, bytes.Up);
+                _opening.Clear();
                 break;
             case RoundClosed closed:
                 _rounds[closed.Round].Closed = closed;
@@ -170,7 +175,7 @@ public sealed class RunState
                 _evaluations.Add(r.Version, r);
                 break;
             case AdapterWritten r:
-                _adapter = r;
+                Adapter = r;
                 break;
         }
     }
@@ -184,14 +189,11 @@ public sealed class RunState
         _ => null,
     };
 
-    /// <summary>Control bytes belong to the round that is under way; those before the first and after the last to the nearest.</summary>
+    /// <summary>Control bytes belong to the round that is under way; opening the run counts with round 0, ending it with the last.</summary>
     private void AddControl(int site, long down, long up)
     {
-        SortedDictionary<int, ControlBytes> target = _rounds.Count == 0 ? BeforeFirstRound : _rounds[^1].Control;
+        SortedDictionary<int, ControlBytes> target = _rounds.Count == 0 ? _opening : _rounds[^1].Control;
         ControlBytes bytes = target.GetValueOrDefault(site);
         target[site] = new ControlBytes(bytes.Down + down, bytes.Up + up);
     }
-
-    /// <summary>Control bytes of opening the run, which come before any round.</summary>
-    public SortedDictionary<int, ControlBytes> BeforeFirstRound { get; } = [];
 }

@@ -1,0 +1,24 @@
+using EcoLora.Codec;
+using EcoLora.Formats.Peft;
+
+namespace EcoLora.Local.Runs;
+
+/// <summary>Between the LoRA vector and PEFT's adapter folders.</summary>
+public static class AdapterExport
+{
+    /// <summary>A whole adapter vector as PEFT modules; a frozen A is in it too, since other programs need both.</summary>
+    /// <param name="layout">Layout of the whole adapter.</param>
+    /// <param name="adapter">The vector.</param>
+    /// <param name="lora">α and dropout.</param>
+    /// <param name="baseModel">Folder of the base model; its name is recorded, not its path.</param>
+    public static PeftAdapter ToPeft(LoraLayout layout, ReadOnlySpan<float> adapter, Training.LoraOptions lora, string baseModel)
+    {
+        var modules = new List<PeftModule>();
+        for (int i = 0; i < layout.Tensors.Count; i += 2)
+        {
+            LoraTensor a = layout.Tensors[i], b = layout.Tensors[i + 1];
+            modules.Add(new PeftModule(a.Module, a.Rows, lora.Alpha, a.Columns, b.Rows, a.In(adapter).ToArray(), b.In(adapter).ToArray()));
+        }
+        return new PeftAdapter(Path.GetFileName(Path.TrimEndingDirectorySeparator(baseModel)), modules, lora.Dropout);
+    }
+}

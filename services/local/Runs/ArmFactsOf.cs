@@ -1,0 +1,87 @@
+using EcoLora.Federation;
+using EcoLora.Telemetry;
+using Participant = EcoLora.Telemetry.Participant;
+
+namespace EcoLora.Local.Runs;
+
+/// <summary>An arm of a run: the method with its exchange, or a baseline.</summary>
+/// <param name="Label">What people read, such as <c>fedit + ecolora</c>.</param>
+/// <param name="Exchange">What it sends.</param>
+/// <param name="Plan">Its plan.</param>
+public sealed record Arm(string Label, Exchange Exchange, RunPlan Plan);
+
+/// <summary>What a run's journal tells the report: ledger rows and round facts.</summary>
+public static class ArmFactsOf
+{
+    /// <summary>Name of a client in reports.</summary>
+    public static string ClientName(int client) => $"client-{client:d3}";
+
+    /// <summary>Name of a site in reports.</summary>
+    public static string SiteName(int site) => $"site-{site:d3}";
+
+    /// <summary>The facts of the rounds that are complete.</summary>
+    public static ArmFacts Journal(Arm arm, RunState state)
+    {
+        RunPlan plan = arm.Plan;
+        int parameters = plan.FederatedMethod.ExchangedLayout(plan.AdapterLayout()).Length;
+        RoundRecord[] complete = [.. state.Rounds.Where(round => round.Aggregated is not null)];
+        return new ArmFacts(
+            arm.Label, plan.Method, arm.Exchange, parameters, plan.Exchange.Segments,
+            EvaluationOf(state, 0),
+            [.. complete.Select(round => FactsOf(arm, round, state))],
+            [.. complete.SelectMany(round => Rows(plan, round, parameters))],
+            state.Adapter?.Digest);
+    }
+
+    private static RoundFacts FactsOf(Arm arm, RoundRecord round, RunState state)
+    {
+        RunPlan plan = arm.Plan;
+        bool sparse = arm.Exchange == Exchange.EcoLora;
+        return new RoundFacts(
+            round.Round,
+            [.. round.Opened.Participants.Select(p => ParticipantOf(plan, round, p))],
+            round.Loss,
+            sparse && plan.FederatedMethod.Trains(Codec.LoraRole.A) ? round.Opened.KeepA : null,
+            sparse ? round.Opened.KeepB : null,
+            EvaluationOf(state, round.Round + 1));
+    }
+
+    private static Participant ParticipantOf(RunPlan plan, RoundRecord round, Federation.Participant participant)
+    {
+        ClientReport? report = round.Clients.GetValueOrDefault(participant.Client);
+        ParticipantStatus status = report?.Refused is not null ? ParticipantStatus.Refused
+            : round.Closed!.Accepted.Any(accepted => accepted.Client == participant.Client) ? ParticipantStatus.Accepted
+            : ParticipantStatus.Absent;
+        Enrolment enrolment = plan.Roster[participant.Client];
+        return new Participant(
+            ClientName(participant.Client), SiteName(enrolment.Site), participant.Slot, plan.Exchange.Segments == 1 ? null : participant.Segment,
+            enrolment.Samples, report?.Loss, status, report?.Refused);
+    }
+
+    private static Evaluation? EvaluationOf(RunState state, int version)
+    {
+        if (!state.Evaluations.TryGetValue(version, out Evaluated? evaluated)) return null;
+        HeldOutScore score = evaluated.Score;
+        return new Evaluation(score.Records, score.Loss, Share(score.Correct, score.Records),
+            [.. score.Categories.Select(c => new Telemetry.CategoryScore(c.Category, c.Records, c.Loss, Share(c.Correct, c.Records)))]);
+    }
+
+    private static double? Share(int? correct, int records) => correct is { } count && records > 0 ? (double)count / records : null;
+
+    private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, int parameters)
+    {
+        foreach (SegmentStored stored in round.Segments.Values)
+            yield return Row(round.Round, ClientName(stored.Client), Direction.Up, plan.Exchange.Segments == 1 ? LedgerRow.NoSegment : stored.Segment, parameters, stored.Sizes);
+        foreach (SiteUpdated site in round.Sites.Values)
+            yield return Row(round.Round, SiteName(site.Site), Direction.Down, LedgerRow.NoSegment, parameters, round.Aggregated!.Sizes with { Framed = site.Bytes });
+        foreach ((int site, ControlBytes bytes) in round.Control)
+        {
+            yield return LedgerRow.Control(round.Round, SiteName(site), Direction.ControlDown, bytes.Down);
+            yield return LedgerRow.Control(round.Round, SiteName(site), Direction.ControlUp, bytes.Up);
+        }
+    }
+
+    private static LedgerRow Row(int round, string client, Direction direction, int segment, int parameters, Codec.FrameSizes sizes) => new(
+        round, client, direction, segment, 4L * parameters, 2L * parameters, sizes.Segment, sizes.Sparse, sizes.Coded, sizes.Framed,
+        sizes.KeptA, sizes.EntriesA, sizes.KeptB, sizes.EntriesB);
+}

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using EcoLora.Federation;
+using EcoLora.Numerics;
+using EcoLora.Training;
+
+namespace EcoLora.Services.Trainer;
+
+/// <summary>What the managed engine works on.</summary>
+/// <param name="Model">The frozen base, shared by all jobs.</param>
+/// <param name="Lora">The adapter's shape.</param>
+/// <param name="Training">Local training; its schedule runs over the rounds (see <see cref="ManagedEngine"/>).</param>
+/// <param name="Clients">Each client's examples, by number.</param>
+/// <param name="HeldOut">Examples that no client trains on.</param>
+public sealed record EngineInput(LlamaModel Model, LoraOptions Lora, TrainingOptions Training, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut);
+
+/// <summary>How greedy answers are scored.</summary>
+/// <param name="Decode">Tokens to text.</param>
+/// <param name="MaxNewTokens">Most tokens of an answer.</param>
+/// <param name="StopTokens">Tokens that end an answer.</param>
+public sealed record ExactMatchOptions(Func<int[], string> Decode, int MaxNewTokens, IReadOnlyCollection<int> StopTokens);
+
+/// <summary>
+/// Trains with EcoLora.Training, one job per calling thread. The optimiser starts anew in every job. A cosine schedule runs over the run's rounds:
+/// η_t = η·(1 + cos(π·t/T))/2, constant within a job, so that a client's learning rate does not depend on how often it was sampled.
+/// </summary>
+public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMatch) : ITrainingEngine
+{
+    private readonly ConcurrentDictionary<bool, ConcurrentBag<LocalTrainer>> _idle = new();
+
+    /// <inheritdoc/>
+    public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation)
+    {
+        bool freezeA = !plan.FederatedMethod.Trains(Codec.LoraRole.A);
+        ConcurrentBag<LocalTrainer> idle = _idle.GetOrAdd(freezeA, _ => []);
+        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(input.Model, input.Lora with { FreezeA = freezeA });
+        try
+        {
+            var stream = new RandomStream(plan.Seed, "local-training", round, client);
+            TrainingResult result = trainer.Train(adapter, input.Clients[client], OptionsOf(round, plan.Rounds), stream, null, cancellation);
+            return result.Outcome switch
+            {
+                Training.TrainingOutcome.Completed => new TrainingOutcome(result.MeanLoss),
+                Training.TrainingOutcome.NonFiniteLoss => new TrainingOutcome(double.NaN, $"the loss is not finite at step {result.Steps + 1}"),
+                _ => new TrainingOutcome(double.NaN, $"the gradient is not finite at step {result.Steps + 1}"),
+            };
+        }
+        finally
+        {
+            idle.Add(trainer);
+        }
+    }
+
+    /// <inheritdoc/>
+    public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation)
+    {
+        LlamaModel model = input.Model.WithAdapter(input.Lora, adapter);
+        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, threads: 1, cancellation);
+        bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
+        var categories = loss.ByCategory.Select(category => new CategoryScore(
+            category.Key,
+            category.Value.Examples,
+            category.Value.MeanLoss,
+            correct is null ? null : input.HeldOut.Where((example, i) => example.Category == category.Key && correct[i]).Count()));
+        return new HeldOutScore(loss.Overall.MeanLoss, loss.Overall.Examples, loss.Overall.Tokens, correct?.Count(right => right), [.. categories]);
+    }
+
+    private bool[] Correct(LlamaModel model, ExactMatchOptions options, CancellationToken cancellation)
+    {
+        int[][] prompts = [.. input.HeldOut.Select(example => example.Tokens[..example.PromptLength])];
+        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: 1, cancellation);
+        return [.. answers.Select((answer, i) => options.Decode(answer).Trim() == input.HeldOut[i].Answer.Trim())];
+    }
+
+    private TrainingOptions OptionsOf(int round, int rounds) => input.Training.Schedule == LearningRateSchedule.Constant
+        ? input.Training
+        : input.Training with
+        {
+            Schedule = LearningRateSchedule.Constant,
+            LearningRate = input.Training.LearningRate * 0.5 * (1 + Math.Cos(Math.PI * round / rounds)),
+        };
+}
