@@ -1,0 +1,31 @@
+using System.Numerics;
+using EcoLora.Numerics;
+
+namespace EcoLora.Training;
+
+/// <summary>Inverted dropout (Srivastava et al., 2014): an entry is dropped with probability p, else divided by 1 − p.</summary>
+internal static class Dropout
+{
+    /// <summary>Draws a mask: 1 keeps, 0 drops. Each entry uses 16 random bits, so p is rounded to a multiple of 1/65,536.</summary>
+    public static void Draw(Span<byte> kept, double probability, RandomStream stream)
+    {
+        uint threshold = (uint)Math.Round(probability * 65_536);
+        ulong bits = 0;
+        for (int i = 0; i < kept.Length; i++, bits >>= 16)
+        {
+            if (i % 4 == 0) bits = stream.NextUInt64();
+            kept[i] = (ushort)bits >= threshold ? (byte)1 : (byte)0;
+        }
+    }
+
+    /// <summary>yᵢ += xᵢ/(1 − p) where the mask keeps i. This is the forward pass into zeros, and the backward pass.</summary>
+    public static void AddMasked<T>(ReadOnlySpan<T> x, ReadOnlySpan<byte> kept, double probability, Span<T> y)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        T scale = T.CreateTruncating(1 / (1 - probability));
+        for (int i = 0; i < x.Length; i++)
+        {
+            if (kept[i] != 0) y[i] += x[i] * scale;
+        }
+    }
+}

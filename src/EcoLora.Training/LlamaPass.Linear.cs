@@ -1,0 +1,87 @@
+using EcoLora.Numerics;
+
+namespace EcoLora.Training;
+
+/// <content>A linear layer with its LoRA pair: y = x·Wᵀ + s·(x̃·Aᵀ)·Bᵀ, x̃ = dropout(x).</content>
+internal sealed partial class LlamaPass<T>
+{
+    /// <summary>What all linear layers of one step back have in common.</summary>
+    private readonly record struct LinearStep(int Layer, int Rows, bool Dropout);
+
+    /// <param name="layer">The decoder layer.</param>
+    /// <param name="kind">The linear layer in it.</param>
+    /// <param name="x">[N, n].</param>
+    /// <param name="y">[N, m], written or added to.</param>
+    /// <param name="adapter">The LoRA vector.</param>
+    /// <param name="dropout">The step's stream of masks, or null.</param>
+    /// <param name="accumulate">Whether y is added to.</param>
+    private void LinearForward(int layer, LinearKind kind, ReadOnlySpan<T> x, Span<T> y, ReadOnlySpan<T> adapter, RandomStream? dropout, bool accumulate)
+    {
+        (int outputs, int inputs) = LlamaWeights<T>.ShapeOf(_config, kind);
+        int rows = x.Length / inputs;
+        MatMul.Forward(x, _weights.Layers[layer].Linear[(int)kind].Span, y, rows, inputs, outputs, accumulate, _path);
+        if (_lora?[layer, kind] is not { } pair) return;
+
+        LayerActivations<T> m = _memory.Layers[layer];
+        int rank = _lora.Options.Rank;
+        if (dropout is not null && _lora.Options.Dropout > 0)
+        {
+            Dropout.Draw(m.Kept[(int)kind].AsSpan(0, x.Length), _lora.Options.Dropout, dropout);
+            x = Masked(x, m.Kept[(int)kind]);
+        }
+        Span<T> hidden = Of(m.LoraHidden[(int)kind], rows, rank);
+        MatMul.Forward(x, pair.A.In(adapter), hidden, rows, inputs, rank, accumulate: false, _path);
+        VectorMath.Scale(T.CreateTruncating(_lora.Options.Scale), hidden, _path);
+        MatMul.Forward(hidden, pair.B.In(adapter), y, rows, rank, outputs, accumulate: true, _path);
+    }
+
+    /// <summary>
+    /// With h = s·x̃·Aᵀ kept from the forward pass: dW += dyᵀ·x; dB += dyᵀ·h; dh = s·dy·B; dA += dhᵀ·x̃; dx (+)= dy·W + dropout′(dh·A).
+    /// </summary>
+    /// <param name="step">Layer, rows and whether dropout was on.</param>
+    /// <param name="kind">The linear layer.</param>
+    /// <param name="x">[N, n], the forward pass's input.</param>
+    /// <param name="dy">[N, m].</param>
+    /// <param name="dx">[N, n], written or added to; empty when nobody needs it.</param>
+    /// <param name="adapter">The LoRA vector.</param>
+    /// <param name="adapterGradient">Its gradient, added to; empty for none.</param>
+    /// <param name="baseGradient">The base weights' gradient, added to; empty for none.</param>
+    /// <param name="accumulate">Whether dx is added to.</param>
+    private void LinearBackward(
+        LinearStep step, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> dy, Span<T> dx, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient, bool accumulate)
+    {
+        (int outputs, int inputs) = LlamaWeights<T>.ShapeOf(_config, kind);
+        int rows = step.Rows;
+        if (!baseGradient.IsEmpty) MatMul.WeightGradient(dy, x, GradientOf(baseGradient, LlamaWeights<T>.TensorOf(step.Layer, kind)), rows, inputs, outputs, accumulate: true, _path);
+        if (!dx.IsEmpty) MatMul.InputGradient(dy, _weights.Layers[step.Layer].Linear[(int)kind].Span, dx, rows, inputs, outputs, accumulate, _path);
+        if (_lora?[step.Layer, kind] is not { } pair) return;
+
+        LayerActivations<T> m = _memory.Layers[step.Layer];
+        int rank = _lora.Options.Rank;
+        bool dropout = step.Dropout && _lora.Options.Dropout > 0, gradientOfA = !adapterGradient.IsEmpty && !_lora.Options.FreezeA;
+        if (!adapterGradient.IsEmpty) MatMul.WeightGradient(dy, Of(m.LoraHidden[(int)kind], rows, rank), pair.B.In(adapterGradient), rows, rank, outputs, accumulate: true, _path);
+        if (!gradientOfA && dx.IsEmpty) return;
+
+        Span<T> dHidden = Of(_memory.DHidden, rows, rank);
+        MatMul.InputGradient(dy, pair.B.In(adapter), dHidden, rows, rank, outputs, accumulate: false, _path);
+        VectorMath.Scale(T.CreateTruncating(_lora.Options.Scale), dHidden, _path);
+        if (gradientOfA) MatMul.WeightGradient(dHidden, dropout ? Masked(x, m.Kept[(int)kind]) : x, pair.A.In(adapterGradient), rows, inputs, rank, accumulate: true, _path);
+        if (dx.IsEmpty) return;
+        if (!dropout)
+        {
+            MatMul.InputGradient(dHidden, pair.A.In(adapter), dx, rows, inputs, rank, accumulate: true, _path);
+            return;
+        }
+        Span<T> dDropped = Of(_memory.DDropped, rows, inputs);
+        MatMul.InputGradient(dHidden, pair.A.In(adapter), dDropped, rows, inputs, rank, accumulate: false, _path);
+        Dropout.AddMasked(dDropped, m.Kept[(int)kind].AsSpan(0, dDropped.Length), _lora.Options.Dropout, dx);
+    }
+
+    private Span<T> Masked(ReadOnlySpan<T> x, byte[] kept)
+    {
+        Span<T> dropped = _memory.Dropped.AsSpan(0, x.Length);
+        dropped.Clear();
+        Dropout.AddMasked(x, kept.AsSpan(0, x.Length), _lora!.Options.Dropout, dropped);
+        return dropped;
+    }
+}

@@ -1,0 +1,51 @@
+using EcoLora.Codec;
+using EcoLora.Numerics;
+
+namespace EcoLora.Training;
+
+/// <summary>
+/// Trains LoRA adapters on a frozen model, one job after the other, on the calling thread. It owns the job's memory, which later jobs reuse: make one per
+/// thread; the model is shared. The same adapter, examples, options and stream give the same bytes on one instruction-set path.
+/// </summary>
+public sealed class LocalTrainer
+{
+    private readonly LlamaPass<float> _pass;
+    private readonly float[] _adapter, _gradient;
+    private readonly TrainingLoop _loop;
+    private readonly LoraPlan _lora;
+
+    /// <summary>Prepares for jobs of one adapter shape.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public LocalTrainer(LlamaModel model, LoraOptions options)
+    {
+        _lora = new LoraPlan(model.Config, options);
+        _pass = new LlamaPass<float>(model.Weights, _lora, training: true);
+        _adapter = new float[_lora.Layout.Length];
+        _gradient = new float[_lora.Layout.Length];
+        _loop = new TrainingLoop(_gradient, TrainedRange.Of(_lora.Layout, options.FreezeA), model.Config.Vocabulary);
+    }
+
+    /// <summary>The order of the adapter's parameters.</summary>
+    public LoraLayout Layout => _lora.Layout;
+
+    /// <summary>Trains an adapter in place.</summary>
+    /// <param name="adapter">The start, one vector of <see cref="Layout"/>; the result. Unchanged unless the job is completed.</param>
+    /// <param name="examples">At least one.</param>
+    /// <param name="options">How to train.</param>
+    /// <param name="stream">The job's stream: order of the batches, dropout.</param>
+    /// <param name="onStep">Called after each step, or null.</param>
+    /// <param name="cancellation">Honoured between steps.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, the adapter has a wrong length, or an example is malformed or missing.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled; the adapter is unchanged.</exception>
+    public TrainingResult Train(
+        Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null, CancellationToken cancellation = default)
+    {
+        _lora.Expect(adapter.Length);
+        adapter.CopyTo(_adapter);
+        TrainingResult result = _loop.Run(_adapter, GradientOf, examples, options, stream, _lora.Options.Dropout > 0, onStep, cancellation);
+        if (result.Outcome == TrainingOutcome.Completed) _adapter.CopyTo(adapter);
+        return result;
+    }
+
+    private double GradientOf(Batch batch, RandomStream? dropout) => _pass.LossAndGradient(batch, _adapter, _gradient, [], dropout);
+}

@@ -1,0 +1,31 @@
+namespace EcoLora.Training;
+
+/// <summary>Work over numbered items in fixed groups of neighbours, on any number of threads: what is computed together never depends on the threads.</summary>
+internal static class WorkGroups
+{
+    /// <summary>Calls the work once per group with the items' numbers. The first exception of a group is thrown as it is.</summary>
+    public static void Run(int items, int groupSize, int threads, Action<int[]> work, CancellationToken cancellation)
+    {
+        int groups = (items + groupSize - 1) / groupSize;
+        if (threads == 1 || groups <= 1)
+        {
+            for (int group = 0; group < groups; group++) RunGroup(group);
+            return;
+        }
+        try
+        {
+            Parallel.For(0, groups, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, RunGroup);
+        }
+        catch (AggregateException failures)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
+        }
+
+        void RunGroup(int group)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int start = group * groupSize;
+            work([.. Enumerable.Range(start, Math.Min(groupSize, items - start))]);
+        }
+    }
+}
