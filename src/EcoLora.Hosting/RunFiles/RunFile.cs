@@ -1,0 +1,111 @@
+using EcoLora.Codec;
+using EcoLora.Federation;
+
+namespace EcoLora.Hosting;
+
+/// <summary>
+/// Everything that a run file says, with the defaults filled in and checked. Each option, its values and its default are in
+/// <see cref="RunFileOptions.Table"/> and in docs/run-file.md.
+/// </summary>
+public sealed record RunFile
+{
+    /// <summary>The values as they were given, for the canonical form.</summary>
+    public required OptionValues Values { get; init; }
+
+    /// <summary>Name of the run, [a-z0-9-]{1,40}; a baseline's run is <c>name-baseline</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Seed of every named random stream, 0 to 2^53 − 1.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>Full path of the base model's folder, or null when none was given.</summary>
+    public required string? Model { get; init; }
+
+    /// <summary>Full path of the PEFT adapter that the run starts from, or null for a new one.</summary>
+    public required string? Adapter { get; init; }
+
+    /// <summary>The records.</summary>
+    public required DataOptions Data { get; init; }
+
+    /// <summary>How the records are spread over the clients.</summary>
+    public required PartitionOptions Partition { get; init; }
+
+    /// <summary>The adapter.</summary>
+    public required LoraOptions Lora { get; init; }
+
+    /// <summary>Local training.</summary>
+    public required TrainingOptions Training { get; init; }
+
+    /// <summary>Clients, rounds and method.</summary>
+    public required FederationOptions Federation { get; init; }
+
+    /// <summary>How segments travel.</summary>
+    public required ExchangeOptions Exchange { get; init; }
+
+    /// <summary>The dense exchanges to compare with, in the file's order.</summary>
+    public required IReadOnlyList<Baseline> Baselines { get; init; }
+
+    /// <summary>What is measured on the held-out records.</summary>
+    public required EvaluationOptions Evaluation { get; init; }
+
+    /// <summary>Threads for training, ≥ 1. They change no result.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Reads and checks a run file.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="overrides">What the command line says.</param>
+    /// <exception cref="OptionsException">The file or an override cannot be used; the message says where and why.</exception>
+    public static RunFile Read(string file, IEnumerable<OptionOverride> overrides)
+    {
+        OptionValues values = OptionFile.Read(RunFileOptions.Table, file, overrides);
+        RunFile run = RunFileOptions.Map(values);
+        try
+        {
+            run.Check();
+        }
+        catch (ArgumentException refused)
+        {
+            int colon = refused.Message.IndexOf(':');
+            string option = colon < 0 ? "" : refused.Message[..colon];
+            throw new OptionsException($"{(RunFileOptions.Table.Find(option) is null ? file : values.SourceOf(option))}: {refused.Message}");
+        }
+        return run;
+    }
+
+    /// <summary>
+    /// An override that names a path on the command line: it is kept relative to the run file's folder, so that the canonical form does not
+    /// depend on the folder in which the command was started.
+    /// </summary>
+    /// <param name="file">The run file.</param>
+    /// <param name="option">Path of the option.</param>
+    /// <param name="paths">Paths relative to the present folder.</param>
+    /// <param name="source">What was written on the command line.</param>
+    public static OptionOverride PathOverride(string file, string option, IReadOnlyList<string> paths, string source)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        return OptionOverride.OfTexts(option, [.. paths.Select(path => Path.GetRelativePath(folder, Path.GetFullPath(path)).Replace('\\', '/'))], source);
+    }
+
+    private void Check()
+    {
+        Require(Federation.Participants <= Federation.Clients, "federation.participants", Federation.Participants, $"1 to {Federation.Clients} (federation.clients)");
+        Require(Federation.Sites <= Federation.Clients, "federation.sites", Federation.Sites, $"1 to {Federation.Clients} (federation.clients)");
+        Exchange.Validate(Federation.Participants);
+        bool perFile = Partition.Scheme == "file" && Data.Files.Count > 0;
+        Require(!perFile || Data.Files.Count == Federation.Clients, "federation.clients", Federation.Clients, $"{Data.Files.Count}, one per file of data.files, with partition.scheme file");
+    }
+
+    private static void Require(bool holds, string option, object found, string expected)
+    {
+        if (!holds) throw new ArgumentException(FormattableString.Invariant($"{option}: expected {expected}, found {found}"));
+    }
+}
+
+/// <summary>A dense exchange of the same method with the same fan-out to sites, to compare with.</summary>
+/// <param name="Name"><c>dense-fp16</c> or <c>dense-fp32</c>.</param>
+/// <param name="Values">How the values are written.</param>
+public sealed record Baseline(string Name, ValueMode Values)
+{
+    /// <summary>The exchange that it stands for.</summary>
+    public ExchangeOptions Exchange => ExchangeOptions.Dense(Values);
+}
