@@ -47,11 +47,11 @@ internal sealed record Axis(string Label, double Min, double Max, bool IsLog, Fu
         if (!IsLog)
         {
             double step = Label == "round" ? Math.Max(1, Step(Max - Min, atMost)) : Step(Max - Min, atMost);
-            for (double i = Math.Ceiling((Min / step) - 1e-9); i * step <= Max + (step * 1e-9); i++) ticks.Add(i * step);
+            for (double i = Math.Ceiling((Min / step) - 1e-9); i * step <= Max + (step * 1e-9); i++) ticks.Add((i * step) + 0.0); // + 0.0 turns -0 into 0
             if (Label == "round" && Min < -1 && ticks[0] > -1) ticks.Insert(0, -1);
             return ticks;
         }
-        double[] mantissas = Math.Log10(Max / Min) > 2.2 ? [1] : Math.Log10(Max / Min) > 1.1 ? [1, 3] : [1, 2, 5];
+        double[] mantissas = Math.Log10(Max / Min) switch { > 2.2 => [1], > 1.2 => [1, 3], > 0.95 => [1, 2, 5], _ => [1, 1.5, 2, 3, 4, 5, 7] };
         for (double decade = Math.Floor(Math.Log10(Min)); decade <= Math.Log10(Max); decade++)
             foreach (double mantissa in mantissas)
                 if (mantissa * Math.Pow(10, decade) is double tick && tick >= Min && tick <= Max)

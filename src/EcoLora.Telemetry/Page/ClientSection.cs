@@ -12,10 +12,9 @@ internal static class ClientSection
         html.Add($"<h2 id=\"clients\">Clients and data</h2>\n<p>{data.Name}: {Quantity.Count(data.Records)} records, {Quantity.Count(data.HeldOut)} held out, {Quantity.Count(data.Dropped)} dropped; partition {data.Partition}.</p>\n");
         html.Add($"<div class=\"grid2\">\n");
         Losses(arm).AddTo(html);
-        Samples(data).AddTo(html);
         new HeatMap(
-            "Who holds what", "Training records of each client by category.", "client", [.. data.Clients.Select(client => client.Client)], data.Categories,
-            (column, row) => row < data.Clients[column].PerCategory.Count ? data.Clients[column].PerCategory[row] : 0).AddTo(html, 1160, zeroIsFault: false);
+            "Who holds what", "Training records of each client by category.", "client", [.. data.Clients.Select(client => client.Client)], data.Categories.Count == 0 ? ["records"] : data.Categories,
+            (column, row) => row < data.Clients[column].PerCategory.Count ? data.Clients[column].PerCategory[row] : data.Categories.Count == 0 ? data.Clients[column].Records : 0).AddTo(html, 1160, zeroIsFault: false);
         html.Add($"</div>\n");
         AddParticipants(html, arm);
         AddPartition(html, data);
@@ -43,19 +42,7 @@ internal static class ClientSection
         return new LinePlot(
             "Training loss of the participants", "A dot is a client, the line the weighted mean; a cross at the top is an update that is not in the result.",
             Axis.Rounds(arm.Rounds.Count == 0 ? 0 : arm.Rounds[0].Round, last), y,
-            [new Series("clients", 4, 0, Stroke.None, losses), new Series("weighted mean", 0, 0, Stroke.Solid, means), new Series("not in the result", 1, 4, Stroke.None, lost)]);
-    }
-
-    private static BarTable Samples(DataFacts data)
-    {
-        // A hundred bars say less than their sites do.
-        var sites = data.Clients.GroupBy(client => client.Site, StringComparer.Ordinal).OrderBy(site => site.Key, StringComparer.Ordinal).ToArray();
-        bool few = data.Clients.Count <= 12;
-        return new BarTable(
-            few ? "Records per client" : "Records per site", few ? "Training records." : "Training records, and the clients that each site hosts.",
-            few
-                ? [.. data.Clients.Select(client => new Bar(client.Client, 2, false, client.Records, Quantity.Count(client.Records), client.Site))]
-                : [.. sites.Select(site => new Bar(site.Key, 2, false, site.Sum(client => client.Records), Quantity.Count(site.Sum(client => client.Records)), $"{site.Count()} clients"))]);
+            [new Series("clients", 4, 0, Stroke.None, losses), new Series("weighted mean", 0, 0, Stroke.Solid, means), new Series("not in the result", 1, 4, Stroke.None, lost)], Wide: true);
     }
 
     private static void AddParticipants(Markup html, ArmReport arm)

@@ -7,7 +7,6 @@ internal static class ComparisonSection
     {
         html.Add($"<h2 id=\"comparison\">Comparison</h2>\n<p>Bytes on the wire, headers and control messages included. “vs” is against the computed dense exchange of the same method with the same fan-out; ");
         html.Add($"“ran” is against a dense baseline that ran beside it.</p>\n");
-        AddRefused(html, report);
         html.Add($"<div class=\"panel scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison of the arms\"><table><thead><tr>");
         foreach (string heading in SummaryTable.Headings) html.Add($"<th scope=\"col\"{Left(heading == "arm")}>{heading}</th>");
         html.Add($"<th scope=\"col\">ran fp16</th><th scope=\"col\">ran fp32</th><th scope=\"col\">refused</th></tr></thead><tbody>\n");
@@ -15,6 +14,7 @@ internal static class ComparisonSection
         for (int i = 0; i < table.Rows.Count; i++) AddRow(html, table.Rows[i], report.Arms[i], i == 0);
         html.Add($"<tr class=\"dim\"><th scope=\"row\">before training</th><td></td><td></td><td></td><td></td><td></td><td>{Quantity.Loss(table.Before)}</td>");
         html.Add($"<td>{Quantity.Percent(table.BeforeExactMatch)}</td><td></td><td></td><td></td><td></td></tr>\n</tbody></table></div>\n");
+        AddRefused(html, report);
     }
 
     private static void AddRow(Markup html, SummaryRow row, ArmReport arm, bool first)

@@ -20,9 +20,9 @@ internal static class HeadlineSection
         AddVerdict(html, arm);
         html.Add($"<div class=\"cards\">\n");
         DirectionBytes bytes = arm.Totals;
-        AddRatio(html, "Uplink, less than dense FP16", arm.Computed.UpFp16, arm.Computed.UpFp32, bytes.UpBytes, bytes.Up.DenseFp16);
-        AddRatio(html, "Downlink, less than dense FP16", arm.Computed.DownFp16, arm.Computed.DownFp32, bytes.DownBytes, bytes.Down.DenseFp16);
-        AddRatio(html, "Total, less than dense FP16", arm.Computed.TotalFp16, arm.Computed.TotalFp32, bytes.TotalBytes, bytes.Up.DenseFp16 + bytes.Down.DenseFp16);
+        AddRatio(html, "Uplink", arm.Computed.UpFp16, arm.Computed.UpFp32, bytes.UpBytes, bytes.Up.DenseFp16);
+        AddRatio(html, "Downlink", arm.Computed.DownFp16, arm.Computed.DownFp32, bytes.DownBytes, bytes.Down.DenseFp16);
+        AddRatio(html, "Both ways", arm.Computed.TotalFp16, arm.Computed.TotalFp32, bytes.TotalBytes, bytes.Up.DenseFp16 + bytes.Down.DenseFp16);
         AddQuality(html, arm);
         html.Add($"</div>\n</header>\n<nav aria-label=\"Sections\"><div>\n");
         foreach ((string id, string name) in Sections) html.Add($"<a href=\"#{id}\">{name}</a>\n");
@@ -43,7 +43,7 @@ internal static class HeadlineSection
     private static void AddRatio(Markup html, string title, double? fp16, double? fp32, long bytes, long dense)
     {
         html.Add($"<section class=\"card\"><h3>{title}</h3><p class=\"big\">{Quantity.Ratio(fp16)}</p>");
-        html.Add($"<p>{Quantity.Bytes(bytes)} of {Quantity.Bytes(dense)}</p><p>{Quantity.Ratio(fp32)} against FP32</p>");
+        html.Add($"<p>less than dense FP16</p><p>{Quantity.Ratio(fp32)} less than FP32</p><p>{Quantity.Bytes(bytes)} of {Quantity.Bytes(dense)}</p>");
         AddMeter(html, dense == 0 ? 0 : (double)bytes / dense);
     }
 
@@ -53,7 +53,7 @@ internal static class HeadlineSection
         html.Add($"<section class=\"card\"><h3>Held-out loss</h3><p class=\"big\">{Quantity.Loss(after)}</p><p>{Quantity.Loss(before)} before</p><p>{Change(after / before - 1, 100, "%")}</p></section>\n");
         html.Add($"<section class=\"card\"><h3>Exact match</h3><p class=\"big\">{Quantity.Percent(arm.Final?.ExactMatch)}</p><p>{Quantity.Percent(arm.Before?.ExactMatch)} before</p>");
         html.Add($"<p>{Change(arm.Final?.ExactMatch - arm.Before?.ExactMatch, 100, " points")}</p></section>\n");
-        html.Add($"<section class=\"card\"><h3>Improvement recovered</h3><p class=\"big\">{Quantity.Percent(arm.Recovered)}</p><p>of the dense FP16 baseline's drop in held-out loss</p>");
+        html.Add($"<section class=\"card\"><h3>Recovered</h3><p class=\"big\">{Quantity.Percent(arm.Recovered)}</p><p>of the loss improvement of dense FP16</p>");
         AddMeter(html, Math.Clamp(arm.Recovered ?? 0, 0, 1));
     }
 

@@ -28,7 +28,7 @@ internal sealed record HeatMap(string Title, string Note, string Across, IReadOn
         double height = Math.Clamp(cell, 22, 30);
         double bottom = Top + (height * Rows.Count);
         long max = Math.Max(1, Cells().Max(at => Value(at.Column, at.Row)));
-        html.Add($"<div class=\"scroll\"><svg class=\"plot heat{(Columns.Count > 12 ? " many" : "")}\" viewBox=\"0 0 {width} {bottom + 46}\" role=\"img\" tabindex=\"0\" data-by=\"cell\" aria-label=\"{Title}: {Columns.Count} columns, {Rows.Count} rows, up to {max} in a cell\">\n");
+        html.Add($"<div class=\"scroll\"><svg class=\"plot heat{(width > 600 ? " many" : "")}\" viewBox=\"0 0 {width} {bottom + 46}\" role=\"img\" tabindex=\"0\" data-by=\"cell\" aria-label=\"{Title}: {Columns.Count} columns, {Rows.Count} rows, up to {max} in a cell\">\n");
         for (int row = 0; row < Rows.Count; row++) html.Add($"<text class=\"tick\" x=\"{left - 8}\" y=\"{Top + (height * (row + 0.5)) + 4}\" text-anchor=\"end\">{Cut(Rows[row])}</text>");
         int every = (int)Math.Ceiling(Columns.Max(column => Math.Min(column.Length, 16)) * 7.5 / cell);
         for (int column = 0; column < Columns.Count; column += every)

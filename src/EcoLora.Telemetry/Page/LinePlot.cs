@@ -18,6 +18,9 @@ internal enum Stroke
 
     /// <summary>Markers only.</summary>
     None,
+
+    /// <summary>Large hollow markers only, seen around a line that hides them.</summary>
+    Ring,
 }
 
 /// <summary>A series of a plot. Colour and shape tell it apart, so that neither alone has to.</summary>
@@ -36,27 +39,30 @@ internal sealed record Series(string Name, int Colour, int Shape, Stroke Stroke,
 /// <param name="Y">The y axis.</param>
 /// <param name="Series">What is drawn, the last on top.</param>
 /// <param name="Names">Whether the lines are named at their ends, for plots without a legend.</param>
-internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IReadOnlyList<Series> Series, bool Names = false)
+/// <param name="Wide">Whether it takes the page's whole width.</param>
+internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IReadOnlyList<Series> Series, bool Names = false, bool Wide = false)
 {
-    private const double Width = 520, Height = 300, Left = 64, Top = 14, Bottom = 252;
+    private const double Height = 300, Left = 72, Top = 14, Bottom = 252;
 
-    private double Right => Names ? 428 : 506;
+    private double Width => Wide ? 1160 : 520;
+
+    private double Right => Names ? 420 : Width - 14;
 
     /// <summary>Adds the figure.</summary>
     public void AddTo(Markup html)
     {
-        html.Add($"<figure class=\"panel\"><figcaption><b>{Title}</b><span>{Note}</span></figcaption>");
+        html.Add($"<figure class=\"panel{(Wide ? " wide" : "")}\"><figcaption><b>{Title}</b><span>{Note}</span></figcaption>");
         if (!Series.Any(series => Drawn(series).Any()))
         {
             html.Add($"<p class=\"empty\">Nothing measured.</p></figure>\n");
             return;
         }
-        html.Add($"<svg class=\"plot\" viewBox=\"0 0 {Width} {Height}\" role=\"img\" tabindex=\"0\" data-by=\"{(X.IsLog ? "point" : "column")}\" aria-label=\"{Title}. {Summary()}\">\n");
+        html.Add($"<div class=\"scroll\"><svg class=\"plot{(Wide ? " many" : "")}\" viewBox=\"0 0 {Width} {Height}\" role=\"img\" tabindex=\"0\" data-by=\"{(X.IsLog ? "point" : "column")}\" aria-label=\"{Title}. {Summary()}\">\n");
         AddAxes(html);
         html.Add($"<line class=\"guide\" x1=\"0\" x2=\"0\" y1=\"{Top}\" y2=\"{Bottom}\"/>\n");
         foreach (Series series in Series) AddSeries(html, series);
         if (Names) AddNames(html);
-        html.Add($"</svg></figure>\n");
+        html.Add($"</svg></div></figure>\n");
     }
 
     /// <summary>Adds a marker's path.</summary>
@@ -93,20 +99,20 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
         }
         html.Add($"<line class=\"base\" x1=\"{Left}\" x2=\"{Right}\" y1=\"{Bottom}\" y2=\"{Bottom}\"/>");
         html.Add($"<text class=\"axis\" x=\"{(Left + Right) / 2}\" y=\"{Height - 6}\" text-anchor=\"middle\">{X.Label}</text>");
-        html.Add($"<text class=\"axis up\" transform=\"translate(13 {(Top + Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{Y.Label}</text>\n");
+        html.Add($"<text class=\"axis up\" transform=\"translate(11 {(Top + Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{Y.Label}</text>\n");
     }
 
     private void AddSeries(Markup html, Series series)
     {
         html.Add($"<g class=\"c{series.Colour % 8}\" data-arm=\"{series.Arm}\">");
-        if (series.Stroke != Stroke.None)
+        if (series.Stroke is Stroke.Solid or Stroke.Dashed)
         {
             html.Add($"<polyline class=\"line{(series.Stroke == Stroke.Dashed ? " dashed" : "")}\" points=\"");
             foreach (PlotPoint point in Drawn(series)) html.Add($"{X.At(point.X, Left, Right)},{Y.At(point.Y, Bottom, Top)} ");
             html.Add($"\"/>");
         }
         foreach (PlotPoint point in Drawn(series))
-            AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, 3.6, series.Shape % 5 == 4 ? "mark cross" : "mark", point);
+            AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, series.Stroke == Stroke.Ring ? 6 : 3.6, series.Stroke == Stroke.Ring ? "mark ring" : series.Shape % 5 == 4 ? "mark cross" : "mark", point);
         html.Add($"</g>\n");
     }
 

@@ -8,12 +8,12 @@ internal static class QualitySection
         html.Add($"<h2 id=\"quality\">Quality</h2>\n<p>The published adapter on {Quantity.Count(report.Data.HeldOut)} held-out records that no client trains on, after each round.</p>\n");
         AddLegend(html, report);
         html.Add($"<div class=\"grid2\">\n");
-        Plot(report, "Held-out loss per round", "Mean over answer tokens, in nats. Lower is better.", "loss", version => version.Loss, Quantity.Loss, number => number.ToString("0.##", Invariant), perByte: false).AddTo(html);
-        Plot(report, "Held-out loss per byte", "All bytes so far, both ways, on a logarithmic scale. Further left is cheaper.", "loss", version => version.Loss, Quantity.Loss, number => number.ToString("0.##", Invariant), perByte: true).AddTo(html);
+        Plot(report, "Held-out loss per round", "Mean over answer tokens, in nats. Lower is better.", "loss", version => version.Loss, Quantity.Loss, number => number.ToString("0.0##", Invariant), perByte: false).AddTo(html);
+        Plot(report, "Held-out loss per megabyte", "All bytes so far, both ways, on a logarithmic scale. Further left is cheaper.", "loss", version => version.Loss, Quantity.Loss, number => number.ToString("0.0##", Invariant), perByte: true).AddTo(html);
         Plot(report, "Exact match per round", "Share of answers that are right to the letter. Higher is better.", "exact match", version => version.ExactMatch, Percent, Whole, perByte: false).AddTo(html);
-        Plot(report, "Exact match per byte", "All bytes so far, both ways, on a logarithmic scale.", "exact match", version => version.ExactMatch, Percent, Whole, perByte: true).AddTo(html);
+        Plot(report, "Exact match per megabyte", "All bytes so far, both ways, on a logarithmic scale.", "exact match", version => version.ExactMatch, Percent, Whole, perByte: true).AddTo(html);
         AddCategories(html, report, "Exact match per category", score => score.ExactMatch, Percent, Whole, 0, 1);
-        AddCategories(html, report, "Held-out loss per category", score => score.Loss, Quantity.Loss, number => number.ToString("0.##", Invariant), null, null);
+        AddCategories(html, report, "Held-out loss per category", score => score.Loss, Quantity.Loss, number => number.ToString("0.0##", Invariant), null, null);
         html.Add($"</div>\n");
     }
 

@@ -8,7 +8,7 @@ internal static class SparsitySection
     public static void AddTo(Markup html, RunReport report)
     {
         ArmReport arm = report.Arms[0];
-        html.Add($"<h2 id=\"sparsity\">Density and coverage</h2>\n<p>Share of entries that each round sends. The schedule sets k for the uplink from the falling training loss; the downlink carries the union of what arrived.</p>\n<div class=\"grid2\">\n");
+        html.Add($"<h2 id=\"sparsity\">Density and coverage</h2>\n<p>Share of entries that each round sends. The schedule sets k for the uplink from the falling training loss; the downlink has its own.</p>\n<div class=\"grid2\">\n");
         Density(arm, "Density of A", round => round.DensityA, round => round.DownDensityA, round => round.KA).AddTo(html);
         Density(arm, "Density of B", round => round.DensityB, round => round.DownDensityB, round => round.KB).AddTo(html);
         new HeatMap(
@@ -21,7 +21,7 @@ internal static class SparsitySection
 
     private static LinePlot Density(ArmReport arm, string title, Func<RoundReport, double?> up, Func<RoundReport, double?> down, Func<RoundReport, double?> scheduled)
     {
-        Series[] series = [Line("down", 2, 1, Stroke.Dashed, down), Line("scheduled", 1, 3, Stroke.None, scheduled), Line("up", 0, 0, Stroke.Solid, up)];
+        Series[] series = [Line("down", 2, 1, Stroke.Dashed, down), Line("scheduled", 1, 3, Stroke.Ring, scheduled), Line("up", 0, 0, Stroke.Solid, up)];
         double[] values = [.. series.SelectMany(line => line.Points).Select(point => point.Y)];
         double top = values.Length > 0 && values.Max() > 0.5 ? 1 : double.NaN;
         Axis y = Axis.Linear("kept / entries", values, value => Math.Round(value * 100, 2).ToString("0.##", CultureInfo.InvariantCulture) + "%", from: 0, to: double.IsNaN(top) ? null : top);

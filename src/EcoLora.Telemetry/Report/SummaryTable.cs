@@ -70,8 +70,8 @@ public static class Quantity
         return parts.Length < 2 ? parts[0] : (parts[0].Contains('.', StringComparison.Ordinal) ? parts[0].TrimEnd('0').TrimEnd('.') : parts[0]) + " " + parts[1];
     }
 
-    /// <summary>A ratio such as <c>7.14×</c>; one decimal from 100, two below.</summary>
-    public static string Ratio(double? ratio) => Text(ratio, ratio >= 100 ? "F1" : "F2", "×");
+    /// <summary>A ratio such as <c>7.14×</c>; two decimals below 10, one above.</summary>
+    public static string Ratio(double? ratio) => Text(ratio, ratio >= 9.995 ? "F1" : "F2", "×");
 
     /// <summary>A loss in nats with four decimals.</summary>
     public static string Loss(double? loss) => Text(loss, "F4", "");
