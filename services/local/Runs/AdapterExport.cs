@@ -6,7 +6,10 @@ namespace EcoLora.Local.Runs;
 /// <summary>Between the LoRA vector and PEFT's adapter folders.</summary>
 public static class AdapterExport
 {
-    /// <summary>A whole adapter vector as PEFT modules; a frozen A is in it too, since other programs need both.</summary>
+    /// <summary>
+    /// A whole adapter vector as PEFT modules; a frozen A is in it too, since other programs need both. α is written so that α/r is the scale that was
+    /// trained with, rank-stabilised or not.
+    /// </summary>
     /// <param name="layout">Layout of the whole adapter.</param>
     /// <param name="adapter">The vector.</param>
     /// <param name="lora">α and dropout.</param>
@@ -17,7 +20,7 @@ public static class AdapterExport
         for (int i = 0; i < layout.Tensors.Count; i += 2)
         {
             LoraTensor a = layout.Tensors[i], b = layout.Tensors[i + 1];
-            modules.Add(new PeftModule(a.Module, a.Rows, lora.Alpha, a.Columns, b.Rows, a.In(adapter).ToArray(), b.In(adapter).ToArray()));
+            modules.Add(new PeftModule(a.Module, a.Rows, lora.Scale * a.Rows, a.Columns, b.Rows, a.In(adapter).ToArray(), b.In(adapter).ToArray()));
         }
         return new PeftAdapter(Path.GetFileName(Path.TrimEndingDirectorySeparator(baseModel)), modules, lora.Dropout);
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
 
@@ -31,7 +32,7 @@ public sealed class RunFolder : IDisposable
     /// <param name="resume">Go on with the run that is there.</param>
     /// <param name="force">Delete the run that is there.</param>
     /// <exception cref="RunFolderException">The folder is in use, holds another run, or something that is not a run.</exception>
-    public static RunFolder Open(string path, string options, bool resume, bool force)
+    public static RunFolder Open(string path, JsonObject options, bool resume, bool force)
     {
         Directory.CreateDirectory(path);
         FileStream held = Lock(path);
@@ -44,7 +45,7 @@ public sealed class RunFolder : IDisposable
             else if (holdsRun && !resume) throw new RunFolderException($"{path} holds a run already; go on with it by --resume, or replace it by --force");
             else if (holdsRun) CompareOptions(file, options);
             var folder = new RunFolder(path, held);
-            if (!File.Exists(file)) folder.Folder.Write(OptionsFile, Encoding.UTF8.GetBytes(options));
+            if (!File.Exists(file)) folder.Folder.Write(OptionsFile, Encoding.UTF8.GetBytes(options.ToJsonString() + "\n"));
             return folder;
         }
         catch
@@ -75,10 +76,10 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static void CompareOptions(string file, string options)
+    private static void CompareOptions(string file, JsonObject options)
     {
-        if (CanonicalOptions.FirstDifference(File.ReadAllText(file), options) is not { } difference) return;
-        throw new RunFolderException($"{file}: the run that is there differs: {difference}; give another folder with --out, or replace it by --force");
+        if (OptionDifference.First(JsonNode.Parse(File.ReadAllText(file))!.AsObject(), options) is not { } difference) return;
+        throw new RunFolderException($"{file}: {difference.Path}: the run that is there has {difference.Before}, found {difference.Now}; give another folder with --out, or replace it by --force");
     }
 
     /// <inheritdoc/>

@@ -3,7 +3,6 @@ using EcoLora.Federation;
 using EcoLora.Formats.Data;
 using EcoLora.Formats.HuggingFace;
 using EcoLora.Hosting;
-using EcoLora.Numerics;
 using EcoLora.Services.Trainer;
 using EcoLora.Telemetry;
 using EcoLora.Training;
@@ -23,8 +22,8 @@ public sealed class RunInput
     private RunInput(RunFile file, ModelFolder folder, ClientData data)
     {
         _file = file;
-        _lora = file.Lora.ForTraining();
-        _model = LlamaModel.Load(folder);
+        _lora = OptionMap.LoraOf(file.Lora);
+        _model = BaseModel.Load(folder);
         if (folder.BosId is not { } bos || folder.EosId is not { } eos) throw new ModelFolderException($"{folder.Path}: expected a tokenizer with BOS and EOS, found none");
         if (file.Data.Window > _model.Config.MaxPositions) throw new ArgumentException($"data.window: expected at most {_model.Config.MaxPositions} (the model's max_position_embeddings), found {file.Data.Window}");
         var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), text => folder.Tokenizer.Encode(text), bos, eos);
@@ -57,7 +56,7 @@ public sealed class RunInput
     }
 
     /// <summary>The engine over this input.</summary>
-    public ManagedEngine Engine() => new(new EngineInput(_model, _lora, _file.Training.ForTraining(), _clients, _heldOut), _exactMatch);
+    public ManagedEngine Engine() => new(new EngineInput(_model, _lora, OptionMap.TrainingOf(_file.Training), _clients, _heldOut), _exactMatch);
 
     /// <summary>The plan of an arm.</summary>
     /// <param name="run">The arm's run name.</param>

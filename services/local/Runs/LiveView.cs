@@ -1,0 +1,67 @@
+using EcoLora.Federation;
+using EcoLora.Telemetry;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace EcoLora.Local.Runs;
+
+/// <summary>A table that follows the run on a terminal: rounds, losses, bytes saved, time left.</summary>
+internal sealed class LiveView : IRunView
+{
+    private readonly Lock _lock = new();
+    private RunProgress? _progress;
+
+    public void Begin(RunRequest request, RunInput input, IReadOnlyList<Arm> arms)
+    {
+        AnsiConsole.MarkupLineInterpolated($"[bold]{request.File.Name}[/]: {input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters");
+        lock (_lock) _progress = new RunProgress(arms);
+    }
+
+    public void Advance(Arm arm, RunState state, JournalEntry entry)
+    {
+        lock (_lock) _progress!.Advance(arm, state, entry);
+    }
+
+    /// <summary>Shows the table until the run has ended, whichever way.</summary>
+    public async Task FollowAsync(Task run)
+    {
+        await AnsiConsole.Live(new Text("loading model and data…")).StartAsync(async context =>
+        {
+            while (!run.IsCompleted)
+            {
+                context.UpdateTarget(Render());
+                await Task.WhenAny(run, Task.Delay(200));
+            }
+            context.UpdateTarget(Render());
+        });
+    }
+
+    private IRenderable Render()
+    {
+        lock (_lock)
+        {
+            if (_progress is null) return new Text("loading model and data…");
+            Table table = new Table().Border(TableBorder.Rounded).AddColumns("arm", "rounds", "", "train loss", "held-out", "exact", "up", "down", "saved");
+            foreach (ArmProgress arm in _progress.Arms) table.AddRow([.. Cells(arm).Select(cell => new Markup(cell))]);
+            string left = _progress.Left is { } time ? $"about {Quantity.Seconds(time.TotalSeconds)} left" : "";
+            return new Rows(table, new Markup($"[grey]{Quantity.Seconds(_progress.Elapsed.TotalSeconds)} passed, {left}; saved is against dense fp16[/]"));
+        }
+    }
+
+    private static IEnumerable<string> Cells(ArmProgress arm)
+    {
+        const int width = 20;
+        int total = arm.Arm.Plan.Rounds, participants = arm.Arm.Plan.Participants;
+        double share = arm.IsFinished ? 1 : (arm.Rounds + (arm.Rounds < total ? (double)arm.Reported % participants / participants : 0)) / total;
+        int filled = (int)(share * width);
+        yield return Markup.Escape(arm.Arm.Label);
+        yield return $"{arm.Rounds}/{total}";
+        yield return $"[green]{new string('━', filled)}[/][grey]{new string('━', width - filled)}[/]";
+        yield return Quantity.Loss(arm.TrainLoss);
+        yield return Quantity.Loss(arm.HeldOut?.Loss);
+        yield return arm.HeldOut?.Correct is { } correct ? Quantity.Percent((double)correct / arm.HeldOut.Records) : "–";
+        yield return Quantity.Bytes(arm.UpBytes);
+        yield return Quantity.Bytes(arm.DownBytes);
+        yield return Quantity.Percent(arm.Saved);
+    }
+}

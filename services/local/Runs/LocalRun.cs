@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using EcoLora.Federation;
+using EcoLora.Hosting;
+using EcoLora.Messaging;
+using EcoLora.Services.Scheduler;
+using EcoLora.Telemetry;
+
+namespace EcoLora.Local.Runs;
+
+/// <summary>What <c>ecolora run</c> was asked for.</summary>
+/// <param name="File">The run file with its overrides.</param>
+/// <param name="Out">The run's folder.</param>
+/// <param name="Resume">Go on with the run that is there.</param>
+/// <param name="Force">Replace the run that is there.</param>
+/// <param name="Replay">A journal whose decisions the method's arm must repeat, or null.</param>
+public sealed record RunRequest(RunFile File, string Out, bool Resume, bool Force, string? Replay);
+
+/// <summary>Is told how a run goes on.</summary>
+public interface IRunView
+{
+    /// <summary>The run begins: its arms, in the order in which they will run.</summary>
+    void Begin(RunRequest request, RunInput input, IReadOnlyList<Arm> arms);
+
+    /// <summary>An arm has got further. Called from one thread at a time, also for what a resumed run finds done.</summary>
+    void Advance(Arm arm, RunState state, JournalEntry entry);
+}
+
+/// <summary>A run from its file to its report: the method, then its dense baselines, each by the four services in this process.</summary>
+public static class LocalRun
+{
+    /// <summary>Runs to the end.</summary>
+    /// <returns>The report, which is also in the folder.</returns>
+    /// <exception cref="RunFolderException">The folder cannot be used.</exception>
+    /// <exception cref="FormatException">A file is not what it should be.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; <c>--resume</c> goes on.</exception>
+    public static async Task<RunReport> ExecuteAsync(RunRequest request, IRunView view, CancellationToken cancellation)
+    {
+        DateTimeOffset started = DateTimeOffset.UtcNow;
+        RunFile file = request.File;
+        RunInput input = RunInput.Load(file);
+        List<Arm> arms = Arms(file, input);
+        foreach (Arm arm in arms) arm.Plan.Validate();
+        DecisionReplay? replay = request.Replay is null ? null : new DecisionReplay(Journal.Read(request.Replay));
+        using RunFolder folder = RunFolder.Open(request.Out, file.Values.ToJson(), request.Resume, request.Force);
+        view.Begin(request, input, arms);
+
+        var facts = new List<ArmFacts>();
+        var timings = new List<ArmTiming>();
+        foreach (Arm arm in arms)
+        {
+            var clock = Stopwatch.StartNew();
+            bool isMethod = arm == arms[0];
+            DurableFolder output = isMethod ? folder.Folder : folder.Folder.Folder("baselines").Folder(arm.Plan.Run[(file.Name.Length + 1)..]);
+            RunState state = await LocalCluster.RunAsync(new ClusterOptions
+            {
+                Plan = arm.Plan,
+                State = folder.Folder.Folder("state").Folder(arm.Plan.Run),
+                Engine = input.Engine(),
+                WriteAdapter = (plan, adapter) => input.Peft(plan, adapter).Write(output.FileAt("adapter")),
+                Threads = file.Threads,
+                Replay = isMethod ? replay : null,
+                Observer = (current, entry) => view.Advance(arm, current, entry),
+            }, cancellation);
+            facts.Add(ArmFactsOf.Journal(arm, state));
+            output.Write("ledger.csv", Encoding.UTF8.GetBytes(LedgerText(facts[^1])));
+            timings.Add(new ArmTiming(arm.Label, clock.Elapsed.TotalSeconds));
+        }
+
+        var timing = new RunTiming(started, (DateTimeOffset.UtcNow - started).TotalSeconds, file.Threads, Process.GetCurrentProcess().PeakWorkingSet64, timings);
+        RunReport report = RunReport.Of(Facts(file, input, folder.Folder, arms[0]), facts, timing);
+        folder.Folder.Write("report.json", ReportJson.Write(report));
+        folder.Folder.Write("report.html", Encoding.UTF8.GetBytes(ReportPage.Render(report)));
+        return report;
+    }
+
+    private static List<Arm> Arms(RunFile file, RunInput input)
+    {
+        string method = file.Federation.Method;
+        var arms = new List<Arm> { new($"{method} + ecolora", Exchange.EcoLora, input.Plan(file.Name, file.Exchange)) };
+        foreach (Baseline baseline in file.Baselines)
+        {
+            bool fp16 = baseline.Values == Codec.ValueMode.Fp16;
+            arms.Add(new($"{method} dense {(fp16 ? "fp16" : "fp32")}", fp16 ? Exchange.DenseFp16 : Exchange.DenseFp32, input.Plan($"{file.Name}-{baseline.Name}", baseline.Exchange)));
+        }
+        return arms;
+    }
+
+    private static RunFacts Facts(RunFile file, RunInput input, DurableFolder folder, Arm method)
+    {
+        JsonElement options = JsonSerializer.SerializeToElement(file.Values.ToJson());
+        string version = typeof(LocalRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+        return new RunFacts(file.Name, file.Seed, version, options, input.Model, input.Data, Decisions(folder, method));
+    }
+
+    /// <summary>The decisions alone: the reports between them come in the order of their arrival, which no result depends on.</summary>
+    private static DecisionFacts Decisions(DurableFolder folder, Arm method)
+    {
+        string journal = folder.Folder("state").Folder(method.Plan.Run).Folder("scheduler").FileAt(method.Plan.Run + ".journal.jsonl");
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        int count = 0;
+        foreach (Decided decided in Journal.Read(journal).OfType<Decided>())
+        {
+            digest.AppendData(ProtocolJson.Write(decided.Message));
+            digest.AppendData("\n"u8);
+            count++;
+        }
+        return new DecisionFacts("strict", count, Convert.ToHexStringLower(digest.GetHashAndReset()));
+    }
+
+    private static string LedgerText(ArmFacts facts)
+    {
+        var text = new StringWriter();
+        LedgerCsv.Write(text, facts.Ledger);
+        return text.ToString();
+    }
+}
