@@ -1,0 +1,52 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace EcoLora.Local;
+
+/// <summary>Options that several commands have, so that they read the same everywhere.</summary>
+internal static class Arguments
+{
+    public static Option<bool> Json(string what) => new("--json") { Description = $"Print {what} as JSON instead of a table." };
+
+    public static Option<string?> Path(string name, string valueName, string description) => new(name) { Description = description, HelpName = valueName };
+
+    public static Option<string[]> Paths(string name, string valueName, string description) =>
+        new(name) { Description = description, HelpName = valueName, Arity = ArgumentArity.ZeroOrMore, DefaultValueFactory = _ => [] };
+
+    public static Option<string[]> Set() => new("--set")
+    {
+        Description = "Replace one option of the file, such as exchange.segments=3; can be given several times.",
+        HelpName = "KEY=VALUE",
+        Arity = ArgumentArity.ZeroOrMore,
+        DefaultValueFactory = _ => [],
+    };
+
+    public static Option<string> Choice(string name, IReadOnlyList<string> words, string chosen, string description) => new(name)
+    {
+        Description = description,
+        HelpName = string.Join('|', words),
+        DefaultValueFactory = _ => chosen,
+        CustomParser = result => Parsed(result, words.Contains(result.Tokens[^1].Value), result.Tokens[^1].Value, string.Join(" or ", words)),
+    };
+
+    /// <summary>A whole number that is optional: null when it was not given.</summary>
+    public static Option<long?> Integer(string name, long minimum, long maximum, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result =>
+        {
+            bool whole = long.TryParse(result.Tokens[^1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out long value);
+            return Parsed<long?>(result, whole && value >= minimum && value <= maximum, value, $"a whole number of {minimum} to {maximum}");
+        },
+    };
+
+    private static T? Parsed<T>(ArgumentResult result, bool valid, T value, string expected)
+    {
+        if (valid) return value;
+        string option = result.Parent is OptionResult { Option.Name: var name } ? name : result.Argument.Name;
+        result.AddError($"{option}: expected {expected}, found '{result.Tokens[^1].Value}'");
+        return default;
+    }
+}
