@@ -106,6 +106,7 @@ public sealed class TrainerService : IAsyncDisposable
             ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, _stop.Token);
             float[] adapter = run.Whole(published.Span);
             HeldOutScore score = await ComputeAsync(() => _engine.Evaluate(run.Plan, adapter, _stop.Token));
+            if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
             await ReportAsync(new Evaluated(run.Plan.Run, _options.Site, version, score));
         });
     }
@@ -161,3 +162,9 @@ public sealed class TrainerService : IAsyncDisposable
 
     private Task ReportAsync(ReportMessage report) => _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), _stop.Token);
 }
+
+/// <summary>The published adapter gives a held-out loss that is not a number: going on would only waste time.</summary>
+/// <param name="run">The run's name.</param>
+/// <param name="version">Its version.</param>
+public sealed class DivergedException(string run, int version)
+    : FormatException($"run {run}: expected a finite held-out loss of version {version}, found none: training has diverged; try a lower training.learning_rate");

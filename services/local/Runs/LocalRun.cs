@@ -11,14 +11,6 @@ using EcoLora.Telemetry;
 
 namespace EcoLora.Local.Runs;
 
-/// <summary>What <c>ecolora run</c> was asked for.</summary>
-/// <param name="File">The run file with its overrides.</param>
-/// <param name="Out">The run's folder.</param>
-/// <param name="Resume">Go on with the run that is there.</param>
-/// <param name="Force">Replace the run that is there.</param>
-/// <param name="Replay">A journal whose decisions the method's arm must repeat, or null.</param>
-public sealed record RunRequest(RunFile File, string Out, bool Resume, bool Force, string? Replay);
-
 /// <summary>Is told how a run goes on.</summary>
 public interface IRunView
 {
@@ -34,7 +26,7 @@ public static class LocalRun
 {
     /// <summary>Runs to the end.</summary>
     /// <returns>The report, which is also in the folder.</returns>
-    /// <exception cref="RunFolderException">The folder cannot be used.</exception>
+    /// <exception cref="RunFolderRefusedException">The folder cannot be used.</exception>
     /// <exception cref="FormatException">A file is not what it should be.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; <c>--resume</c> goes on.</exception>
     public static async Task<RunReport> ExecuteAsync(RunRequest request, IRunView view, CancellationToken cancellation)
@@ -45,7 +37,7 @@ public static class LocalRun
         List<Arm> arms = Arms(file, input);
         foreach (Arm arm in arms) arm.Plan.Validate();
         DecisionReplay? replay = request.Replay is null ? null : new DecisionReplay(Journal.Read(request.Replay));
-        using RunFolder folder = RunFolder.Open(request.Out, file.Values.ToJson(), request.Resume, request.Force);
+        using RunFolder folder = RunFolder.Open(request.Folder, file.Values.ToJson(), request.Resume, request.Force);
         view.Begin(request, input, arms);
 
         var facts = new List<ArmFacts>();

@@ -5,10 +5,6 @@ using EcoLora.Messaging;
 
 namespace EcoLora.Local.Runs;
 
-/// <summary>A run's folder cannot be used as asked.</summary>
-/// <param name="message">Why, and what can be done.</param>
-public sealed class RunFolderException(string message) : Exception(message);
-
 /// <summary>
 /// The folder that a run leaves behind. <c>run.json</c> holds the effective options and marks it as one; <c>state/</c> holds what a resumed run goes on
 /// from; a lock file keeps a second process out. Everything is written atomically.
@@ -31,7 +27,7 @@ public sealed class RunFolder : IDisposable
     /// <param name="options">Effective options in their canonical form.</param>
     /// <param name="resume">Go on with the run that is there.</param>
     /// <param name="force">Delete the run that is there.</param>
-    /// <exception cref="RunFolderException">The folder is in use, holds another run, or something that is not a run.</exception>
+    /// <exception cref="RunFolderRefusedException">The folder is in use, holds another run, or something that is not a run.</exception>
     public static RunFolder Open(string path, JsonObject options, bool resume, bool force)
     {
         Directory.CreateDirectory(path);
@@ -40,9 +36,9 @@ public sealed class RunFolder : IDisposable
         {
             string file = Path.Combine(path, OptionsFile);
             bool holdsRun = File.Exists(file), isEmpty = !Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) != LockFile);
-            if (!holdsRun && !isEmpty) throw new RunFolderException($"{path}: expected an empty folder or one of a run, found other files; give another one with --out");
+            if (!holdsRun && !isEmpty) throw new RunFolderRefusedException($"{path}: expected an empty folder or one of a run, found other files; give another one with --out");
             if (holdsRun && force) Clear(path);
-            else if (holdsRun && !resume) throw new RunFolderException($"{path} holds a run already; go on with it by --resume, or replace it by --force");
+            else if (holdsRun && !resume) throw new RunFolderRefusedException($"{path} holds a run already; go on with it by --resume, or replace it by --force");
             else if (holdsRun) CompareOptions(file, options);
             var folder = new RunFolder(path, held);
             if (!File.Exists(file)) folder.Folder.Write(OptionsFile, Encoding.UTF8.GetBytes(options.ToJsonString() + "\n"));
@@ -63,7 +59,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (IOException) when (File.Exists(Path.Combine(path, LockFile)))
         {
-            throw new RunFolderException($"{path} is in use by another process");
+            throw new RunFolderRefusedException($"{path} is in use by another process");
         }
     }
 
@@ -79,7 +75,7 @@ public sealed class RunFolder : IDisposable
     private static void CompareOptions(string file, JsonObject options)
     {
         if (OptionDifference.First(JsonNode.Parse(File.ReadAllText(file))!.AsObject(), options) is not { } difference) return;
-        throw new RunFolderException($"{file}: {difference.Path}: the run that is there has {difference.Before}, found {difference.Now}; give another folder with --out, or replace it by --force");
+        throw new RunFolderRefusedException($"{file}: {difference.Path}: the run that is there has {difference.Before}, found {difference.Now}; give another folder with --out, or replace it by --force");
     }
 
     /// <inheritdoc/>

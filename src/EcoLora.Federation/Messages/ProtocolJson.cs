@@ -3,8 +3,17 @@ using System.Text.Json.Serialization;
 
 namespace EcoLora.Federation;
 
-/// <summary>The JSON of the control messages and of the journal: camel case, enums as names, numbers that round-trip exactly.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, MaxDepth = 16)]
+/// <summary>
+/// The JSON of the control messages and of the journal: camel case, enums as names, numbers that round-trip exactly. A missing or null member that
+/// the message's type does not allow to be absent is refused, so that no handler meets a null.
+/// </summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    MaxDepth = 16)]
 [JsonSerializable(typeof(RoundMessage))]
 [JsonSerializable(typeof(ReportMessage))]
 [JsonSerializable(typeof(RunPlan))]
@@ -17,9 +26,24 @@ public sealed partial class ProtocolJson : JsonSerializerContext
     /// <summary>A report as the bytes that travel.</summary>
     public static byte[] Write(ReportMessage message) => JsonSerializer.SerializeToUtf8Bytes(message, Default.ReportMessage);
 
-    /// <summary>Reads a message.</summary>
+    /// <summary>Reads a message; the plan of a run that opens is checked, and its name is the message's.</summary>
     /// <exception cref="MessageException">The bytes are not one.</exception>
-    public static RoundMessage ReadRound(ReadOnlySpan<byte> bytes) => Read(bytes, Default.RoundMessage, Topics.Rounds);
+    public static RoundMessage ReadRound(ReadOnlySpan<byte> bytes)
+    {
+        RoundMessage message = Read(bytes, Default.RoundMessage, Topics.Rounds);
+        if (message is not RunOpened opened) return message;
+        if (opened.Plan.Run != opened.Run) throw new MessageException(Topics.Rounds, $"run '{opened.Run}' with the plan of '{opened.Plan.Run}'");
+        try
+        {
+            // A run's name becomes a folder's name, so a plan is checked before anything is made of it.
+            opened.Plan.Validate();
+        }
+        catch (ArgumentException exception)
+        {
+            throw new MessageException(Topics.Rounds, $"a plan that is not valid: {exception.Message}");
+        }
+        return message;
+    }
 
     /// <summary>Reads a report.</summary>
     /// <exception cref="MessageException">The bytes are not one.</exception>

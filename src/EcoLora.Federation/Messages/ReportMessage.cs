@@ -22,7 +22,7 @@ public abstract record ReportMessage(string Run);
 /// <param name="Samples">n_i, as at enrolment.</param>
 /// <param name="Loss">Mean loss measured in local training; null when refused.</param>
 /// <param name="Refused">Why there is no update, such as a loss that is not finite; null when there is one.</param>
-public sealed record ClientReport(string Run, int Round, int Client, int Site, int Samples, double? Loss, string? Refused) : ReportMessage(Run);
+public sealed record ClientReport(string Run, int Round, int Client, int Site, int Samples, double? Loss = null, string? Refused = null) : ReportMessage(Run);
 
 /// <summary>Aggregator: a participant's frame is stored durably.</summary>
 /// <param name="Run">The run's name.</param>
@@ -54,7 +54,7 @@ public sealed record SiteUpdated(string Run, int Site, int Version, long Bytes) 
 /// <param name="Records">Number of held-out records.</param>
 /// <param name="Loss">Mean negative log-likelihood per answer token.</param>
 /// <param name="Correct">Records whose greedy answer equals the reference; null when exact match was not asked for.</param>
-public sealed record CategoryScore(string Category, int Records, double Loss, int? Correct);
+public sealed record CategoryScore(string Category, int Records, double Loss, int? Correct = null);
 
 /// <summary>Held-out results of an adapter.</summary>
 /// <param name="Loss">Mean negative log-likelihood per answer token.</param>
@@ -62,7 +62,12 @@ public sealed record CategoryScore(string Category, int Records, double Loss, in
 /// <param name="Tokens">Number of answer tokens.</param>
 /// <param name="Correct">Exact matches; null when not asked for.</param>
 /// <param name="Categories">The same by category, in ordinal order.</param>
-public sealed record HeldOutScore(double Loss, int Records, long Tokens, int? Correct, IReadOnlyList<CategoryScore> Categories);
+public sealed record HeldOutScore(
+    double Loss,
+    int Records,
+    long Tokens,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? Correct,
+    IReadOnlyList<CategoryScore> Categories);
 
 /// <summary>Trainer: a version of the published adapter is evaluated.</summary>
 /// <param name="Run">The run's name.</param>

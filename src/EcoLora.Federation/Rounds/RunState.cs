@@ -45,12 +45,14 @@ public sealed class RunState
     public bool IsNews(ReportMessage report) => report.Run == Plan.Run && report switch
     {
         ClientReport r => RoundOf(r.Round) is { Closed: null } round && !round.Clients.ContainsKey(r.Client) && round.Opened.Participants.Any(p => p.Client == r.Client)
-            && r.Samples == Plan.Roster[r.Client].Samples && r.Site == Plan.Roster[r.Client].Site && r.Loss.HasValue != (r.Refused is not null),
+            && r.Samples == Plan.Roster[r.Client].Samples && r.Site == Plan.Roster[r.Client].Site && r.Loss.HasValue != (r.Refused is not null)
+            && double.IsFinite(r.Loss ?? 0),
         SegmentStored r => RoundOf(r.Round) is { Closed: null } round && !round.Segments.ContainsKey(r.Client)
             && round.Opened.Participants.Any(p => p.Client == r.Client && p.Segment == r.Segment),
         RoundAggregated r => RoundOf(r.Round) is { Closed: not null, Aggregated: null },
-        SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } round && r.Site >= 0 && r.Site < Plan.Sites && !round.Sites.ContainsKey(r.Site),
-        Evaluated r => IsEvaluated(r.Version) && !_evaluations.ContainsKey(r.Version),
+        SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } round && IsSite(r.Site) && !round.Sites.ContainsKey(r.Site),
+        Evaluated r => (RoundOf(r.Version)?.Opened.Evaluate ?? r.Version == _ending?.Version) && IsSite(r.Site) && !_evaluations.ContainsKey(r.Version)
+            && double.IsFinite(r.Score.Loss),
         AdapterWritten r => _ending is not null && r.Version == _ending.Version && Adapter is null,
         _ => false,
     };
@@ -128,6 +130,8 @@ public sealed class RunState
     private bool IsEvaluated(int version) => version == 0 || version == Plan.Rounds || (version < Plan.Rounds && version % Plan.EvaluateEvery == 0);
 
     private bool HasEvaluation(int version) => !IsEvaluated(version) || _evaluations.ContainsKey(version);
+
+    private bool IsSite(int site) => site >= 0 && site < Plan.Sites;
 
     private RoundRecord? RoundOf(int round) => round >= 0 && round < _rounds.Count ? _rounds[round] : null;
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EcoLora.Codec;
 
 namespace EcoLora.Federation;
@@ -40,6 +41,7 @@ public sealed record ExchangeOptions
     public double GammaB { get; init; } = 8;
 
     /// <summary>β of Eq. 3, per round; ≥ 0. Null switches mixing off (m = 0).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)] // Left out, null would come back as the default.
     public double? MixingBeta { get; init; } = 1;
 
     /// <summary>ρ of Eq. 6.</summary>
@@ -60,11 +62,14 @@ public sealed record ExchangeOptions
     public void Validate(int participants)
     {
         Require(Segments >= 1 && Segments <= participants, "exchange.segments", Segments, $"1 to {participants} (federation.participants), so that every segment has a sender");
+        Require(Segments <= ushort.MaxValue, "exchange.segments", Segments, $"at most {ushort.MaxValue}, which is what a frame can name");
         Require(KMax is > 0 and <= 1, "exchange.k_max", KMax, "in (0, 1]");
         Require(KMinA > 0 && KMinA <= KMax, "exchange.k_min_a", KMinA, $"in (0, {KMax}] (k_max)");
         Require(KMinB > 0 && KMinB <= KMax, "exchange.k_min_b", KMinB, $"in (0, {KMax}] (k_max)");
         Require(GammaA is >= 0 and < double.PositiveInfinity, "exchange.gamma_a", GammaA, "0 or more");
         Require(GammaB is >= 0 and < double.PositiveInfinity, "exchange.gamma_b", GammaB, "0 or more");
+        Require(Enum.IsDefined(Feedback), "exchange.feedback", Feedback, $"one of {string.Join(", ", Enum.GetNames<ResidualFeedback>())}");
+        Require(Enum.IsDefined(Values), "exchange.values", Values, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
         Require(MixingBeta is null or (>= 0 and < double.PositiveInfinity), "exchange.mixing_beta", MixingBeta, "0 or more, or off");
     }
 

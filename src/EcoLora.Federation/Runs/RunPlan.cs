@@ -55,11 +55,28 @@ public sealed record RunPlan(
         ExchangeOptions.Require(Roster.Count >= 1, "federation.clients", Roster.Count, "1 or more");
         ExchangeOptions.Require(Participants >= 1 && Participants <= Roster.Count, "federation.participants", Participants, $"1 to {Roster.Count} (federation.clients)");
         Exchange.Validate(Participants);
+        CheckModules();
         for (int i = 0; i < Roster.Count; i++)
         {
+            ExchangeOptions.Require(Roster[i] is not null, "roster", "null", $"client {i}");
             ExchangeOptions.Require(Roster[i].Client == i, "roster", Roster[i].Client, $"client {i}");
             ExchangeOptions.Require(Roster[i].Site >= 0 && Roster[i].Site < Roster.Count, $"site of client {i}", Roster[i].Site, $"0 to {Roster.Count - 1}");
             ExchangeOptions.Require(Roster[i].Samples >= 1, $"samples of client {i}", Roster[i].Samples, "1 or more");
         }
+    }
+
+    private void CheckModules()
+    {
+        ExchangeOptions.Require(Modules.Count >= 1, "lora modules", Modules.Count, "1 or more");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (LoraModule module in Modules)
+        {
+            ExchangeOptions.Require(module is not null, "lora modules", "null", "a module");
+            ExchangeOptions.Require(!string.IsNullOrEmpty(module!.Name) && names.Add(module.Name), "lora module", module.Name, "a name of its own");
+            ExchangeOptions.Require(module.Rank >= 1, $"rank of {module.Name}", module.Rank, "1 or more");
+            ExchangeOptions.Require(module is { Outputs: >= 1, Inputs: >= 1 }, $"shape of {module.Name}", $"[{module.Outputs}, {module.Inputs}]", "1 or more rows and columns");
+        }
+        int length = FederatedMethod.ExchangedLayout(AdapterLayout()).Length;
+        ExchangeOptions.Require(Exchange.Segments <= length, "exchange.segments", Exchange.Segments, $"at most {length}, the number of entries that are exchanged");
     }
 }

@@ -17,6 +17,7 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
     private readonly TaskCompletionSource<Exception> _fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _pumps = [];
+    private bool _started;
 
     /// <summary>
     /// Completes with the first exception that outlived every retry of a handler. In one process that is the run's failure (a full disk, say), and
@@ -40,13 +41,16 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
     /// <inheritdoc/>
     public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler)
     {
-        if (_pumps.Count > 0) throw new InvalidOperationException($"{consumer} subscribes to {topic} after the bus was started");
+        if (_started) throw new InvalidOperationException($"{consumer} subscribes to {topic} after the bus was started");
         _topics.GetOrAdd(topic, _ => []).Add(new Consumer(consumer, handler));
     }
 
     /// <summary>Begins delivery; what was published before waits in the queues.</summary>
+    /// <exception cref="InvalidOperationException">It was started before.</exception>
     public void Start()
     {
+        if (_started) throw new InvalidOperationException("the bus was started before");
+        _started = true;
         foreach (Consumer consumer in _topics.Values.SelectMany(consumers => consumers)) _pumps.Add(Task.Run(() => PumpAsync(consumer)));
     }
 

@@ -15,7 +15,9 @@ public sealed class AppendLog : IDisposable
     /// <param name="lines">The whole lines that it holds, without their line ends.</param>
     public static AppendLog Open(string path, out List<byte[]> lines)
     {
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        // Without a buffer, so that a line whose write failed is not tried again behind the caller's back.
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        if (file.Length == 0) DurableFolder.FlushEntries(Path.GetDirectoryName(Path.GetFullPath(path))!);
         byte[] content = new byte[file.Length];
         file.ReadExactly(content);
         lines = [];

@@ -14,7 +14,9 @@ public sealed class DurableFolder
     /// <summary>Opens the folder, makes it if needed, and removes what an interrupted write left.</summary>
     public DurableFolder(string path)
     {
+        bool isNew = !Directory.Exists(path);
         Path = Directory.CreateDirectory(path).FullName;
+        if (isNew && System.IO.Path.GetDirectoryName(Path) is { } parent) FlushEntries(parent);
         foreach (string leftover in Directory.EnumerateFiles(Path, "*" + TemporarySuffix)) File.Delete(leftover);
     }
 
@@ -51,7 +53,7 @@ public sealed class DurableFolder
             File.Delete(temporary);
             throw;
         }
-        FlushEntries();
+        FlushEntries(Path);
     }
 
     /// <summary>The file's bytes, or null when there is none.</summary>
@@ -68,11 +70,12 @@ public sealed class DurableFolder
     public string[] List(string pattern) =>
         [.. Directory.EnumerateFiles(Path, pattern).Select(path => System.IO.Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 
-    private void FlushEntries()
+    /// <summary>Makes the names in a folder durable.</summary>
+    internal static void FlushEntries(string path)
     {
-        // A rename is durable only once the folder's own entries are; .NET cannot open a folder for that, so POSIX is asked directly.
+        // A new or renamed file is durable only once the folder's own entries are; .NET cannot open a folder for that, so POSIX is asked directly.
         if (OperatingSystem.IsWindows()) return;
-        int descriptor = Posix.Open(Path, 0);
+        int descriptor = Posix.Open(path, 0);
         if (descriptor < 0) return;
         _ = Posix.FSync(descriptor);
         _ = Posix.Close(descriptor);

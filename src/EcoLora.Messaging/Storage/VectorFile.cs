@@ -51,17 +51,36 @@ public static class VectorFile
         ReadOnlySpan<byte> body = bytes.AsSpan(..^sizeof(uint));
         uint stated = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(^sizeof(uint)..)), found = Crc32C.Of(body);
         if (stated != found) throw new StateFileException(path, $"checksum {stated:x8}", $"{found:x8}");
-        int json = BinaryPrimitives.ReadInt32LittleEndian(body[4..]), count = BinaryPrimitives.ReadInt32LittleEndian(body[8..]);
-        header = JsonSerializer.Deserialize(body.Slice(FixedSize, json), type) ?? throw new StateFileException(path, "a header", "null");
-        ReadOnlySpan<byte> rest = body[(FixedSize + json)..];
+        uint json = BinaryPrimitives.ReadUInt32LittleEndian(body[4..]), count = BinaryPrimitives.ReadUInt32LittleEndian(body[8..]);
+        if (json > body.Length - FixedSize) throw new StateFileException(path, $"a header of at most {body.Length - FixedSize} bytes", $"{json}");
+        ReadOnlySpan<byte> rest = body[(FixedSize + (int)json)..];
+        if (count > rest.Length / sizeof(uint)) throw new StateFileException(path, $"at most {rest.Length / sizeof(uint)} vectors", $"{count}");
+        header = ReadHeader(path, body.Slice(FixedSize, (int)json), type);
         vectors = new float[count][];
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < vectors.Length; i++)
         {
-            int length = BinaryPrimitives.ReadInt32LittleEndian(rest);
-            vectors[i] = MemoryMarshal.Cast<byte, float>(rest.Slice(sizeof(uint), length * sizeof(float))).ToArray();
-            rest = rest[(sizeof(uint) + length * sizeof(float))..];
+            if (rest.Length < sizeof(uint)) throw new StateFileException(path, $"vector {i}", "the end");
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(rest);
+            rest = rest[sizeof(uint)..];
+            if (length > rest.Length / sizeof(float)) throw new StateFileException(path, $"at most {rest.Length / sizeof(float)} entries in vector {i}", $"{length}");
+            vectors[i] = MemoryMarshal.Cast<byte, float>(rest[..((int)length * sizeof(float))]).ToArray();
+            rest = rest[((int)length * sizeof(float))..];
         }
+        if (!rest.IsEmpty) throw new StateFileException(path, "nothing after the last vector", $"{rest.Length} bytes");
         return true;
+    }
+
+    private static T ReadHeader<T>(string path, ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, type) ?? throw new StateFileException(path, "a header", "null");
+        }
+        catch (JsonException exception)
+        {
+            throw new StateFileException(path, "a header", exception.Message);
+        }
     }
 }
 
