@@ -1,3 +1,5 @@
+using EcoLora.Formats.HuggingFace;
+
 namespace EcoLora.Training;
 
 /// <summary>The shape of a Llama-architecture decoder, in the terms of Hugging Face's <c>config.json</c> (its names in brackets).</summary>
@@ -41,6 +43,22 @@ public sealed record LlamaConfig
 
     /// <summary>The width of the keys and of the values.</summary>
     public int KeyValueWidth => KeyValueHeads * HeadSize;
+
+    /// <summary>The shape that a model folder's config.json states.</summary>
+    public static LlamaConfig Of(ModelConfig file) => new()
+    {
+        HiddenSize = file.HiddenSize,
+        IntermediateSize = file.IntermediateSize,
+        Layers = file.Layers,
+        Heads = file.Heads,
+        KeyValueHeads = file.KeyValueHeads,
+        HeadSize = file.HeadSize,
+        Vocabulary = file.VocabularySize,
+        NormEpsilon = file.RmsNormEpsilon,
+        RopeTheta = file.RopeTheta,
+        MaxPositions = file.MaxPositions,
+        TieEmbeddings = file.TiedEmbeddings,
+    };
 
     /// <summary>Checks every field.</summary>
     /// <exception cref="ModelException">A field is out of its range, or fields contradict each other.</exception>

@@ -1,3 +1,5 @@
+using EcoLora.Formats.HuggingFace;
+using EcoLora.Formats.Safetensors;
 using EcoLora.Numerics;
 
 namespace EcoLora.Training;
@@ -45,6 +47,15 @@ public sealed class LlamaModel
         return Of(config, layout, parameters);
     }
 
+    /// <summary>Reads a Hugging Face folder, which has checked names, shapes and lengths when it was opened; shards and F32, F16, BF16 alike.</summary>
+    /// <exception cref="ModelException">The model is larger than this engine holds, or a weight is not finite.</exception>
+    /// <exception cref="SafetensorsException">A tensor cannot be read.</exception>
+    public static LlamaModel Load(ModelFolder folder) => Load(LlamaConfig.Of(folder.Config), (name, rows, columns, destination) =>
+    {
+        if (ParameterTensor.IsVectorName(name)) folder.ReadTensor(name, destination);
+        else folder.ReadTensor(name, rows, columns, destination);
+    });
+
     /// <summary>
     /// A model to be trained from scratch: weights normal with standard deviation 0.02, those of the two layers that end in the residual stream divided by √(2·layers)
     /// (Radford et al., GPT-2, 2019), gains 1.
@@ -77,6 +88,9 @@ public sealed class LlamaModel
     /// <summary>A tensor's weights, row-major.</summary>
     /// <param name="index">Its index in the layout.</param>
     public ReadOnlySpan<float> Tensor(int index) => _tensors[index].Span;
+
+    /// <summary>All tensors under their Hugging Face names, to be saved with <see cref="ModelFolder.Save"/>; views, not copies.</summary>
+    public IReadOnlyList<SafetensorsTensor> Tensors() => [.. Layout.Tensors.Select((tensor, i) => new SafetensorsTensor(tensor.Name, tensor.Shape, _tensors[i]))];
 
     /// <summary>All weights in one vector of the layout: a copy, to be trained.</summary>
     public float[] CopyParameters()

@@ -11,10 +11,12 @@ public sealed record ParameterTensor(string Name, int Rows, int Columns, int Off
     public int Length => Rows * Columns;
 
     /// <summary>Whether the file holds it with one dimension (the gains of a normalisation) instead of two.</summary>
-    public bool IsVector => Name.EndsWith("norm.weight", StringComparison.Ordinal);
+    public bool IsVector => IsVectorName(Name);
 
     /// <summary>The dimensions as a file states them.</summary>
     public IReadOnlyList<int> Shape => IsVector ? [Columns] : [Rows, Columns];
+
+    internal static bool IsVectorName(string name) => name.EndsWith("norm.weight", StringComparison.Ordinal);
 }
 
 /// <summary>
