@@ -40,6 +40,9 @@ internal sealed record Axis(string Label, double Min, double Max, bool IsLog, Fu
         return from + (share * (to - from));
     }
 
+    /// <summary>Whether a value has a place on the axis: finite, and positive where the axis is logarithmic.</summary>
+    public bool Holds(double value) => double.IsFinite(value) && (!IsLog || value > 0);
+
     /// <summary>Round values inside the range, ascending.</summary>
     public IReadOnlyList<double> Ticks(int atMost = 6)
     {

@@ -8,7 +8,7 @@ internal static class ComparisonSection
         html.Add($"<h2 id=\"comparison\">Comparison</h2>\n<p>Bytes on the wire, headers and control messages included. “vs” is against the computed dense exchange of the same method with the same fan-out; ");
         html.Add($"“ran” is against a dense baseline that ran beside it.</p>\n");
         html.Add($"<div class=\"panel scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison of the arms\"><table><thead><tr>");
-        foreach (string heading in SummaryTable.Headings) html.Add($"<th scope=\"col\"{Left(heading == "arm")}>{heading}</th>");
+        foreach (string heading in SummaryTable.Headings) html.Add($"<th scope=\"col\" class=\"{(heading == "arm" ? "text" : "")}\">{heading}</th>");
         html.Add($"<th scope=\"col\">ran fp16</th><th scope=\"col\">ran fp32</th><th scope=\"col\">refused</th></tr></thead><tbody>\n");
         SummaryTable table = SummaryTable.Of(report);
         for (int i = 0; i < table.Rows.Count; i++) AddRow(html, table.Rows[i], report.Arms[i], i == 0);
@@ -38,8 +38,6 @@ internal static class ComparisonSection
         if (lost.Length > 8) html.Add($"<li>and {lost.Length - 8} more, in the participants' table</li>\n");
         html.Add($"</ul></div>\n");
     }
-
-    private static string Left(bool left) => left ? " class=text" : "";
 }
 
 /// <summary>Words for values of enumerations.</summary>

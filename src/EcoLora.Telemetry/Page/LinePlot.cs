@@ -2,7 +2,7 @@ namespace EcoLora.Telemetry;
 
 /// <summary>A point of a plot.</summary>
 /// <param name="X">On the x axis.</param>
-/// <param name="Y">On the y axis; a point that is not finite is left out.</param>
+/// <param name="Y">On the y axis; a point without a place on the axes is left out.</param>
 /// <param name="Where">Heading of its tooltip, such as <c>round 3</c>.</param>
 /// <param name="Text">Line of its tooltip.</param>
 internal readonly record struct PlotPoint(double X, double Y, string Where, string Text);
@@ -80,7 +80,7 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
         html.Add($"\" data-x=\"{x}\" data-y=\"{y}\"><title>{point.Where}\n{point.Text}</title></path>");
     }
 
-    private static IEnumerable<PlotPoint> Drawn(Series series) => series.Points.Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y));
+    private IEnumerable<PlotPoint> Drawn(Series series) => series.Points.Where(point => X.Holds(point.X) && Y.Holds(point.Y));
 
     private string Summary() => string.Join("; ", Series.Where(series => Drawn(series).Any()).Select(series =>
         $"{series.Name}: {Drawn(series).First().Text} ({Drawn(series).First().Where}) to {Drawn(series).Last().Text} ({Drawn(series).Last().Where})"));

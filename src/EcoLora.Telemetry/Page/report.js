@@ -34,7 +34,7 @@
 
     const show = chosen => {
       clear();
-      const visible = chosen.filter(point => !point.node.closest('.off'));
+      const visible = chosen.filter(point => !point.node.closest('.off')).sort((a, b) => a.y - b.y);
       if (visible.length === 0) return;
       const lines = [visible[0].where, ...visible.slice(0, 14).map(point => point.text)];
       tip.replaceChildren(...lines.map((line, i) => {
