@@ -1,5 +1,4 @@
 using EcoLora.Local;
+using EcoLora.Local.Runs;
 
-return await CommandLineEntry.RunAsync(
-    (request, _) => throw new NotSupportedException($"this build cannot run '{request.File.Name}' yet"),
-    args);
+return await CommandLineEntry.RunAsync(RunProgram.RunAsync, args);

@@ -71,7 +71,7 @@ public static class ArmFactsOf
     private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, int parameters)
     {
         foreach (SegmentStored stored in round.Segments.Values)
-            yield return Row(round.Round, ClientName(stored.Client), Direction.Up, plan.Exchange.Segments == 1 ? LedgerRow.NoSegment : stored.Segment, parameters, stored.Sizes);
+            yield return Row(round.Round, ClientName(stored.Client), Direction.Up, stored.Segment, parameters, stored.Sizes);
         foreach (SiteUpdated site in round.Sites.Values)
             yield return Row(round.Round, SiteName(site.Site), Direction.Down, LedgerRow.NoSegment, parameters, round.Aggregated!.Sizes with { Framed = site.Bytes });
         foreach ((int site, ControlBytes bytes) in round.Control)
