@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 for the independent readers and
+# decoders); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+
+if ! command -v dotnet >/dev/null; then
+    echo "test.sh: expected the .NET 10 SDK (dotnet) on the PATH, found none" >&2
+    exit 1
+fi
+if ! command -v python3 >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q && apt-get install -y -q --no-install-recommends python3
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! dotnet build -c Release --nologo -v quiet ecolora-services.slnx; then
+    echo "0 passed, 1 failed, 0 skipped (the build)"
+    exit 1
+fi
+# One test project after the other: some of them start processes of their own and measure memory.
+dotnet test --solution ecolora-services.slnx -c Release --no-build --max-parallel-test-modules 1 2>&1 | tee "$log"
+status=${PIPESTATUS[0]}
+
+count() { sed -n "s/^ *$1: \([0-9]*\).*/\1/p" "$log" | tail -n 1; }
+echo
+echo "$(count succeeded) passed, $(count failed) failed, $(count skipped) skipped"
+exit "$status"
