@@ -126,6 +126,15 @@ public sealed class BpeTokenizer
         if (_configJson.Length > 0) AtomicFile.Write(Path.Combine(folder, ConfigName), stream => stream.Write(_configJson));
     }
 
+    /// <summary>As <see cref="Encode"/> for plain text, without <see cref="SpaceCut.SpaceAfterText"/>: the reference that the cut is tested against.</summary>
+    internal int[] EncodeUncut(string text)
+    {
+        var result = new List<int>();
+        foreach (PreparationStep step in _definition.Preparation) text = step.Apply(text, first: true);
+        EncodeWords(text, 0, _definition.Model.NewQueue(), result);
+        return [.. result];
+    }
+
     private static TokenizerException Refusal(string message) => new(message);
 
     private int? NamedToken(JsonField config, string name)

@@ -58,6 +58,28 @@ public class ByteLevelTests
         Assert.Equal(6, WordScanner.Next(WordSplit.Llama3, "𝟏𝟏𝟏𝟏"));
     }
 
+    /// <summary>The words' own ids, so that a cut in the wrong place shows: GPT-2 has single tokens for "123", " 12" and " world".</summary>
+    [Theory]
+    [InlineData("""{"type":"ByteLevel","add_prefix_space":false}""", "a 123", "a Ġ123")]
+    [InlineData("""{"type":"ByteLevel","add_prefix_space":true}""", "world", "Ġworld")]
+    [InlineData("""{"type":"ByteLevel","add_prefix_space":true}""", " world", "Ġworld")]
+    [InlineData("""{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", "a 123", "a Ġ123")]
+    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false}]}""", "a 123", "a Ġ 1 2 3")]
+    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"ByteLevel","add_prefix_space":false}]}""", "a 123", "a Ġ 123")]
+    public void Words_are_cut_as_the_file_says(string preTokenizer, string text, string tokens)
+    {
+        BpeTokenizer tokenizer = Gpt2.Open(preTokenizer);
+        Assert.Equal(tokens, string.Join(' ', tokenizer.Encode(text).Select(tokenizer.TokenOf)));
+    }
+
+    [Fact]
+    public void Llama_3_files_spell_their_pattern_out()
+    {
+        string pattern = JsonSerializer.Serialize(WordScanner.Llama3Pattern);
+        BpeTokenizer tokenizer = Gpt2.Open($$"""{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":{{pattern}} },"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}""");
+        Assert.Equal("123 4 Ġ 5", string.Join(' ', tokenizer.Encode("1234 5").Select(tokenizer.TokenOf)));
+    }
+
     [Fact]
     public void Cut_off_UTF_8_decodes_to_replacement_characters()
     {

@@ -8,11 +8,14 @@ namespace EcoLora.Formats.Tests.Tokenizers;
 /// <summary>GPT-2's tokenizer as a tokenizer.json, made of vocab.json and merges.txt.</summary>
 internal static class Gpt2
 {
-    public static BpeTokenizer Open() => BpeTokenizer.Parse(Json(
+    private const string ByteLevel = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true}""";
+
+    public static BpeTokenizer Open(string preTokenizer = ByteLevel) => BpeTokenizer.Parse(Json(
+        preTokenizer,
         JsonElement.Parse(File.ReadAllBytes(SharedData.Path("tokenizers/gpt2/vocab.json"))),
         File.ReadLines(SharedData.Path("tokenizers/gpt2/merges.txt")).Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))));
 
-    private static byte[] Json(JsonElement vocabulary, IEnumerable<string> merges)
+    private static byte[] Json(string preTokenizer, JsonElement vocabulary, IEnumerable<string> merges)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -21,7 +24,7 @@ internal static class Gpt2
             json.WritePropertyName("added_tokens");
             json.WriteRawValue("""[{"id":50256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":true}]""");
             json.WritePropertyName("pre_tokenizer");
-            json.WriteRawValue("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true}""");
+            json.WriteRawValue(preTokenizer);
             json.WritePropertyName("decoder");
             json.WriteRawValue("""{"type":"ByteLevel"}""");
             json.WriteStartObject("model");
