@@ -29,7 +29,8 @@ public static class LedgerCsv
     /// <summary>Writes the rows in ledger order, whatever their order in the argument.</summary>
     /// <param name="writer">Receives the text. Not closed.</param>
     /// <param name="rows">The rows; keys are unique.</param>
-    /// <exception cref="ArgumentException">A row that <see cref="Read(TextReader, string)"/> would refuse, or two rows with one key. Nothing is written.</exception>
+    /// <exception cref="ArgumentException">A row that <see cref="Read(TextReader, string)"/> would refuse, or two rows with one key. Nothing is
+    /// written.</exception>
     public static void Write(TextWriter writer, IEnumerable<LedgerRow> rows)
     {
         LedgerRow[] ordered = [.. rows.Order()];

@@ -51,7 +51,12 @@ internal sealed record Axis(string Label, double Min, double Max, bool IsLog, Fu
         {
             double step = Label == "round" ? Math.Max(1, Step(Max - Min, atMost)) : Step(Max - Min, atMost);
             for (double i = Math.Ceiling((Min / step) - 1e-9); i * step <= Max + (step * 1e-9); i++) ticks.Add((i * step) + 0.0); // + 0.0 turns -0 into 0
-            if (Label == "round" && Min < -1 && ticks[0] > -1) ticks.Insert(0, -1);
+            if (Label == "round" && Min < -1)
+            {
+                // "start" needs the room of the 0 where the rounds stand close.
+                if (Max > 15) ticks.Remove(0);
+                if (ticks.Count == 0 || ticks[0] > -1) ticks.Insert(0, -1);
+            }
             return ticks;
         }
         double[] mantissas = Math.Log10(Max / Min) switch { > 2.2 => [1], > 1.2 => [1, 3], > 0.95 => [1, 2, 5], _ => [1, 1.5, 2, 3, 4, 5, 7] };

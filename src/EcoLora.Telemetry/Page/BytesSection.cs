@@ -6,7 +6,9 @@ internal static class BytesSection
     public static void AddTo(Markup html, RunReport report)
     {
         ArmReport arm = report.Arms[0];
-        html.Add($"<h2 id=\"bytes\">Bytes</h2>\n<p>From what a dense exchange of {Quantity.Count(arm.Parameters)} parameters would send to what {arm.Name} put on the wire, stage by stage.</p>\n<div class=\"grid2\">\n");
+        html.Add(
+            $"<h2 id=\"bytes\">Bytes</h2>\n<p>From what a dense exchange of {Quantity.Count(arm.Parameters)} parameters would send to what {arm.Name} "
+            + $"put on the wire, stage by stage.</p>\n<div class=\"grid2\">\n");
         Stages(arm, "Uplink over the run", arm.Totals.Up, arm.Totals.ControlUp).AddTo(html);
         Stages(arm, "Downlink over the run", arm.Totals.Down, arm.Totals.ControlDown).AddTo(html);
         PerRound(arm, "Uplink per round", "All participants together, logarithmic.", bytes => bytes.Up).AddTo(html);

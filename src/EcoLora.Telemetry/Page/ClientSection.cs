@@ -9,7 +9,9 @@ internal static class ClientSection
     {
         ArmReport arm = report.Arms[0];
         DataFacts data = report.Data;
-        html.Add($"<h2 id=\"clients\">Clients and data</h2>\n<p>{data.Name}: {Quantity.Count(data.Records)} records, {Quantity.Count(data.HeldOut)} held out, {Quantity.Count(data.Dropped)} dropped; partition {data.Partition}.</p>\n");
+        html.Add(
+            $"<h2 id=\"clients\">Clients and data</h2>\n<p>{data.Name}: {Quantity.Count(data.Records)} records, {Quantity.Count(data.HeldOut)} held "
+            + $"out, {Quantity.Count(data.Dropped)} dropped; partition {data.Partition}.</p>\n");
         html.Add($"<div class=\"grid2\">\n");
         Losses(arm).AddTo(html);
         new HeatMap(
@@ -47,23 +49,40 @@ internal static class ClientSection
 
     private static void AddParticipants(Markup html, ArmReport arm)
     {
-        html.Add($"<details><summary>Participants of {arm.Name}, round by round</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Participants\"><table><thead><tr>");
-        html.Add($"<th scope=\"col\">round</th><th scope=\"col\">slot</th><th scope=\"col\" class=\"text\">client</th><th scope=\"col\" class=\"text\">site</th><th scope=\"col\">segment</th><th scope=\"col\">samples</th>");
-        html.Add($"<th scope=\"col\">loss</th><th scope=\"col\">sent</th><th scope=\"col\">site received</th><th scope=\"col\" class=\"text\">status</th></tr></thead><tbody>\n");
+        html.Add(
+            $"<details><summary>Participants of {arm.Name}, round by round</summary>"
+            + $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Participants\"><table><thead><tr>");
+        html.Add(
+            $"<th scope=\"col\">round</th><th scope=\"col\">slot</th><th scope=\"col\" class=\"text\">client</th>"
+            + $"<th scope=\"col\" class=\"text\">site</th><th scope=\"col\">segment</th><th scope=\"col\">samples</th>");
+        html.Add(
+            $"<th scope=\"col\">loss</th><th scope=\"col\">sent</th><th scope=\"col\">site received</th><th scope=\"col\" class=\"text\">status</th>"
+            + $"</tr></thead><tbody>\n");
         foreach (RoundReport round in arm.Rounds)
             foreach (Participant participant in round.Participants)
             {
                 bool fine = participant.Status == ParticipantStatus.Accepted;
-                html.Add($"<tr><td>{round.Round}</td><td>{participant.Slot}</td><td class=\"text\">{participant.Client}</td><td class=\"text\">{participant.Site}</td>");
-                html.Add($"<td>{participant.Segment?.ToString(CultureInfo.InvariantCulture) ?? "all"}</td><td>{Quantity.Count(participant.Samples)}</td><td>{Quantity.Loss(participant.Loss)}</td><td>{Quantity.Bytes(participant.UpBytes)}</td>");
-                html.Add($"<td>{Quantity.Bytes(participant.DownBytes)}</td><td class=\"text{(fine ? "" : " bad")}\">{Words.Of(participant.Status)}{(participant.Reason is null ? "" : ": " + participant.Reason)}</td></tr>\n");
+                html.Add(
+                    $"<tr><td>{round.Round}</td><td>{participant.Slot}</td><td class=\"text\">{participant.Client}</td>"
+                    + $"<td class=\"text\">{participant.Site}</td>");
+                html.Add(
+                    $"<td>{participant.Segment?.ToString(CultureInfo.InvariantCulture) ?? "all"}</td><td>{Quantity.Count(participant.Samples)}</td>"
+                    + $"<td>{Quantity.Loss(participant.Loss)}</td><td>{Quantity.Bytes(participant.UpBytes)}</td>");
+                html.Add(
+                    $"<td>{Quantity.Bytes(participant.DownBytes)}</td>"
+                    + $"<td "
+                    + $"class=\"text{(fine ? "" : " bad")}\">{Words.Of(participant.Status)}{(participant.Reason is null ? "" : ": " + participant.Reason)}"
+                    + $"</td></tr>\n");
             }
         html.Add($"</tbody></table></div></details>\n");
     }
 
     private static void AddPartition(Markup html, DataFacts data)
     {
-        html.Add($"<details><summary>Clients and categories in numbers</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Clients and categories\"><table><thead><tr><th scope=\"col\" class=\"text\">client</th><th scope=\"col\" class=\"text\">site</th><th scope=\"col\">records</th>");
+        html.Add(
+            $"<details><summary>Clients and categories in numbers</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Clients "
+            + $"and categories\"><table><thead><tr><th scope=\"col\" class=\"text\">client</th><th scope=\"col\" class=\"text\">site</th>"
+            + $"<th scope=\"col\">records</th>");
         foreach (string category in data.Categories) html.Add($"<th scope=\"col\">{category}</th>");
         html.Add($"</tr></thead><tbody>\n");
         foreach (ClientData client in data.Clients)

@@ -7,8 +7,12 @@ internal static class LinkSection
 {
     public static void AddTo(Markup html, RunReport report)
     {
-        html.Add($"<h2 id=\"links\">Slow links</h2>\n<p>Communication time over the run, computed from the ledger: participants in parallel, each on its own link; a round takes as long as its slowest participant, ");
-        html.Add($"2 × latency + bits up / uplink + bits down / downlink. Training time is not in it. The factor is against the first arm.</p>\n<div class=\"grid4\">\n");
+        html.Add(
+            $"<h2 id=\"links\">Slow links</h2>\n<p>Communication time over the run, computed from the ledger: participants in parallel, each on its own "
+            + $"link; a round takes as long as its slowest participant, ");
+        html.Add(
+            $"2 × latency + bits up / uplink + bits down / downlink. Training time is not in it. The factor is against the first arm.</p>\n"
+            + $"<div class=\"grid4\">\n");
         foreach (LinkTimes times in report.Links) Panel(report, times).AddTo(html);
         html.Add($"</div>\n");
     }

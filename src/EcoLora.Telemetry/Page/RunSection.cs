@@ -8,7 +8,9 @@ internal static class RunSection
 {
     public static void AddTo(Markup html, RunReport report)
     {
-        html.Add($"<h2 id=\"run\">Run</h2>\n<p>The same options, data and decision log give the same adapter, ledger and report, byte for byte.</p>\n<div class=\"grid2\">\n");
+        html.Add(
+            $"<h2 id=\"run\">Run</h2>\n<p>The same options, data and decision log give the same adapter, ledger and report, byte for byte.</p>\n"
+            + $"<div class=\"grid2\">\n");
         html.Add($"<figure class=\"panel\"><figcaption><b>Effective options</b></figcaption><dl>\n");
         AddOptions(html, "", report.Options);
         html.Add($"</dl></figure>\n<figure class=\"panel\"><figcaption><b>Identity</b></figcaption><dl>\n");
@@ -34,7 +36,9 @@ internal static class RunSection
         html.Add($"<footer><p>report.json holds everything on this page. 1 kB = 1000 bytes. Rounds count from 0.</p>\n");
         if (report.Timing is { } timing)
         {
-            html.Add($"<p>Started {timing.Started.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)} UTC, took {Quantity.Seconds(timing.Seconds)} on {timing.Threads} {(timing.Threads == 1 ? "thread" : "threads")}");
+            html.Add(
+                $"<p>Started {timing.Started.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)} UTC, took "
+                + $"{Quantity.Seconds(timing.Seconds)} on {timing.Threads} {(timing.Threads == 1 ? "thread" : "threads")}");
             if (timing.PeakMemoryBytes is { } peak) html.Add($", peak memory {Quantity.Bytes(peak)}");
             html.Add($".");
             foreach (ArmTiming arm in timing.Arms) html.Add($" {arm.Arm}: {Quantity.Seconds(arm.Seconds)}.");
@@ -45,8 +49,12 @@ internal static class RunSection
 
     private static void AddDecisions(Markup html, ArmReport arm)
     {
-        html.Add($"<details><summary>Decisions of {arm.Name}: who was sampled, what was accepted</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Decisions\"><table><thead><tr><th scope=\"col\">round</th>");
-        html.Add($"<th scope=\"col\" class=\"text\">sampled, in slot order</th><th scope=\"col\">accepted</th><th scope=\"col\">refused</th><th scope=\"col\">absent</th></tr></thead><tbody>\n");
+        html.Add(
+            $"<details><summary>Decisions of {arm.Name}: who was sampled, what was accepted</summary>"
+            + $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Decisions\"><table><thead><tr><th scope=\"col\">round</th>");
+        html.Add(
+            $"<th scope=\"col\" class=\"text\">sampled, in slot order</th><th scope=\"col\">accepted</th><th scope=\"col\">refused</th>"
+            + $"<th scope=\"col\">absent</th></tr></thead><tbody>\n");
         foreach (RoundReport round in arm.Rounds)
         {
             html.Add($"<tr><td>{round.Round}</td><td class=\"text\">{string.Join(", ", round.Participants.Select(participant => participant.Client))}</td>");
@@ -78,5 +86,7 @@ internal static class RunSection
         }
     }
 
-    private static void Add(Markup html, string name, string value, bool mono = false) => html.Add($"<dt>{name}</dt><dd class=\"{(mono ? "mono" : "")}\">{value}</dd>\n");
+    private static void Add(Markup html, string name, string value, bool mono = false) =>
+        html.Add(
+            $"<dt>{name}</dt><dd class=\"{(mono ? "mono" : "")}\">{value}</dd>\n");
 }

@@ -8,8 +8,10 @@ internal static class SparsitySection
     public static void AddTo(Markup html, RunReport report)
     {
         ArmReport arm = report.Arms[0];
-        html.Add($"<h2 id=\"sparsity\">Density and coverage</h2>\n<p>Share of entries that each round sends. The schedule sets k for the uplink from the falling training loss; the downlink has its own.</p>\n<div class=\"grid2\">\n");
-        Density(arm, "Density of A", round => round.DensityA, round => round.DownDensityA, round => round.KA).AddTo(html);
+        html.Add(
+            $"<h2 id=\"sparsity\">Density and coverage</h2>\n<p>Share of entries that each round sends. The schedule sets k for the uplink from the "
+            + $"falling training loss; the downlink has its own.</p>\n<div class=\"grid2\">\n");
+        if (arm.Totals.Up.EntriesA > 0 || arm.Rounds.Count == 0) Density(arm, "Density of A", round => round.DensityA, round => round.DownDensityA, round => round.KA).AddTo(html);
         Density(arm, "Density of B", round => round.DensityB, round => round.DownDensityB, round => round.KB).AddTo(html);
         new HeatMap(
             "Coverage of the segments", "Accepted updates per segment and round. A framed 0 is a segment that nobody delivered: it keeps its value.", "round",

@@ -33,14 +33,16 @@ public sealed record RoundReport(
 /// <param name="Totals">Bytes by direction and stage over the run.</param>
 /// <param name="Computed">Against the dense columns of this arm's own ledger.</param>
 /// <param name="Measured">Against the bytes on the wire of the real dense arms of the same method; members are null where such an arm did not run.</param>
-/// <param name="Recovered">(L_before − L_arm) / (L_before − L_dense) against the dense FP16 arm of the same method; null when that arm is missing or did not improve.</param>
+/// <param name="Recovered">(L_before − L_arm) / (L_before − L_dense) against the dense FP16 arm of the same method; null when that arm is missing or
+/// did not improve.</param>
 /// <param name="Rounds">The rounds in their order.</param>
 public sealed record ArmReport(
     string Name, string Method, Exchange Exchange, long Parameters, int Segments, string? AdapterDigest, int RefusedUpdates, int AbsentUpdates,
     Evaluation? Before, Evaluation? Final, DirectionBytes Totals, Reduction Computed, Reduction Measured, double? Recovered,
     IReadOnlyList<RoundReport> Rounds)
 {
-    /// <summary>Sums an arm's ledger into its report. <see cref="Measured"/> and <see cref="Recovered"/> need the other arms; <see cref="RunReport.Of"/> fills them.</summary>
+    /// <summary>Sums an arm's ledger into its report. <see cref="Measured"/> and <see cref="Recovered"/> need the other arms;
+    /// <see cref="RunReport.Of"/> fills them.</summary>
     /// <exception cref="ArgumentException">Rounds out of order, a segment outside 0..N_s − 1, or a ledger row of a round that is not there.</exception>
     public static ArmReport Of(ArmFacts facts)
     {

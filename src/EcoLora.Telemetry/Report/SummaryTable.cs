@@ -48,7 +48,8 @@ public static class Quantity
 
     private static readonly string[] Units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
-    /// <summary>Bytes in SI units (1 kB = 1000 B), three significant digits and at least the whole number: <c>999 B</c>, <c>1.23 kB</c>, <c>45.6 MB</c>.</summary>
+    /// <summary>Bytes in SI units (1 kB = 1000 B), three significant digits and at least the whole number: <c>999 B</c>, <c>1.23 kB</c>, <c>45.6
+    /// MB</c>.</summary>
     public static string Bytes(double bytes)
     {
         if (!double.IsFinite(bytes)) return Missing;
