@@ -37,8 +37,10 @@ public static class LedgerCsv
         LedgerRow? previous = null;
         foreach (LedgerRow row in ordered)
         {
-            if (Fault(row) is var (field, expected, found)) throw new ArgumentException($"ledger row of round {row.Round}: field '{field}': expected {expected}, found {found}", nameof(rows));
-            if (previous is not null && row.CompareTo(previous) == 0) throw new ArgumentException($"ledger: expected one row per key, found two for {Key(row)}", nameof(rows));
+            if (Fault(row) is var (field, expected, found))
+                throw new ArgumentException($"ledger row of round {row.Round}: field '{field}': expected {expected}, found {found}", nameof(rows));
+            if (previous is not null && row.CompareTo(previous) == 0)
+                throw new ArgumentException($"ledger: expected one row per key, found two for {Key(row)}", nameof(rows));
             previous = row;
         }
         writer.Write(Header + "\n");
@@ -131,5 +133,6 @@ public static class LedgerCsv
     }
 
     private static string Key(LedgerRow row) =>
-        $"(round {row.Round}, {Name(row.Direction)}, {LedgerLines.Quote(row.Client)}, segment {(row.Segment < 0 ? "none" : row.Segment.ToString(CultureInfo.InvariantCulture))})";
+        $"(round {row.Round}, {Name(row.Direction)}, {LedgerLines.Quote(row.Client)}, "
+        + $"segment {(row.Segment < 0 ? "none" : row.Segment.ToString(CultureInfo.InvariantCulture))})";
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace EcoLora.Telemetry;
 
 /// <summary>A plot's axis: its range, its ticks and how its numbers read.</summary>
@@ -30,8 +32,12 @@ internal sealed record Axis(string Label, double Min, double Max, bool IsLog, Fu
     }
 
     /// <summary>Rounds as whole numbers.</summary>
-    public static Axis Rounds(int first, int last) =>
-        new("round", first - 0.35, Math.Max(last, first + 1) + 0.35, false, round => round < 0 ? "start" : round.ToString("F0", System.Globalization.CultureInfo.InvariantCulture));
+    public static Axis Rounds(int first, int last) => new(
+        "round", first - 0.35, Math.Max(last, first + 1) + 0.35, false,
+        round => round < 0 ? "start" : round.ToString("F0", CultureInfo.InvariantCulture));
+
+    /// <summary>The rounds of an arm as whole numbers.</summary>
+    public static Axis Rounds(IReadOnlyList<RoundReport> rounds) => rounds.Count == 0 ? Rounds(0, 1) : Rounds(rounds[0].Round, rounds[^1].Round);
 
     /// <summary>Where a value lies between two coordinates.</summary>
     public double At(double value, double from, double to)

@@ -15,11 +15,19 @@ internal static class ClientSection
         html.Add($"<div class=\"grid2\">\n");
         Losses(arm).AddTo(html);
         new HeatMap(
-            "Who holds what", "Training records of each client by category.", "client", [.. data.Clients.Select(client => client.Client)], data.Categories.Count == 0 ? ["records"] : data.Categories,
-            (column, row) => row < data.Clients[column].PerCategory.Count ? data.Clients[column].PerCategory[row] : data.Categories.Count == 0 ? data.Clients[column].Records : 0).AddTo(html, 1160, zeroIsFault: false);
+            "Who holds what", "Training records of each client by category.", "client",
+            [.. data.Clients.Select(client => client.Client)], data.Categories.Count == 0 ? ["records"] : data.Categories,
+            (column, row) => Held(data, column, row)).AddTo(html, 1160, zeroIsFault: false);
         html.Add($"</div>\n");
         AddParticipants(html, arm);
         AddPartition(html, data);
+    }
+
+    private static int Held(DataFacts data, int client, int category)
+    {
+        ClientData share = data.Clients[client];
+        if (data.Categories.Count == 0) return share.Records;
+        return category < share.PerCategory.Count ? share.PerCategory[category] : 0;
     }
 
     private static LinePlot Losses(ArmReport arm)
@@ -27,7 +35,8 @@ internal static class ClientSection
         PlotPoint[] losses =
         [
             .. arm.Rounds.SelectMany(round => round.Participants.Where(participant => participant.Loss is { } loss && double.IsFinite(loss))
-                .Select(participant => new PlotPoint(round.Round, participant.Loss ?? 0, $"round {round.Round}", $"{participant.Client}: {Quantity.Loss(participant.Loss)}"))),
+                .Select(participant => new PlotPoint(
+                    round.Round, participant.Loss ?? 0, $"round {round.Round}", $"{participant.Client}: {Quantity.Loss(participant.Loss)}"))),
         ];
         PlotPoint[] means =
         [
@@ -40,11 +49,14 @@ internal static class ClientSection
             .. arm.Rounds.SelectMany(round => round.Participants.Where(participant => participant.Status != ParticipantStatus.Accepted)
                 .Select(participant => new PlotPoint(round.Round, y.Max, $"round {round.Round}", $"{participant.Client}: {Words.Of(participant.Status)}"))),
         ];
-        int last = arm.Rounds.Count == 0 ? 1 : arm.Rounds[^1].Round;
         return new LinePlot(
             "Training loss of the participants", "A dot is a client, the line the weighted mean; a cross at the top is an update that is not in the result.",
-            Axis.Rounds(arm.Rounds.Count == 0 ? 0 : arm.Rounds[0].Round, last), y,
-            [new Series("clients", 4, 0, Stroke.None, losses), new Series("weighted mean", 0, 0, Stroke.Solid, means), new Series("not in the result", 1, 4, Stroke.None, lost)], Wide: true);
+            Axis.Rounds(arm.Rounds), y,
+            [
+                new Series("clients", 4, 0, Stroke.None, losses), new Series("weighted mean", 0, 0, Stroke.Solid, means),
+                new Series("not in the result", 1, 4, Stroke.None, lost),
+            ],
+            Wide: true);
     }
 
     private static void AddParticipants(Markup html, ArmReport arm)

@@ -57,7 +57,8 @@ internal sealed record DotPlot(string Title, string Note, Axis X, IReadOnlyList<
             // Arms that agree stay visible in lanes of their own.
             double lane = dots.Arm < 0 ? 0 : (dots.Arm - (arms / 2.0)) * Math.Min(7, 14.0 / Math.Max(1, arms));
             html.Add($"<g class=\"c{dots.Colour % 8}\" data-arm=\"{dots.Arm}\">");
-            LinePlot.AddMarker(html, X.At(dots.Values[row], Left, Right), y + lane, dots.Shape, 4.2, "mark", new PlotPoint(0, 0, name, $"{dots.Name}: {Text(dots.Values[row])}"));
+            var point = new PlotPoint(0, 0, name, $"{dots.Name}: {Text(dots.Values[row])}");
+            LinePlot.AddMarker(html, X.At(dots.Values[row], Left, Right), y + lane, dots.Shape, 4.2, "mark", point);
             html.Add($"</g>\n");
         }
     }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace EcoLora.Telemetry;
 
 /// <summary>The top of the page: what ran, the verdict in a sentence, the headline numbers, the way to the sections.</summary>
@@ -20,7 +22,7 @@ internal static class HeadlineSection
             + $"{Number(report.Data.Clients.Count, "client")} at {Number(sites, "site")}, ");
         html.Add(
             $"{sampled} a round, {Number(arm.Rounds.Count, "round")}, {Number(arm.Segments, "segment")}; seed "
-            + $"{report.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture)}</p>\n");
+            + $"{report.Seed.ToString(CultureInfo.InvariantCulture)}</p>\n");
         AddVerdict(html, arm);
         html.Add($"<div class=\"cards\">\n");
         DirectionBytes bytes = arm.Totals;
@@ -75,7 +77,7 @@ internal static class HeadlineSection
             + $"<rect class=\"fill\" width=\"{Math.Min(100, 100 * share)}\" height=\"6\"/></svg></section>\n");
 
     private static string Change(double? change, double scale, string unit) =>
-        change is { } value && double.IsFinite(value) ? (value * scale).ToString("+0.0;−0.0;±0.0", System.Globalization.CultureInfo.InvariantCulture) + unit : "";
+        change is { } value && double.IsFinite(value) ? (value * scale).ToString("+0.0;−0.0;±0.0", CultureInfo.InvariantCulture) + unit : "";
 
-    private static string Number(int count, string noun) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{count} {noun}{(count == 1 ? "" : "s")}");
+    private static string Number(int count, string noun) => string.Create(CultureInfo.InvariantCulture, $"{count} {noun}{(count == 1 ? "" : "s")}");
 }

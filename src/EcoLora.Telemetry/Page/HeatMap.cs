@@ -47,7 +47,8 @@ internal sealed record HeatMap(string Title, string Note, string Across, IReadOn
         html.Add($"</svg></div></figure>\n");
     }
 
-    private IEnumerable<(int Column, int Row)> Cells() => Enumerable.Range(0, Rows.Count).SelectMany(row => Enumerable.Range(0, Columns.Count).Select(column => (column, row)));
+    private IEnumerable<(int Column, int Row)> Cells() =>
+        Enumerable.Range(0, Rows.Count).SelectMany(row => Enumerable.Range(0, Columns.Count).Select(column => (column, row)));
 
     private void AddCell(Markup html, int column, int row, double left, double cell, double height, long max, bool zeroIsFault)
     {

@@ -3,6 +3,12 @@ namespace EcoLora.Telemetry;
 /// <summary>The ledger's totals to the byte, and every round in numbers.</summary>
 internal static class LedgerSection
 {
+    private static readonly string[] RoundHeadings =
+    [
+        "round", "train loss", "held-out loss", "exact match", "k A", "k B", "A up", "B up", "A down", "B down",
+        "bytes up", "bytes down", "accepted", "refused", "absent", "least coverage",
+    ];
+
     public static void AddTo(Markup html, RunReport report)
     {
         html.Add(
@@ -41,12 +47,12 @@ internal static class LedgerSection
         html.Add(
             $"<details><summary>Rounds of {arm.Name} in numbers</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Rounds of "
             + $"{arm.Name}\"><table><thead><tr>");
-        foreach (string heading in (string[])["round", "train loss", "held-out loss", "exact match", "k A", "k B", "A up", "B up", "A down", "B down", "bytes up", "bytes down", "accepted", "refused", "absent", "least coverage"])
+        foreach (string heading in RoundHeadings)
             html.Add($"<th scope=\"col\">{heading}</th>");
         html.Add(
             $"</tr></thead><tbody>\n<tr><td>start</td><td></td><td>{Quantity.Loss(arm.Before?.Loss)}</td>"
             + $"<td>{Quantity.Percent(arm.Before?.ExactMatch)}</td>");
-        for (int i = 0; i < 12; i++) html.Add($"<td></td>");
+        for (int i = 4; i < RoundHeadings.Length; i++) html.Add($"<td></td>");
         html.Add($"</tr>\n");
         foreach (RoundReport round in arm.Rounds)
         {
@@ -54,8 +60,7 @@ internal static class LedgerSection
                 $"<tr><td>{round.Round}</td><td>{Quantity.Loss(round.TrainLoss)}</td><td>{Quantity.Loss(round.HeldOut?.Loss)}</td>"
                 + $"<td>{Quantity.Percent(round.HeldOut?.ExactMatch)}</td>");
             foreach (double? share in new[] { round.KA, round.KB, round.DensityA, round.DensityB, round.DownDensityA, round.DownDensityB })
-                html.Add(
-                    $"<td>{Quantity.Percent(share)}</td>");
+                html.Add($"<td>{Quantity.Percent(share)}</td>");
             html.Add($"<td>{Quantity.Count(round.Bytes.UpBytes)}</td><td>{Quantity.Count(round.Bytes.DownBytes)}</td>");
             foreach (ParticipantStatus status in new[] { ParticipantStatus.Accepted, ParticipantStatus.Refused, ParticipantStatus.Absent })
                 html.Add($"<td>{round.Participants.Count(participant => participant.Status == status)}</td>");

@@ -118,8 +118,8 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
             html.Add($"\"/>");
         }
         double size = (series.Stroke == Stroke.Ring ? 6 : 3.6) * (X.Max - X.Min > 24 && !X.IsLog ? 0.65 : 1);
-        foreach (PlotPoint point in Drawn(series))
-            AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, size, series.Stroke == Stroke.Ring ? "mark ring" : series.Shape % 5 == 4 ? "mark cross" : "mark", point);
+        string kind = series.Stroke == Stroke.Ring ? "mark ring" : series.Shape % 5 == 4 ? "mark cross" : "mark";
+        foreach (PlotPoint point in Drawn(series)) AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, size, kind, point);
         html.Add($"</g>\n");
     }
 
@@ -127,7 +127,9 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
     private void AddNames(Markup html)
     {
         const double Apart = 14;
-        var names = Series.Where(series => Drawn(series).Any()).Select(series => (series.Name, series.Colour, Y: Y.At(Drawn(series).Last().Y, Bottom, Top))).OrderBy(name => name.Y).ToArray();
+        var names = Series.Where(series => Drawn(series).Any())
+            .Select(series => (series.Name, series.Colour, Y: Y.At(Drawn(series).Last().Y, Bottom, Top)))
+            .OrderBy(name => name.Y).ToArray();
         for (int i = 1; i < names.Length; i++) names[i].Y = Math.Max(names[i].Y, names[i - 1].Y + Apart);
         double limit = Bottom;
         for (int i = names.Length - 1; i >= 0; i--, limit -= Apart) names[i].Y = Math.Min(names[i].Y, limit);

@@ -25,7 +25,8 @@ internal static class LinkSection
         return new BarTable(rates, note,
         [
             .. times.Arms.Select((arm, i) => new Bar(
-                arm.Computed ? arm.Name.Replace("dense ", "", StringComparison.Ordinal) + ", computed" : arm.Name, arm.Computed ? 4 : i, arm.Computed, arm.Seconds, Quantity.Seconds(arm.Seconds), i > 0 && first > 0 ? Quantity.Ratio(arm.Seconds / first) : "")),
+                arm.Computed ? arm.Name.Replace("dense ", "", StringComparison.Ordinal) + ", computed" : arm.Name,
+                arm.Computed ? 4 : i, arm.Computed, arm.Seconds, Quantity.Seconds(arm.Seconds), i > 0 && first > 0 ? Quantity.Ratio(arm.Seconds / first) : "")),
         ]);
     }
 }

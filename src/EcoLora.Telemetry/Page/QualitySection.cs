@@ -28,7 +28,8 @@ internal static class QualitySection
         Func<double?, string> text, Func<double, string> tick, double? from, double? to)
     {
         Plot(report, name + " per round", note, label, whole, text, tick, from, perByte: false).AddTo(html);
-        Plot(report, name + " per megabyte", "All bytes so far, both ways, on a logarithmic scale. Further left is cheaper.", label, whole, text, tick, from, perByte: true).AddTo(html);
+        const string Spent = "All bytes so far, both ways, on a logarithmic scale. Further left is cheaper.";
+        Plot(report, name + " per megabyte", Spent, label, whole, text, tick, from, perByte: true).AddTo(html);
         AddCategories(html, report, name + " per category", part, text, tick, from, to);
     }
 
@@ -65,8 +66,10 @@ internal static class QualitySection
         foreach (RoundReport round in arm.Rounds)
         {
             bytes += round.Bytes.TotalBytes;
-            if (round.HeldOut is { } version)
-                Add(perByte ? bytes : round.Round, perByte ? $"after round {round.Round.ToString(Invariant)}, {Quantity.Bytes(bytes)}" : $"after round {round.Round.ToString(Invariant)}", version);
+            if (round.HeldOut is not { } version) continue;
+            string where = $"after round {round.Round.ToString(Invariant)}";
+            if (perByte) Add(bytes, $"{where}, {Quantity.Bytes(bytes)}", version);
+            else Add(round.Round, where, version);
         }
         return [.. points];
 
@@ -77,7 +80,8 @@ internal static class QualitySection
     }
 
     private static void AddCategories(
-        Markup html, RunReport report, string title, Func<CategoryScore, double?> measure, Func<double?, string> text, Func<double, string> tick, double? from, double? to)
+        Markup html, RunReport report, string title, Func<CategoryScore, double?> measure, Func<double?, string> text, Func<double, string> tick,
+        double? from, double? to)
     {
         string[] categories = [.. report.Arms.SelectMany(arm => arm.Final?.PerCategory ?? []).Select(score => score.Category).Distinct(StringComparer.Ordinal)];
         var dots = new List<Dots>();
@@ -89,6 +93,10 @@ internal static class QualitySection
         new DotPlot(title, "Final version of each arm; the grey diamond is before training.", axis, categories, dots, value => text(value)).AddTo(html);
 
         double[] Values(Evaluation version) =>
-            [.. categories.Select(category => version.PerCategory.FirstOrDefault(score => score.Category == category) is { } score ? measure(score) ?? double.NaN : double.NaN)];
+        [
+            .. categories.Select(category => version.PerCategory.FirstOrDefault(score => score.Category == category) is { } score
+                ? measure(score) ?? double.NaN
+                : double.NaN),
+        ];
     }
 }

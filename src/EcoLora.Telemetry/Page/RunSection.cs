@@ -18,7 +18,8 @@ internal static class RunSection
         Add(html, "product version", report.ProductVersion);
         Add(html, "seed", report.Seed.ToString(CultureInfo.InvariantCulture));
         Add(html, "base model", $"{model.Name}, {Quantity.Count(model.Parameters)} parameters");
-        Add(html, "LoRA", string.Create(CultureInfo.InvariantCulture, $"rank {model.Rank}, alpha {model.Alpha}, {Quantity.Count(model.LoraParameters)} parameters on {string.Join(", ", model.TargetModules)}"));
+        string shape = string.Create(CultureInfo.InvariantCulture, $"rank {model.Rank}, alpha {model.Alpha}");
+        Add(html, "LoRA", $"{shape}, {Quantity.Count(model.LoraParameters)} parameters on {string.Join(", ", model.TargetModules)}");
         if (report.Decisions is { } decisions)
         {
             Add(html, "decision log", $"{decisions.Mode} mode, {Quantity.Count(decisions.Entries)} entries");
@@ -71,7 +72,8 @@ internal static class RunSection
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
-                foreach (JsonProperty member in value.EnumerateObject()) AddOptions(html, name.Length == 0 ? member.Name : name + "." + member.Name, member.Value);
+                foreach (JsonProperty member in value.EnumerateObject())
+                    AddOptions(html, name.Length == 0 ? member.Name : name + "." + member.Name, member.Value);
                 break;
             case JsonValueKind.Array when value.EnumerateArray().Any(item => item.ValueKind is JsonValueKind.Object or JsonValueKind.Array):
                 int index = 0;
@@ -81,7 +83,7 @@ internal static class RunSection
                 Add(html, name, string.Join(", ", value.EnumerateArray().Select(item => item.ToString())));
                 break;
             default:
-                Add(html, name, value.ValueKind switch { JsonValueKind.Null => "–", JsonValueKind.True => "true", JsonValueKind.False => "false", _ => value.ToString() });
+                Add(html, name, value.ValueKind is JsonValueKind.String ? value.ToString() : value.GetRawText());
                 break;
         }
     }

@@ -57,8 +57,10 @@ public sealed record LinkTimes(Link Link, IReadOnlyList<LinkArm> Arms)
         return
         [
             .. arm.Rounds.Select(round => round.Participants.Select(participant => (
-                (double)rows[(round.Round, Direction.Up, participant.Client)].Sum(bytes) + rows[(round.Round, Direction.ControlUp, participant.Site)].Sum(row => row.Framed),
-                (double)rows[(round.Round, Direction.Down, participant.Site)].Sum(bytes) + rows[(round.Round, Direction.ControlDown, participant.Site)].Sum(row => row.Framed))).ToArray()),
+                Sum(round, Direction.Up, participant.Client, bytes) + Sum(round, Direction.ControlUp, participant.Site, row => row.Framed),
+                Sum(round, Direction.Down, participant.Site, bytes) + Sum(round, Direction.ControlDown, participant.Site, row => row.Framed))).ToArray()),
         ];
+
+        double Sum(RoundFacts round, Direction direction, string client, Func<LedgerRow, long> count) => rows[(round.Round, direction, client)].Sum(count);
     }
 }

@@ -37,8 +37,10 @@ public sealed record RunReport(
     public static RunReport Of(RunFacts facts, IReadOnlyList<ArmFacts> arms, RunTiming? timing)
     {
         if (arms.Count == 0) throw new ArgumentException("a report needs at least one arm", nameof(arms));
-        if (arms.Select(arm => arm.Name).Distinct(StringComparer.Ordinal).Count() != arms.Count) throw new ArgumentException("the arms of a report need different names", nameof(arms));
-        if (facts.Options.ValueKind != JsonValueKind.Object) throw new ArgumentException($"options: expected a JSON object, found {facts.Options.ValueKind}", nameof(facts));
+        if (arms.Select(arm => arm.Name).Distinct(StringComparer.Ordinal).Count() != arms.Count)
+            throw new ArgumentException("the arms of a report need different names", nameof(arms));
+        if (facts.Options.ValueKind != JsonValueKind.Object)
+            throw new ArgumentException($"options: expected a JSON object, found {facts.Options.ValueKind}", nameof(facts));
         ArmReport[] reports = [.. arms.Select(ArmReport.Of)];
         return new RunReport(
             SchemaId, 1, facts.Run, facts.Seed, facts.ProductVersion, facts.Model, facts.Data, facts.Decisions, facts.Options,

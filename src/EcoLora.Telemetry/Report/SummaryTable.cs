@@ -68,7 +68,8 @@ public static class Quantity
     public static string Tick(double bytes)
     {
         string[] parts = Bytes(bytes).Split(' ');
-        return parts.Length < 2 ? parts[0] : (parts[0].Contains('.', StringComparison.Ordinal) ? parts[0].TrimEnd('0').TrimEnd('.') : parts[0]) + " " + parts[1];
+        if (parts[0].Contains('.', StringComparison.Ordinal)) parts[0] = parts[0].TrimEnd('0').TrimEnd('.');
+        return string.Join(' ', parts);
     }
 
     /// <summary>A ratio such as <c>7.14×</c>; two decimals below 10, one above.</summary>
