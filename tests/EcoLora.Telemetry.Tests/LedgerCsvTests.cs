@@ -36,7 +36,7 @@ public class LedgerCsvTests
         CultureInfo before = CultureInfo.CurrentCulture;
         try
         {
-            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberGroupSeparator = ".", NumberDecimalSeparator = ",", NegativeSign = "~" } };
+            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberDecimalSeparator = ",", NegativeSign = "~" } };
             Assert.Equal(expected, Write([.. Rows.Reverse()]));
         }
         finally
@@ -69,7 +69,7 @@ public class LedgerCsvTests
     [InlineData("H\n0,c,up,,400,200,40,60,25,33,3,6,1,4\n", "field 'segment': expected a segment on an up row, found none")]
     [InlineData("H\n0,c,up,2,4e2,200,40,60,25,33,3,6,1,4\n", "field 'dense_fp32': expected digits")]
     [InlineData("H\n0,c,up,2,400, 200,40,60,25,33,3,6,1,4\n", "field 'dense_fp16'")]
-    [InlineData("H\n0,c,up,2,400,200,40,60,25,1099511627777,3,6,1,4\n", "field 'framed': expected digits of a number from 0 to 1099511627776, found '1099511627777'")]
+    [InlineData("H\n0,c,up,2,400,200,40,60,25,1099511627777,3,6,1,4\n", "'framed': expected digits of a number from 0 to 1099511627776, found '1099511627777'")]
     [InlineData("H\n0,c,up,2,400,200,40,60,25,99999999999999999999999,3,6,1,4\n", "field 'framed'")]
     [InlineData("H\n0,c,up,2,400,200,40,60,25,33,7,6,1,4\n", "field 'kept_a': expected at most entries_a = 6, found 7")]
     [InlineData("H\n0,c,up,2,400,200,40,60,25,33,3,6,5,4\n", "field 'kept_b': expected at most entries_b = 4, found 5")]
@@ -78,7 +78,7 @@ public class LedgerCsvTests
     [InlineData("H\n0,c,up,2,400,200,40,60,25,33,3,6,1,4\r\n", "field 'entries_b'")]
     [InlineData("H\n0,\"c,up,2,400,200,40,60,25,33,3,6,1,4\n", "line 2: expected a closing quote, found the end of the line")]
     [InlineData("H\n0,\"c\"x,up,2,400,200,40,60,25,33,3,6,1,4\n", "line 2: expected a comma after a closing quote, found 'x,up,")]
-    [InlineData("H\n1,c,up,2,4,2,4,6,2,3,3,6,1,4\n0,c,up,2,4,2,4,6,2,3,3,6,1,4\n", "line 3: expected rows ordered by round, direction, client, segment, found (round 0, up, 'c', segment 2) after (round 1, up, 'c', segment 2)")]
+    [InlineData("H\n1,c,up,2,4,2,4,6,2,3,3,6,1,4\n0,c,up,2,4,2,4,6,2,3,3,6,1,4\n", "line 3: expected rows ordered by round, direction, client, segment, found")]
     [InlineData("H\n1,c,up,2,4,2,4,6,2,3,3,6,1,4\n1,c,up,2,4,2,4,6,2,3,3,6,1,4\n", "line 3: expected one row per key")]
     public void A_ledger_that_is_wrong_is_refused_with_its_place(string text, string message)
     {
@@ -106,7 +106,8 @@ public class LedgerCsvTests
     public void An_endless_line_is_refused_before_it_is_read()
     {
         using var endless = new Endless();
-        Assert.Contains("a line of at most 2048 characters", Assert.Throws<LedgerException>(() => LedgerCsv.Read(endless, "ledger.csv")).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<LedgerException>(() => LedgerCsv.Read(endless, "ledger.csv"));
+        Assert.Equal("ledger.csv: line 1: expected a line of at most 2048 characters, found a longer one", error.Message);
     }
 
     [Fact]

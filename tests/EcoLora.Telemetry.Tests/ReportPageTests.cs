@@ -27,7 +27,7 @@ public partial class ReportPageTests
         CultureInfo before = CultureInfo.CurrentCulture;
         try
         {
-            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberDecimalSeparator = ",", NegativeSign = "~", NumberGroupSeparator = "." } };
+            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberDecimalSeparator = ",", NegativeSign = "~" } };
             Assert.Equal(Page, ReportPage.Render(Report));
         }
         finally
@@ -55,12 +55,15 @@ public partial class ReportPageTests
             Shows(Quantity.Count(arm.Totals.ControlDown.Framed));
             Shows(Quantity.Ratio(arm.Measured.TotalFp16));
             foreach (RoundReport round in arm.Rounds)
-                Shows($"{round.Round}</td><td>{Quantity.Loss(round.TrainLoss)}</td><td>{Quantity.Loss(round.HeldOut?.Loss)}</td><td>{Quantity.Percent(round.HeldOut?.ExactMatch)}</td><td>{Quantity.Percent(round.KA)}</td><td>{Quantity.Percent(round.KB)}</td>");
+                Shows(
+                    $"{round.Round}</td><td>{Quantity.Loss(round.TrainLoss)}</td><td>{Quantity.Loss(round.HeldOut?.Loss)}</td>"
+                    + $"<td>{Quantity.Percent(round.HeldOut?.ExactMatch)}</td><td>{Quantity.Percent(round.KA)}</td><td>{Quantity.Percent(round.KB)}</td>");
             foreach (CategoryScore score in arm.Final!.PerCategory) Shows($"{score.Category}\n{arm.Name}: {Quantity.Percent(score.ExactMatch)}");
         }
         foreach (LinkArm time in Report.Links.SelectMany(link => link.Arms)) Shows(Quantity.Seconds(time.Seconds));
         foreach (Participant participant in Report.Arms[0].Rounds.SelectMany(round => round.Participants)) Shows(Quantity.Loss(participant.Loss));
-        Assert.Equal(2, Headline("Uplink", Quantity.Ratio(Report.Arms[0].Computed.UpFp16)) + Headline("Downlink", Quantity.Ratio(Report.Arms[0].Computed.DownFp16)));
+        Assert.Equal(1, Headline("Uplink", Quantity.Ratio(Report.Arms[0].Computed.UpFp16)));
+        Assert.Equal(1, Headline("Downlink", Quantity.Ratio(Report.Arms[0].Computed.DownFp16)));
     }
 
     [Fact]
@@ -90,7 +93,8 @@ public partial class ReportPageTests
         {
             string content = Regex.Match(Page, $"<{element}>(.*?)</{element}>", RegexOptions.Singleline).Groups[1].Value;
             Assert.NotEmpty(content);
-            Assert.Contains($"{element}-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(content)))}'", Page, StringComparison.Ordinal);
+            string hash = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(content)));
+            Assert.Contains($"{element}-src 'sha256-{hash}'", Page, StringComparison.Ordinal);
             Assert.Single(Regex.Matches(Page, $"<{element}[ >]"));
         }
         Assert.DoesNotMatch(@"<[^>]*\s(style|on[a-z]+)=", Tags(Page));
@@ -106,7 +110,15 @@ public partial class ReportPageTests
         ArmFacts first = SampleRun.Arms()[0];
         Participant participant = new(hostile, hostile, 0, 0, 1, 1, ParticipantStatus.Refused, hostile);
         Evaluation score = new(1, 1, 1, [new CategoryScore(hostile, 1, 1, 1)]);
-        ArmFacts arm = first with { Name = hostile, Method = hostile, AdapterDigest = hostile, Before = score, Rounds = [new(0, [participant], 1, 1, 1, score)], Ledger = [] };
+        ArmFacts arm = first with
+        {
+            Name = hostile,
+            Method = hostile,
+            AdapterDigest = hostile,
+            Before = score,
+            Rounds = [new(0, [participant], 1, 1, 1, score)],
+            Ledger = [],
+        };
         var options = JsonSerializer.SerializeToElement(new Dictionary<string, string[]> { [hostile] = [hostile] });
         RunFacts facts = SampleRun.Facts(hostile) with
         {
@@ -148,7 +160,8 @@ public partial class ReportPageTests
     {
         Evaluation same = new(1, 0, 0, []);
         RoundFacts[] rounds = [new(0, [], 0, 1, 1, same), new(1, [], 0, 1, 1, same)];
-        string page = ReportPage.Render(RunReport.Of(SampleRun.Facts("flat"), [SampleRun.Arms()[0] with { Rounds = rounds, Ledger = [], Before = same }], null));
+        ArmFacts arm = SampleRun.Arms()[0] with { Rounds = rounds, Ledger = [], Before = same };
+        string page = ReportPage.Render(RunReport.Of(SampleRun.Facts("flat"), [arm], null));
         Assert.Empty(Unbalanced(page));
         Assert.DoesNotMatch(@"=""[^""]*(NaN|Infinity|∞)", Regex.Replace(page, "<title>.*?</title>", "", RegexOptions.Singleline));
     }

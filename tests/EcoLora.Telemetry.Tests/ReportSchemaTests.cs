@@ -6,7 +6,8 @@ namespace EcoLora.Telemetry.Tests;
 
 public class ReportSchemaTests
 {
-    private static readonly JsonElement Schema = JsonSerializer.Deserialize<JsonElement>(File.ReadAllBytes(Path.Combine(Repository.Root, "docs", "report.schema.json")));
+    private static readonly JsonElement Schema = JsonSerializer.Deserialize<JsonElement>(
+        File.ReadAllBytes(Path.Combine(Repository.Root, "docs", "report.schema.json")));
 
     [Fact]
     public void A_report_fits_the_documented_schema()

@@ -30,7 +30,8 @@ public class RunReportTests
     [Fact]
     public void Measured_ratios_divide_by_the_bytes_of_the_arms_that_ran()
     {
-        ArmReport eco = RunReport.Of(Facts, [Arm("eco", Exchange.EcoLora, 3, 2, up: 10, down: 20), Arm("dense", Exchange.DenseFp16, 3, 2, up: 50, down: 40)], null).Arms[0];
+        ArmFacts[] arms = [Arm("eco", Exchange.EcoLora, 3, 2, up: 10, down: 20), Arm("dense", Exchange.DenseFp16, 3, 2, up: 50, down: 40)];
+        ArmReport eco = RunReport.Of(Facts, arms, null).Arms[0];
         Assert.Equal(new Reduction(null, 5, null, 2, null, 3), eco.Measured);
     }
 
@@ -68,19 +69,22 @@ public class RunReportTests
         Assert.Throws<ArgumentException>(() => RunReport.Of(Facts with { Options = JsonSerializer.Deserialize<JsonElement>("[]") }, [arm], null));
         Assert.Throws<ArgumentException>(() => ArmReport.Of(arm with { Rounds = [arm.Rounds[0], arm.Rounds[0]] }));
         Assert.Throws<ArgumentException>(() => ArmReport.Of(arm with { Ledger = [LedgerRow.Control(7, "s", Direction.ControlUp, 1)] }));
-        Assert.Throws<ArgumentException>(() => ArmReport.Of(arm with { Rounds = [arm.Rounds[0] with { Participants = [new("a", "s", 0, 1, 1, 1, ParticipantStatus.Accepted)] }] }));
+        RoundFacts outside = arm.Rounds[0] with { Participants = [new("a", "s", 0, 1, 1, 1, ParticipantStatus.Accepted)] };
+        Assert.Throws<ArgumentException>(() => ArmReport.Of(arm with { Rounds = [outside] }));
     }
 
     [Fact]
     public void Link_time_is_the_slowest_participants_download_and_upload()
     {
         // Link 0.2/1 Mbps, 50 ms a leg. a: 0.1 + 8·(25000 + 100)/200000 + 8·(50000 + 300)/1000000 = 0.1 + 1.004 + 0.4024; b: 0.1 + 8·100/200000 + 0.4024.
+        Participant[] participants = [new("a", "s", 0, 0, 1, 1, ParticipantStatus.Accepted), new("b", "s", 1, 0, 1, null, ParticipantStatus.Absent)];
         ArmFacts arm = Arm("eco", Exchange.EcoLora, 3, 2) with
         {
-            Rounds = [new(0, [new("a", "s", 0, 0, 1, 1, ParticipantStatus.Accepted), new("b", "s", 1, 0, 1, null, ParticipantStatus.Absent)], 1, 1, 1, null), new(1, [], null, 1, 1, null)],
+            Rounds = [new(0, participants, 1, 1, 1, null), new(1, [], null, 1, 1, null)],
             Ledger =
             [
-                new(0, "a", Direction.Up, 0, 80_000, 40_000, 1, 1, 1, 25_000, 0, 0, 0, 0), new(0, "s", Direction.Down, -1, 160_000, 80_000, 1, 1, 1, 50_000, 0, 0, 0, 0),
+                new(0, "a", Direction.Up, 0, 80_000, 40_000, 1, 1, 1, 25_000, 0, 0, 0, 0),
+                new(0, "s", Direction.Down, -1, 160_000, 80_000, 1, 1, 1, 50_000, 0, 0, 0, 0),
                 LedgerRow.Control(0, "s", Direction.ControlUp, 100), LedgerRow.Control(0, "s", Direction.ControlDown, 300),
             ],
         };

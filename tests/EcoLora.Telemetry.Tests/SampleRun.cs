@@ -24,7 +24,14 @@ internal static class SampleRun
     public static RunFacts Facts(string run) => new(
         run, 42, "0.1.0",
         JsonSerializer.Deserialize<JsonElement>(
-            """{"method":"fedit","rounds":12,"participants":10,"segments":5,"lora":{"rank":8,"alpha":16,"modules":["q_proj","v_proj"]},"codec":{"kMax":0.95,"kMinA":0.6,"kMinB":0.5,"gammaA":2,"gammaB":4,"feedback":"auto"},"training":{"optimizer":"adamw","learningRate":0.003,"epochs":1,"batch":8,"clip":1}}"""),
+            """
+            {
+              "method": "fedit", "rounds": 12, "participants": 10, "segments": 5,
+              "lora": { "rank": 8, "alpha": 16, "modules": ["q_proj", "v_proj"] },
+              "codec": { "kMax": 0.95, "kMinA": 0.6, "kMinB": 0.5, "gammaA": 2, "gammaB": 4, "feedback": "auto" },
+              "training": { "optimizer": "adamw", "learningRate": 0.003, "epochs": 1, "batch": 8, "clip": 1 }
+            }
+            """),
         new ModelFacts("quickstart-base", 1_114_368, A + B, 8, 16, ["q_proj", "v_proj"]),
         new DataFacts("quickstart-tasks", 4_400, 400, 3, "dirichlet(0.5)", Categories, [.. Enumerable.Range(0, Clients).Select(Share)]),
         new DecisionFacts("strict", (Rounds * 13) + 1, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"));
@@ -44,7 +51,8 @@ internal static class SampleRun
             double? kB = exchange == Exchange.EcoLora ? 0.5 + (0.45 * Math.Exp(-0.6 * t)) : null;
             Participant[] participants = [.. Enumerable.Range(0, Participants).Select(slot => Sampled(t, slot, exchange))];
             rounds.Add(new RoundFacts(t, participants, 3.1 - (1.5 * Progress(t + 1, speed)), kA, kB, Score(t + 1, speed)));
-            foreach (Participant participant in participants) ledger.Add(Frame(t, participant.Client, Direction.Up, participant.Segment ?? 0, exchange, kA ?? 1, kB ?? 1));
+            foreach (Participant participant in participants)
+                ledger.Add(Frame(t, participant.Client, Direction.Up, participant.Segment ?? 0, exchange, kA ?? 1, kB ?? 1));
             for (int site = 0; site < 4; site++)
             {
                 ledger.Add(Frame(t, Site(site), Direction.Down, LedgerRow.NoSegment, exchange, Math.Min(1, 1.25 * kA ?? 1), Math.Min(1, 1.3 * kB ?? 1)));
@@ -62,7 +70,8 @@ internal static class SampleRun
         bool refused = round == 6 && slot == 3 && exchange == Exchange.EcoLora;
         return new Participant(
             Client(client), Site(client % 4), slot, exchange == Exchange.EcoLora ? (slot + round) % Segments : 0, 160 + (int)(90 * Noise(client, 5)),
-            refused ? double.NaN : loss, refused ? ParticipantStatus.Refused : ParticipantStatus.Accepted, refused ? "loss: expected a finite number, found NaN" : null);
+            refused ? double.NaN : loss,
+            refused ? ParticipantStatus.Refused : ParticipantStatus.Accepted, refused ? "loss: expected a finite number, found NaN" : null);
     }
 
     private static LedgerRow Frame(int round, string client, Direction direction, int segment, Exchange exchange, double kA, double kB)
@@ -75,7 +84,8 @@ internal static class SampleRun
         long coded = exchange == Exchange.EcoLora ? (kept * 17 / 8) + (kept / 9) : kept * width;
         long sparse = exchange == Exchange.EcoLora ? kept * (width + 4) : kept * width;
         return new LedgerRow(
-            round, client, direction, segment, 4 * (A + B), 2 * (A + B), (entriesA + entriesB) * width, sparse, coded, coded + 96, keptA, entriesA, keptB, entriesB);
+            round, client, direction, segment, 4 * (A + B), 2 * (A + B), (entriesA + entriesB) * width, sparse, coded, coded + 96,
+            keptA, entriesA, keptB, entriesB);
     }
 
     private static Evaluation Score(int version, double speed)
@@ -97,7 +107,8 @@ internal static class SampleRun
         return new ClientData(Client(client), Site(client % 4), counts.Sum(), counts);
     }
 
-    private static double Progress(int version, double speed) => speed * (1 - Math.Exp(-0.28 * version)) + (version == 0 ? 0 : 0.008 * (Noise(version, (int)(speed * 1000)) - 0.5));
+    private static double Progress(int version, double speed) =>
+        (speed * (1 - Math.Exp(-0.28 * version))) + (version == 0 ? 0 : 0.008 * (Noise(version, (int)(speed * 1000)) - 0.5));
 
     private static string Client(int client) => "client-" + client.ToString("00", CultureInfo.InvariantCulture);
 

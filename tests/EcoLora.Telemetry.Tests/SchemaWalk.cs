@@ -22,33 +22,41 @@ internal sealed class SchemaWalk(JsonElement root)
         foreach (JsonProperty keyword in schema.EnumerateObject())
         {
             if (Annotations.Contains(keyword.Name)) continue;
+            JsonElement wanted = keyword.Value;
+            bool isNumber = value.ValueKind == JsonValueKind.Number;
+            bool isArray = value.ValueKind == JsonValueKind.Array;
+            bool isObject = value.ValueKind == JsonValueKind.Object;
             string? fault = keyword.Name switch
             {
-                "$ref" => Follow(keyword.Value.GetString()!, value, path),
-                "type" => Types(keyword.Value).Any(type => Is(value, type)) ? null : $"expected {keyword.Value}, found {value.ValueKind}",
-                "const" => JsonElement.DeepEquals(keyword.Value, value) ? null : $"expected {keyword.Value}, found {value}",
-                "enum" => keyword.Value.EnumerateArray().Any(item => JsonElement.DeepEquals(item, value)) ? null : $"expected one of {keyword.Value}, found {value}",
-                "minimum" => value.ValueKind != JsonValueKind.Number || value.GetDouble() >= keyword.Value.GetDouble() ? null : $"expected at least {keyword.Value}, found {value}",
-                "maximum" => value.ValueKind != JsonValueKind.Number || value.GetDouble() <= keyword.Value.GetDouble() ? null : $"expected at most {keyword.Value}, found {value}",
-                "exclusiveMinimum" => value.ValueKind != JsonValueKind.Number || value.GetDouble() > keyword.Value.GetDouble() ? null : $"expected above {keyword.Value}, found {value}",
-                "pattern" => value.ValueKind != JsonValueKind.String || Regex.IsMatch(value.GetString()!, keyword.Value.GetString()!) ? null : $"expected {keyword.Value}, found {value}",
-                "minItems" => value.ValueKind != JsonValueKind.Array || value.GetArrayLength() >= keyword.Value.GetInt32() ? null : $"expected {keyword.Value} items",
-                "required" => value.ValueKind == JsonValueKind.Object ? Missing(keyword.Value, value) : null,
-                "additionalProperties" => value.ValueKind == JsonValueKind.Object ? Unknown(schema.GetProperty("properties"), value) : null,
-                "properties" => Properties(keyword.Value, value, path),
-                "items" => Items(keyword.Value, value, path),
-                "anyOf" => keyword.Value.EnumerateArray().Any(option => Fits(option, value)) ? null : AnyOf(keyword.Value, value, path),
+                "$ref" => Follow(wanted.GetString()!, value, path),
+                "type" => Fault(Types(wanted).Any(type => Is(value, type))),
+                "const" => Fault(JsonElement.DeepEquals(wanted, value)),
+                "enum" => Fault(wanted.EnumerateArray().Any(item => JsonElement.DeepEquals(item, value))),
+                "minimum" => Fault(!isNumber || value.GetDouble() >= wanted.GetDouble()),
+                "maximum" => Fault(!isNumber || value.GetDouble() <= wanted.GetDouble()),
+                "exclusiveMinimum" => Fault(!isNumber || value.GetDouble() > wanted.GetDouble()),
+                "pattern" => Fault(value.ValueKind != JsonValueKind.String || Regex.IsMatch(value.GetString()!, wanted.GetString()!)),
+                "minItems" => Fault(!isArray || value.GetArrayLength() >= wanted.GetInt32()),
+                "required" => isObject ? Missing(wanted, value) : null,
+                "additionalProperties" => isObject ? Unknown(schema.GetProperty("properties"), value) : null,
+                "properties" => Properties(wanted, value, path),
+                "items" => Items(wanted, value, path),
+                "anyOf" => wanted.EnumerateArray().Any(option => Fits(option, value)) ? null : AnyOf(wanted, value, path),
                 _ => $"the schema has a keyword that the walk does not know: {keyword.Name}",
             };
             if (fault is not null) _faults.Add($"{path}: {fault}");
+
+            string? Fault(bool fits) => fits ? null : $"expected {keyword.Name} {wanted}, found {value}";
         }
     }
 
     private static string? Missing(JsonElement names, JsonElement value) =>
-        names.EnumerateArray().Select(name => name.GetString()!).Where(name => !value.TryGetProperty(name, out _)).Select(name => $"lacks {name}").FirstOrDefault();
+        names.EnumerateArray().Select(name => name.GetString()!).Where(name => !value.TryGetProperty(name, out _))
+            .Select(name => $"lacks {name}").FirstOrDefault();
 
     private static string? Unknown(JsonElement properties, JsonElement value) =>
-        value.EnumerateObject().Where(member => !properties.TryGetProperty(member.Name, out _)).Select(member => $"has the unknown {member.Name}").FirstOrDefault();
+        value.EnumerateObject().Where(member => !properties.TryGetProperty(member.Name, out _))
+            .Select(member => $"has the unknown {member.Name}").FirstOrDefault();
 
     private bool Fits(JsonElement schema, JsonElement value)
     {

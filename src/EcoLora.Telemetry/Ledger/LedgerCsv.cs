@@ -29,15 +29,18 @@ public static class LedgerCsv
     /// <summary>Writes the rows in ledger order, whatever their order in the argument.</summary>
     /// <param name="writer">Receives the text. Not closed.</param>
     /// <param name="rows">The rows; keys are unique.</param>
-    /// <exception cref="ArgumentException">A row that <see cref="Read(TextReader, string)"/> would refuse, or two rows with one key. Nothing is written.</exception>
+    /// <exception cref="ArgumentException">A row that <see cref="Read(TextReader, string)"/> would refuse, or two rows with one key. Nothing is
+    /// written.</exception>
     public static void Write(TextWriter writer, IEnumerable<LedgerRow> rows)
     {
         LedgerRow[] ordered = [.. rows.Order()];
         LedgerRow? previous = null;
         foreach (LedgerRow row in ordered)
         {
-            if (Fault(row) is var (field, expected, found)) throw new ArgumentException($"ledger row of round {row.Round}: field '{field}': expected {expected}, found {found}", nameof(rows));
-            if (previous is not null && row.CompareTo(previous) == 0) throw new ArgumentException($"ledger: expected one row per key, found two for {Key(row)}", nameof(rows));
+            if (Fault(row) is var (field, expected, found))
+                throw new ArgumentException($"ledger row of round {row.Round}: field '{field}': expected {expected}, found {found}", nameof(rows));
+            if (previous is not null && row.CompareTo(previous) == 0)
+                throw new ArgumentException($"ledger: expected one row per key, found two for {Key(row)}", nameof(rows));
             previous = row;
         }
         writer.Write(Header + "\n");
@@ -130,5 +133,6 @@ public static class LedgerCsv
     }
 
     private static string Key(LedgerRow row) =>
-        $"(round {row.Round}, {Name(row.Direction)}, {LedgerLines.Quote(row.Client)}, segment {(row.Segment < 0 ? "none" : row.Segment.ToString(CultureInfo.InvariantCulture))})";
+        $"(round {row.Round}, {Name(row.Direction)}, {LedgerLines.Quote(row.Client)}, "
+        + $"segment {(row.Segment < 0 ? "none" : row.Segment.ToString(CultureInfo.InvariantCulture))})";
 }

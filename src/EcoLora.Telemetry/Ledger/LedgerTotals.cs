@@ -29,7 +29,8 @@ public sealed record DirectionBytes(StageBytes Up, StageBytes Down, StageBytes C
     public long TotalBytes => checked(UpBytes + DownBytes);
 
     /// <summary>
-    /// Against the dense columns. The dense side counts payload only, without headers and control messages, so that the ratio understates rather than overstates.
+    /// Against the dense columns. The dense side counts payload only, without headers and control messages, so that the ratio understates rather than
+    /// overstates.
     /// </summary>
     public Reduction Reduction => checked(new Reduction(
         Ratio(Up.DenseFp32, UpBytes), Ratio(Up.DenseFp16, UpBytes), Ratio(Down.DenseFp32, DownBytes), Ratio(Down.DenseFp16, DownBytes),

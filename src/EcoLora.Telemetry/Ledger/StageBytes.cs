@@ -1,6 +1,7 @@
 namespace EcoLora.Telemetry;
 
-/// <summary>Sums of ledger rows: bytes per stage (docs/ledger.md), messages and entries. Sums are exact; an overflow throws <see cref="OverflowException"/>.</summary>
+/// <summary>Sums of ledger rows: bytes per stage (docs/ledger.md), messages and entries. Sums are exact; an overflow throws
+/// <see cref="OverflowException"/>.</summary>
 /// <param name="Messages">Rows that were summed.</param>
 /// <param name="DenseFp32">4·|P| per delivery.</param>
 /// <param name="DenseFp16">2·|P| per delivery.</param>

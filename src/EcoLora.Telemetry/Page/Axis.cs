@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace EcoLora.Telemetry;
 
 /// <summary>A plot's axis: its range, its ticks and how its numbers read.</summary>
@@ -30,8 +32,12 @@ internal sealed record Axis(string Label, double Min, double Max, bool IsLog, Fu
     }
 
     /// <summary>Rounds as whole numbers.</summary>
-    public static Axis Rounds(int first, int last) =>
-        new("round", first - 0.35, Math.Max(last, first + 1) + 0.35, false, round => round < 0 ? "start" : round.ToString("F0", System.Globalization.CultureInfo.InvariantCulture));
+    public static Axis Rounds(int first, int last) => new(
+        "round", first - 0.35, Math.Max(last, first + 1) + 0.35, false,
+        round => round < 0 ? "start" : round.ToString("F0", CultureInfo.InvariantCulture));
+
+    /// <summary>The rounds of an arm as whole numbers.</summary>
+    public static Axis Rounds(IReadOnlyList<RoundReport> rounds) => rounds.Count == 0 ? Rounds(0, 1) : Rounds(rounds[0].Round, rounds[^1].Round);
 
     /// <summary>Where a value lies between two coordinates.</summary>
     public double At(double value, double from, double to)
@@ -51,7 +57,12 @@ internal sealed record Axis(string Label, double Min, double Max, bool IsLog, Fu
         {
             double step = Label == "round" ? Math.Max(1, Step(Max - Min, atMost)) : Step(Max - Min, atMost);
             for (double i = Math.Ceiling((Min / step) - 1e-9); i * step <= Max + (step * 1e-9); i++) ticks.Add((i * step) + 0.0); // + 0.0 turns -0 into 0
-            if (Label == "round" && Min < -1 && ticks[0] > -1) ticks.Insert(0, -1);
+            if (Label == "round" && Min < -1)
+            {
+                // "start" needs the room of the 0 where the rounds stand close.
+                if (Max > 15) ticks.Remove(0);
+                if (ticks.Count == 0 || ticks[0] > -1) ticks.Insert(0, -1);
+            }
             return ticks;
         }
         double[] mantissas = Math.Log10(Max / Min) switch { > 2.2 => [1], > 1.2 => [1, 3], > 0.95 => [1, 2, 5], _ => [1, 1.5, 2, 3, 4, 5, 7] };

@@ -23,7 +23,9 @@ internal sealed record BarTable(string Title, string Note, IReadOnlyList<Bar> Ro
         foreach (Bar row in Rows)
         {
             html.Add($"<tr class=\"c{row.Colour % 8}{(row.Reference ? " reference" : "")}\"><th scope=\"row\">{row.Name}</th>");
-            html.Add($"<td class=\"barcell\"><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"{Math.Max(row.Value > 0 ? 0.4 : 0, 100 * row.Value / max)}\" height=\"10\"/></svg></td>");
+            html.Add(
+                $"<td class=\"barcell\"><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+                + $"<rect width=\"{Math.Max(row.Value > 0 ? 0.4 : 0, 100 * row.Value / max)}\" height=\"10\"/></svg></td>");
             html.Add($"<td>{row.Text}</td><td class=\"dim\">{row.Remark}</td></tr>\n");
         }
         html.Add($"</table></figure>\n");

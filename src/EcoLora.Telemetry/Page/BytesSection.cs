@@ -6,7 +6,9 @@ internal static class BytesSection
     public static void AddTo(Markup html, RunReport report)
     {
         ArmReport arm = report.Arms[0];
-        html.Add($"<h2 id=\"bytes\">Bytes</h2>\n<p>From what a dense exchange of {Quantity.Count(arm.Parameters)} parameters would send to what {arm.Name} put on the wire, stage by stage.</p>\n<div class=\"grid2\">\n");
+        html.Add(
+            $"<h2 id=\"bytes\">Bytes</h2>\n<p>From what a dense exchange of {Quantity.Count(arm.Parameters)} parameters would send to what {arm.Name} "
+            + $"put on the wire, stage by stage.</p>\n<div class=\"grid2\">\n");
         Stages(arm, "Uplink over the run", arm.Totals.Up, arm.Totals.ControlUp).AddTo(html);
         Stages(arm, "Downlink over the run", arm.Totals.Down, arm.Totals.ControlDown).AddTo(html);
         PerRound(arm, "Uplink per round", "All participants together, logarithmic.", bytes => bytes.Up).AddTo(html);
@@ -20,7 +22,8 @@ internal static class BytesSection
             title, "Percentages are of dense FP16.",
             [
                 Row("dense FP32", 5, true, bytes.DenseFp32), Row("dense FP16", 4, true, bytes.DenseFp16),
-                Row(arm.Segments > 1 ? "segment" : "values", 6, false, bytes.Segment), Row("sparse", 3, false, bytes.Sparse), Row("coded", 2, false, bytes.Coded), Row("framed", 0, false, bytes.Framed),
+                Row(arm.Segments > 1 ? "segment" : "values", 6, false, bytes.Segment),
+                Row("sparse", 3, false, bytes.Sparse), Row("coded", 2, false, bytes.Coded), Row("framed", 0, false, bytes.Framed),
                 Row("control", 1, false, control.Framed),
             ]);
 
@@ -36,9 +39,8 @@ internal static class BytesSection
             Line("segment", 6, 3, Stroke.Solid, bytes => bytes.Segment), Line("sparse", 3, 2, Stroke.Solid, bytes => bytes.Sparse),
             Line("coded", 2, 1, Stroke.Solid, bytes => bytes.Coded), Line("framed", 0, 0, Stroke.Solid, bytes => bytes.Framed),
         ];
-        int last = arm.Rounds.Count == 0 ? 1 : arm.Rounds[^1].Round;
         IEnumerable<double> values = series.SelectMany(line => line.Points).Select(point => point.Y);
-        return new LinePlot(title, note, Axis.Rounds(arm.Rounds.Count == 0 ? 0 : arm.Rounds[0].Round, last), Axis.Log("bytes per round", values, Quantity.Tick), series, Names: true);
+        return new LinePlot(title, note, Axis.Rounds(arm.Rounds), Axis.Log("bytes per round", values, Quantity.Tick), series, Names: true);
 
         Series Line(string name, int colour, int shape, Stroke stroke, Func<StageBytes, long> stage) => new(
             name, colour, shape, stroke,

@@ -5,14 +5,18 @@ internal static class ComparisonSection
 {
     public static void AddTo(Markup html, RunReport report)
     {
-        html.Add($"<h2 id=\"comparison\">Comparison</h2>\n<p>Bytes on the wire, headers and control messages included. “vs” is against the computed dense exchange of the same method with the same fan-out; ");
+        html.Add(
+            $"<h2 id=\"comparison\">Comparison</h2>\n<p>Bytes on the wire, headers and control messages included. “vs” is against the computed dense "
+            + $"exchange of the same method with the same fan-out; ");
         html.Add($"“ran” is against a dense baseline that ran beside it.</p>\n");
         html.Add($"<div class=\"panel scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison of the arms\"><table><thead><tr>");
         foreach (string heading in SummaryTable.Headings) html.Add($"<th scope=\"col\" class=\"{(heading == "arm" ? "text" : "")}\">{heading}</th>");
         html.Add($"<th scope=\"col\">ran fp16</th><th scope=\"col\">ran fp32</th><th scope=\"col\">refused</th></tr></thead><tbody>\n");
         SummaryTable table = SummaryTable.Of(report);
         for (int i = 0; i < table.Rows.Count; i++) AddRow(html, table.Rows[i], report.Arms[i], i == 0);
-        html.Add($"<tr class=\"dim\"><th scope=\"row\">before training</th><td></td><td></td><td></td><td></td><td></td><td>{Quantity.Loss(table.Before)}</td>");
+        html.Add(
+            $"<tr class=\"dim\"><th scope=\"row\">before training</th><td></td><td></td><td></td><td></td><td></td>"
+            + $"<td>{Quantity.Loss(table.Before)}</td>");
         html.Add($"<td>{Quantity.Percent(table.BeforeExactMatch)}</td><td></td><td></td><td></td><td></td></tr>\n</tbody></table></div>\n");
         AddRefused(html, report);
     }
@@ -34,7 +38,9 @@ internal static class ComparisonSection
         if (lost.Length == 0) return;
         html.Add($"<div class=\"alert\"><b>{lost.Length} {(lost.Length == 1 ? "update is" : "updates are")} not in the result</b><ul>\n");
         foreach ((string name, int round, Participant participant) in lost.Take(8))
-            html.Add($"<li>{name}, round {round}, {participant.Client}: {Words.Of(participant.Status)}{(participant.Reason is null ? "" : ", " + participant.Reason)}</li>\n");
+            html.Add(
+                $"<li>{name}, round {round}, {participant.Client}: "
+                + $"{Words.Of(participant.Status)}{(participant.Reason is null ? "" : ", " + participant.Reason)}</li>\n");
         if (lost.Length > 8) html.Add($"<li>and {lost.Length - 8} more, in the participants' table</li>\n");
         html.Add($"</ul></div>\n");
     }

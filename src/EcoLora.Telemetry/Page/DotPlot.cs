@@ -33,7 +33,9 @@ internal sealed record DotPlot(string Title, string Note, Axis X, IReadOnlyList<
         foreach (double tick in X.Ticks())
         {
             double x = X.At(tick, Left, Right);
-            html.Add($"<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{Top}\" y2=\"{bottom}\"/><text class=\"tick\" x=\"{x}\" y=\"{bottom + 18}\" text-anchor=\"middle\">{X.Format(tick)}</text>\n");
+            html.Add(
+                $"<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{Top}\" y2=\"{bottom}\"/>"
+                + $"<text class=\"tick\" x=\"{x}\" y=\"{bottom + 18}\" text-anchor=\"middle\">{X.Format(tick)}</text>\n");
         }
         for (int row = 0; row < Rows.Count; row++) AddRow(html, row);
         html.Add($"</svg></figure>\n");
@@ -45,7 +47,9 @@ internal sealed record DotPlot(string Title, string Note, Axis X, IReadOnlyList<
         string name = Rows[row];
         html.Add($"<text class=\"tick\" x=\"{Left - 12}\" y=\"{y + 4}\" text-anchor=\"end\">{(name.Length > 16 ? name[..15] + "…" : name)}</text>");
         double from = Series[0].Values[row], to = Series[^1].Values[row];
-        if (double.IsFinite(from) && double.IsFinite(to)) html.Add($"<line class=\"span\" x1=\"{X.At(from, Left, Right)}\" x2=\"{X.At(to, Left, Right)}\" y1=\"{y}\" y2=\"{y}\"/>");
+        if (double.IsFinite(from) && double.IsFinite(to))
+            html.Add(
+                $"<line class=\"span\" x1=\"{X.At(from, Left, Right)}\" x2=\"{X.At(to, Left, Right)}\" y1=\"{y}\" y2=\"{y}\"/>");
         int arms = Series.Max(dots => dots.Arm);
         foreach (Dots dots in Series)
         {
@@ -53,7 +57,8 @@ internal sealed record DotPlot(string Title, string Note, Axis X, IReadOnlyList<
             // Arms that agree stay visible in lanes of their own.
             double lane = dots.Arm < 0 ? 0 : (dots.Arm - (arms / 2.0)) * Math.Min(7, 14.0 / Math.Max(1, arms));
             html.Add($"<g class=\"c{dots.Colour % 8}\" data-arm=\"{dots.Arm}\">");
-            LinePlot.AddMarker(html, X.At(dots.Values[row], Left, Right), y + lane, dots.Shape, 4.2, "mark", new PlotPoint(0, 0, name, $"{dots.Name}: {Text(dots.Values[row])}"));
+            var point = new PlotPoint(0, 0, name, $"{dots.Name}: {Text(dots.Values[row])}");
+            LinePlot.AddMarker(html, X.At(dots.Values[row], Left, Right), y + lane, dots.Shape, 4.2, "mark", point);
             html.Add($"</g>\n");
         }
     }

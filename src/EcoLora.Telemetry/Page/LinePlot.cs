@@ -57,7 +57,9 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
             html.Add($"<p class=\"empty\">Nothing measured.</p></figure>\n");
             return;
         }
-        html.Add($"<div class=\"scroll\"><svg class=\"plot{(Wide ? " many" : "")}\" viewBox=\"0 0 {Width} {Height}\" role=\"img\" tabindex=\"0\" data-by=\"{(X.IsLog ? "point" : "column")}\" aria-label=\"{Title}. {Summary()}\">\n");
+        html.Add(
+            $"<div class=\"scroll\"><svg class=\"plot{(Wide ? " many" : "")}\" viewBox=\"0 0 {Width} {Height}\" role=\"img\" tabindex=\"0\" "
+            + $"data-by=\"{(X.IsLog ? "point" : "column")}\" aria-label=\"{Title}. {Summary()}\">\n");
         AddAxes(html);
         html.Add($"<line class=\"guide\" x1=\"0\" x2=\"0\" y1=\"{Top}\" y2=\"{Bottom}\"/>\n");
         foreach (Series series in Series) AddSeries(html, series);
@@ -90,12 +92,16 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
         foreach (double tick in Y.Ticks(5))
         {
             double y = Y.At(tick, Bottom, Top);
-            html.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Right}\" y1=\"{y}\" y2=\"{y}\"/><text class=\"tick\" x=\"{Left - 8}\" y=\"{y + 4}\" text-anchor=\"end\">{Y.Format(tick)}</text>\n");
+            html.Add(
+                $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Right}\" y1=\"{y}\" y2=\"{y}\"/>"
+                + $"<text class=\"tick\" x=\"{Left - 8}\" y=\"{y + 4}\" text-anchor=\"end\">{Y.Format(tick)}</text>\n");
         }
         foreach (double tick in X.Ticks(X.Label == "round" ? 8 : 5))
         {
             double x = X.At(tick, Left, Right);
-            html.Add($"<line class=\"notch\" x1=\"{x}\" x2=\"{x}\" y1=\"{Bottom}\" y2=\"{Bottom + 5}\"/><text class=\"tick\" x=\"{x}\" y=\"{Bottom + 20}\" text-anchor=\"middle\">{X.Format(tick)}</text>\n");
+            html.Add(
+                $"<line class=\"notch\" x1=\"{x}\" x2=\"{x}\" y1=\"{Bottom}\" y2=\"{Bottom + 5}\"/>"
+                + $"<text class=\"tick\" x=\"{x}\" y=\"{Bottom + 20}\" text-anchor=\"middle\">{X.Format(tick)}</text>\n");
         }
         html.Add($"<line class=\"base\" x1=\"{Left}\" x2=\"{Right}\" y1=\"{Bottom}\" y2=\"{Bottom}\"/>");
         html.Add($"<text class=\"axis\" x=\"{(Left + Right) / 2}\" y=\"{Height - 6}\" text-anchor=\"middle\">{X.Label}</text>");
@@ -111,8 +117,9 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
             foreach (PlotPoint point in Drawn(series)) html.Add($"{X.At(point.X, Left, Right)},{Y.At(point.Y, Bottom, Top)} ");
             html.Add($"\"/>");
         }
-        foreach (PlotPoint point in Drawn(series))
-            AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, series.Stroke == Stroke.Ring ? 6 : 3.6, series.Stroke == Stroke.Ring ? "mark ring" : series.Shape % 5 == 4 ? "mark cross" : "mark", point);
+        double size = (series.Stroke == Stroke.Ring ? 6 : 3.6) * (X.Max - X.Min > 24 && !X.IsLog ? 0.65 : 1);
+        string kind = series.Stroke == Stroke.Ring ? "mark ring" : series.Shape % 5 == 4 ? "mark cross" : "mark";
+        foreach (PlotPoint point in Drawn(series)) AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, size, kind, point);
         html.Add($"</g>\n");
     }
 
@@ -120,7 +127,9 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
     private void AddNames(Markup html)
     {
         const double Apart = 14;
-        var names = Series.Where(series => Drawn(series).Any()).Select(series => (series.Name, series.Colour, Y: Y.At(Drawn(series).Last().Y, Bottom, Top))).OrderBy(name => name.Y).ToArray();
+        var names = Series.Where(series => Drawn(series).Any())
+            .Select(series => (series.Name, series.Colour, Y: Y.At(Drawn(series).Last().Y, Bottom, Top)))
+            .OrderBy(name => name.Y).ToArray();
         for (int i = 1; i < names.Length; i++) names[i].Y = Math.Max(names[i].Y, names[i - 1].Y + Apart);
         double limit = Bottom;
         for (int i = names.Length - 1; i >= 0; i--, limit -= Apart) names[i].Y = Math.Min(names[i].Y, limit);

@@ -7,8 +7,12 @@ internal static class LinkSection
 {
     public static void AddTo(Markup html, RunReport report)
     {
-        html.Add($"<h2 id=\"links\">Slow links</h2>\n<p>Communication time over the run, computed from the ledger: participants in parallel, each on its own link; a round takes as long as its slowest participant, ");
-        html.Add($"2 × latency + bits up / uplink + bits down / downlink. Training time is not in it. The factor is against the first arm.</p>\n<div class=\"grid4\">\n");
+        html.Add(
+            $"<h2 id=\"links\">Slow links</h2>\n<p>Communication time over the run, computed from the ledger: participants in parallel, each on its own "
+            + $"link; a round takes as long as its slowest participant, ");
+        html.Add(
+            $"2 × latency + bits up / uplink + bits down / downlink. Training time is not in it. The factor is against the first arm.</p>\n"
+            + $"<div class=\"grid4\">\n");
         foreach (LinkTimes times in report.Links) Panel(report, times).AddTo(html);
         html.Add($"</div>\n");
     }
@@ -21,7 +25,8 @@ internal static class LinkSection
         return new BarTable(rates, note,
         [
             .. times.Arms.Select((arm, i) => new Bar(
-                arm.Computed ? arm.Name.Replace("dense ", "", StringComparison.Ordinal) + ", computed" : arm.Name, arm.Computed ? 4 : i, arm.Computed, arm.Seconds, Quantity.Seconds(arm.Seconds), i > 0 && first > 0 ? Quantity.Ratio(arm.Seconds / first) : "")),
+                arm.Computed ? arm.Name.Replace("dense ", "", StringComparison.Ordinal) + ", computed" : arm.Name,
+                arm.Computed ? 4 : i, arm.Computed, arm.Seconds, Quantity.Seconds(arm.Seconds), i > 0 && first > 0 ? Quantity.Ratio(arm.Seconds / first) : "")),
         ]);
     }
 }

@@ -6,7 +6,8 @@ using System.Text;
 namespace EcoLora.Telemetry;
 
 /// <summary>
-/// HTML that cannot be injected into: the literal parts of an interpolated string are markup, every hole is escaped text or a number. There is no other way to add.
+/// HTML that cannot be injected into: the literal parts of an interpolated string are markup, every hole is escaped text or a number. There is no
+/// other way to add.
 /// </summary>
 internal sealed class Markup
 {

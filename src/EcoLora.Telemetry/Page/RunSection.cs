@@ -8,7 +8,9 @@ internal static class RunSection
 {
     public static void AddTo(Markup html, RunReport report)
     {
-        html.Add($"<h2 id=\"run\">Run</h2>\n<p>The same options, data and decision log give the same adapter, ledger and report, byte for byte.</p>\n<div class=\"grid2\">\n");
+        html.Add(
+            $"<h2 id=\"run\">Run</h2>\n<p>The same options, data and decision log give the same adapter, ledger and report, byte for byte.</p>\n"
+            + $"<div class=\"grid2\">\n");
         html.Add($"<figure class=\"panel\"><figcaption><b>Effective options</b></figcaption><dl>\n");
         AddOptions(html, "", report.Options);
         html.Add($"</dl></figure>\n<figure class=\"panel\"><figcaption><b>Identity</b></figcaption><dl>\n");
@@ -16,7 +18,8 @@ internal static class RunSection
         Add(html, "product version", report.ProductVersion);
         Add(html, "seed", report.Seed.ToString(CultureInfo.InvariantCulture));
         Add(html, "base model", $"{model.Name}, {Quantity.Count(model.Parameters)} parameters");
-        Add(html, "LoRA", string.Create(CultureInfo.InvariantCulture, $"rank {model.Rank}, alpha {model.Alpha}, {Quantity.Count(model.LoraParameters)} parameters on {string.Join(", ", model.TargetModules)}"));
+        string shape = string.Create(CultureInfo.InvariantCulture, $"rank {model.Rank}, alpha {model.Alpha}");
+        Add(html, "LoRA", $"{shape}, {Quantity.Count(model.LoraParameters)} parameters on {string.Join(", ", model.TargetModules)}");
         if (report.Decisions is { } decisions)
         {
             Add(html, "decision log", $"{decisions.Mode} mode, {Quantity.Count(decisions.Entries)} entries");
@@ -34,7 +37,9 @@ internal static class RunSection
         html.Add($"<footer><p>report.json holds everything on this page. 1 kB = 1000 bytes. Rounds count from 0.</p>\n");
         if (report.Timing is { } timing)
         {
-            html.Add($"<p>Started {timing.Started.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)} UTC, took {Quantity.Seconds(timing.Seconds)} on {timing.Threads} {(timing.Threads == 1 ? "thread" : "threads")}");
+            html.Add(
+                $"<p>Started {timing.Started.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)} UTC, took "
+                + $"{Quantity.Seconds(timing.Seconds)} on {timing.Threads} {(timing.Threads == 1 ? "thread" : "threads")}");
             if (timing.PeakMemoryBytes is { } peak) html.Add($", peak memory {Quantity.Bytes(peak)}");
             html.Add($".");
             foreach (ArmTiming arm in timing.Arms) html.Add($" {arm.Arm}: {Quantity.Seconds(arm.Seconds)}.");
@@ -45,8 +50,12 @@ internal static class RunSection
 
     private static void AddDecisions(Markup html, ArmReport arm)
     {
-        html.Add($"<details><summary>Decisions of {arm.Name}: who was sampled, what was accepted</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Decisions\"><table><thead><tr><th scope=\"col\">round</th>");
-        html.Add($"<th scope=\"col\" class=\"text\">sampled, in slot order</th><th scope=\"col\">accepted</th><th scope=\"col\">refused</th><th scope=\"col\">absent</th></tr></thead><tbody>\n");
+        html.Add(
+            $"<details><summary>Decisions of {arm.Name}: who was sampled, what was accepted</summary>"
+            + $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Decisions\"><table><thead><tr><th scope=\"col\">round</th>");
+        html.Add(
+            $"<th scope=\"col\" class=\"text\">sampled, in slot order</th><th scope=\"col\">accepted</th><th scope=\"col\">refused</th>"
+            + $"<th scope=\"col\">absent</th></tr></thead><tbody>\n");
         foreach (RoundReport round in arm.Rounds)
         {
             html.Add($"<tr><td>{round.Round}</td><td class=\"text\">{string.Join(", ", round.Participants.Select(participant => participant.Client))}</td>");
@@ -63,7 +72,8 @@ internal static class RunSection
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
-                foreach (JsonProperty member in value.EnumerateObject()) AddOptions(html, name.Length == 0 ? member.Name : name + "." + member.Name, member.Value);
+                foreach (JsonProperty member in value.EnumerateObject())
+                    AddOptions(html, name.Length == 0 ? member.Name : name + "." + member.Name, member.Value);
                 break;
             case JsonValueKind.Array when value.EnumerateArray().Any(item => item.ValueKind is JsonValueKind.Object or JsonValueKind.Array):
                 int index = 0;
@@ -73,10 +83,12 @@ internal static class RunSection
                 Add(html, name, string.Join(", ", value.EnumerateArray().Select(item => item.ToString())));
                 break;
             default:
-                Add(html, name, value.ValueKind switch { JsonValueKind.Null => "–", JsonValueKind.True => "true", JsonValueKind.False => "false", _ => value.ToString() });
+                Add(html, name, value.ValueKind is JsonValueKind.String ? value.ToString() : value.GetRawText());
                 break;
         }
     }
 
-    private static void Add(Markup html, string name, string value, bool mono = false) => html.Add($"<dt>{name}</dt><dd class=\"{(mono ? "mono" : "")}\">{value}</dd>\n");
+    private static void Add(Markup html, string name, string value, bool mono = false) =>
+        html.Add(
+            $"<dt>{name}</dt><dd class=\"{(mono ? "mono" : "")}\">{value}</dd>\n");
 }

@@ -8,8 +8,11 @@ internal static class SparsitySection
     public static void AddTo(Markup html, RunReport report)
     {
         ArmReport arm = report.Arms[0];
-        html.Add($"<h2 id=\"sparsity\">Density and coverage</h2>\n<p>Share of entries that each round sends. The schedule sets k for the uplink from the falling training loss; the downlink has its own.</p>\n<div class=\"grid2\">\n");
-        Density(arm, "Density of A", round => round.DensityA, round => round.DownDensityA, round => round.KA).AddTo(html);
+        html.Add(
+            $"<h2 id=\"sparsity\">Density and coverage</h2>\n<p>Share of entries that each round sends. The schedule sets k for the uplink from the "
+            + $"falling training loss; the downlink has its own.</p>\n<div class=\"grid2\">\n");
+        if (arm.Totals.Up.EntriesA > 0 || arm.Rounds.Count == 0)
+            Density(arm, "Density of A", round => round.DensityA, round => round.DownDensityA, round => round.KA).AddTo(html);
         Density(arm, "Density of B", round => round.DensityB, round => round.DownDensityB, round => round.KB).AddTo(html);
         new HeatMap(
             "Coverage of the segments", "Accepted updates per segment and round. A framed 0 is a segment that nobody delivered: it keeps its value.", "round",
@@ -19,14 +22,16 @@ internal static class SparsitySection
         html.Add($"</div>\n");
     }
 
-    private static LinePlot Density(ArmReport arm, string title, Func<RoundReport, double?> up, Func<RoundReport, double?> down, Func<RoundReport, double?> scheduled)
+    private static LinePlot Density(
+        ArmReport arm, string title, Func<RoundReport, double?> up, Func<RoundReport, double?> down, Func<RoundReport, double?> scheduled)
     {
         Series[] series = [Line("down", 2, 1, Stroke.Dashed, down), Line("scheduled", 1, 3, Stroke.Ring, scheduled), Line("up", 0, 0, Stroke.Solid, up)];
         double[] values = [.. series.SelectMany(line => line.Points).Select(point => point.Y)];
-        double top = values.Length > 0 && values.Max() > 0.5 ? 1 : double.NaN;
-        Axis y = Axis.Linear("kept / entries", values, value => Math.Round(value * 100, 2).ToString("0.##", CultureInfo.InvariantCulture) + "%", from: 0, to: double.IsNaN(top) ? null : top);
-        int last = arm.Rounds.Count == 0 ? 1 : arm.Rounds[^1].Round;
-        return new LinePlot(title, "Uplink, downlink and the scheduled k.", Axis.Rounds(arm.Rounds.Count == 0 ? 0 : arm.Rounds[0].Round, last), y, series, Names: true);
+        double? top = values.Length > 0 && values.Max() > 0.5 ? 1 : null;
+        Axis y = Axis.Linear("kept / entries", values, Share, from: 0, to: top);
+        return new LinePlot(title, "Uplink, downlink and the scheduled k.", Axis.Rounds(arm.Rounds), y, series, Names: true);
+
+        static string Share(double share) => Math.Round(share * 100, 2).ToString("0.##", CultureInfo.InvariantCulture) + "%";
 
         Series Line(string name, int colour, int shape, Stroke stroke, Func<RoundReport, double?> value) => new(
             name, colour, shape, stroke,

@@ -16,8 +16,9 @@ namespace EcoLora.Telemetry;
 /// <param name="HeldOut">The version that this round produced, or null when it was not evaluated.</param>
 /// <param name="Participants">The participants in slot order.</param>
 public sealed record RoundReport(
-    int Round, double? TrainLoss, [property: JsonPropertyName("kA")] double? KA, [property: JsonPropertyName("kB")] double? KB, double? DensityA, double? DensityB,
-    double? DownDensityA, double? DownDensityB, IReadOnlyList<int> Coverage, DirectionBytes Bytes, Evaluation? HeldOut, IReadOnlyList<Participant> Participants);
+    int Round, double? TrainLoss, [property: JsonPropertyName("kA")] double? KA, [property: JsonPropertyName("kB")] double? KB,
+    double? DensityA, double? DensityB, double? DownDensityA, double? DownDensityB,
+    IReadOnlyList<int> Coverage, DirectionBytes Bytes, Evaluation? HeldOut, IReadOnlyList<Participant> Participants);
 
 /// <summary>An arm of a run: the method, or one of its baselines.</summary>
 /// <param name="Name">Unique in the run.</param>
@@ -33,21 +34,24 @@ public sealed record RoundReport(
 /// <param name="Totals">Bytes by direction and stage over the run.</param>
 /// <param name="Computed">Against the dense columns of this arm's own ledger.</param>
 /// <param name="Measured">Against the bytes on the wire of the real dense arms of the same method; members are null where such an arm did not run.</param>
-/// <param name="Recovered">(L_before − L_arm) / (L_before − L_dense) against the dense FP16 arm of the same method; null when that arm is missing or did not improve.</param>
+/// <param name="Recovered">(L_before − L_arm) / (L_before − L_dense) against the dense FP16 arm of the same method; null when that arm is missing or
+/// did not improve.</param>
 /// <param name="Rounds">The rounds in their order.</param>
 public sealed record ArmReport(
     string Name, string Method, Exchange Exchange, long Parameters, int Segments, string? AdapterDigest, int RefusedUpdates, int AbsentUpdates,
     Evaluation? Before, Evaluation? Final, DirectionBytes Totals, Reduction Computed, Reduction Measured, double? Recovered,
     IReadOnlyList<RoundReport> Rounds)
 {
-    /// <summary>Sums an arm's ledger into its report. <see cref="Measured"/> and <see cref="Recovered"/> need the other arms; <see cref="RunReport.Of"/> fills them.</summary>
+    /// <summary>Sums an arm's ledger into its report. <see cref="Measured"/> and <see cref="Recovered"/> need the other arms;
+    /// <see cref="RunReport.Of"/> fills them.</summary>
     /// <exception cref="ArgumentException">Rounds out of order, a segment outside 0..N_s − 1, or a ledger row of a round that is not there.</exception>
     public static ArmReport Of(ArmFacts facts)
     {
         LedgerTotals totals = LedgerTotals.Of(facts.Ledger);
         for (int i = 1; i < facts.Rounds.Count; i++)
             if (facts.Rounds[i].Round <= facts.Rounds[i - 1].Round)
-                throw new ArgumentException($"arm '{facts.Name}': expected rounds in order, found {facts.Rounds[i].Round} after {facts.Rounds[i - 1].Round}", nameof(facts));
+                throw new ArgumentException(
+                    $"arm '{facts.Name}': expected rounds in order, found {facts.Rounds[i].Round} after {facts.Rounds[i - 1].Round}", nameof(facts));
         foreach ((int round, _) in totals.Rounds)
             if (facts.Rounds.All(known => known.Round != round))
                 throw new ArgumentException($"arm '{facts.Name}': the ledger has a row of round {round}, which the report does not", nameof(facts));
@@ -87,7 +91,8 @@ public sealed record ArmReport(
         foreach (Participant participant in round.Participants)
         {
             if (participant.Segment is { } sent && (sent < 0 || sent >= facts.Segments))
-                throw new ArgumentException($"arm '{facts.Name}', round {round.Round}: expected a segment from 0 to {facts.Segments - 1}, found {sent}", nameof(facts));
+                throw new ArgumentException(
+                    $"arm '{facts.Name}', round {round.Round}: expected a segment from 0 to {facts.Segments - 1}, found {sent}", nameof(facts));
             if (participant.Status != ParticipantStatus.Accepted) continue;
             for (int s = 0; s < coverage.Length; s++)
                 if (participant.Segment is null || participant.Segment == s)

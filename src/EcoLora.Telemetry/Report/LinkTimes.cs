@@ -23,8 +23,10 @@ public sealed record LinkArm(string Name, bool Computed, double Seconds, IReadOn
 
 /// <summary>
 /// Communication time on one link, computed from bytes alone, so equal runs have equal times. The participants of a round work in parallel, each on its own
-/// link; a round lasts as long as its slowest: T_t = max_i (2·latency + 8·(u_i + cu_i)/UL + 8·(d_i + cd_i)/DL), with u_i the client's framed bytes, d_i the framed bytes
-/// delivered to its site, cu_i and cd_i the control bytes of its site. For the computed references u_i and d_i are the dense columns. A round without participants takes 0.
+/// link; a round lasts as long as its slowest: T_t = max_i (2·latency + 8·(u_i + cu_i)/UL + 8·(d_i + cd_i)/DL), with u_i the client's framed bytes,
+/// d_i the framed bytes
+/// delivered to its site, cu_i and cd_i the control bytes of its site. For the computed references u_i and d_i are the dense columns. A round without
+/// participants takes 0.
 /// </summary>
 /// <param name="Link">The link.</param>
 /// <param name="Arms">The arms in their order, then the computed references.</param>
@@ -55,8 +57,10 @@ public sealed record LinkTimes(Link Link, IReadOnlyList<LinkArm> Arms)
         return
         [
             .. arm.Rounds.Select(round => round.Participants.Select(participant => (
-                (double)rows[(round.Round, Direction.Up, participant.Client)].Sum(bytes) + rows[(round.Round, Direction.ControlUp, participant.Site)].Sum(row => row.Framed),
-                (double)rows[(round.Round, Direction.Down, participant.Site)].Sum(bytes) + rows[(round.Round, Direction.ControlDown, participant.Site)].Sum(row => row.Framed))).ToArray()),
+                Sum(round, Direction.Up, participant.Client, bytes) + Sum(round, Direction.ControlUp, participant.Site, row => row.Framed),
+                Sum(round, Direction.Down, participant.Site, bytes) + Sum(round, Direction.ControlDown, participant.Site, row => row.Framed))).ToArray()),
         ];
+
+        double Sum(RoundFacts round, Direction direction, string client, Func<LedgerRow, long> count) => rows[(round.Round, direction, client)].Sum(count);
     }
 }

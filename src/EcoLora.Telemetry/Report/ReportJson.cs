@@ -35,7 +35,8 @@ public static class ReportJson
         }
         catch (JsonException cause)
         {
-            throw new ReportException($"{name}: line {cause.LineNumber + 1}, '{cause.Path}': expected report version 1, found {FirstLine(cause.Message)}", cause);
+            throw new ReportException(
+                $"{name}: line {cause.LineNumber + 1}, '{cause.Path}': expected report version 1, found {FirstLine(cause.Message)}", cause);
         }
         if (report is null) throw new ReportException($"{name}: expected an object, found null");
         return report.SchemaVersion == 1 ? report : throw new ReportException($"{name}: 'schemaVersion': expected 1, found {report.SchemaVersion}");

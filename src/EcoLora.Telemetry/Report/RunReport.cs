@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 namespace EcoLora.Telemetry;
 
 /// <summary>
-/// All that a run leaves behind for people: report.json, and all that report.html shows. The schema is docs/report.schema.json. Everything but <see cref="Timing"/> is a
+/// All that a run leaves behind for people: report.json, and all that report.html shows. The schema is docs/report.schema.json. Everything but
+/// <see cref="Timing"/> is a
 /// function of the run file, the data and the decision log.
 /// </summary>
 /// <param name="Schema">The schema's identity, <see cref="SchemaId"/>.</param>
@@ -31,12 +32,15 @@ public sealed record RunReport(
     /// <param name="facts">The run.</param>
     /// <param name="arms">The method first, then its baselines; a run that is still going passes the rounds so far.</param>
     /// <param name="timing">What a clock measured, or null.</param>
-    /// <exception cref="ArgumentException">No arm, two arms of one name, options that are not an object, or an arm that <see cref="ArmReport.Of"/> refuses.</exception>
+    /// <exception cref="ArgumentException">No arm, two arms of one name, options that are not an object, or an arm that <see cref="ArmReport.Of"/>
+    /// refuses.</exception>
     public static RunReport Of(RunFacts facts, IReadOnlyList<ArmFacts> arms, RunTiming? timing)
     {
         if (arms.Count == 0) throw new ArgumentException("a report needs at least one arm", nameof(arms));
-        if (arms.Select(arm => arm.Name).Distinct(StringComparer.Ordinal).Count() != arms.Count) throw new ArgumentException("the arms of a report need different names", nameof(arms));
-        if (facts.Options.ValueKind != JsonValueKind.Object) throw new ArgumentException($"options: expected a JSON object, found {facts.Options.ValueKind}", nameof(facts));
+        if (arms.Select(arm => arm.Name).Distinct(StringComparer.Ordinal).Count() != arms.Count)
+            throw new ArgumentException("the arms of a report need different names", nameof(arms));
+        if (facts.Options.ValueKind != JsonValueKind.Object)
+            throw new ArgumentException($"options: expected a JSON object, found {facts.Options.ValueKind}", nameof(facts));
         ArmReport[] reports = [.. arms.Select(ArmReport.Of)];
         return new RunReport(
             SchemaId, 1, facts.Run, facts.Seed, facts.ProductVersion, facts.Model, facts.Data, facts.Decisions, facts.Options,

@@ -48,7 +48,8 @@ public static class Quantity
 
     private static readonly string[] Units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
-    /// <summary>Bytes in SI units (1 kB = 1000 B), three significant digits and at least the whole number: <c>999 B</c>, <c>1.23 kB</c>, <c>45.6 MB</c>.</summary>
+    /// <summary>Bytes in SI units (1 kB = 1000 B), three significant digits and at least the whole number: <c>999 B</c>, <c>1.23 kB</c>, <c>45.6
+    /// MB</c>.</summary>
     public static string Bytes(double bytes)
     {
         if (!double.IsFinite(bytes)) return Missing;
@@ -67,7 +68,8 @@ public static class Quantity
     public static string Tick(double bytes)
     {
         string[] parts = Bytes(bytes).Split(' ');
-        return parts.Length < 2 ? parts[0] : (parts[0].Contains('.', StringComparison.Ordinal) ? parts[0].TrimEnd('0').TrimEnd('.') : parts[0]) + " " + parts[1];
+        if (parts[0].Contains('.', StringComparison.Ordinal)) parts[0] = parts[0].TrimEnd('0').TrimEnd('.');
+        return string.Join(' ', parts);
     }
 
     /// <summary>A ratio such as <c>7.14×</c>; two decimals below 10, one above.</summary>
