@@ -19,9 +19,16 @@ internal static class SectionValues
         return largest == 0 ? (sbyte)0 : (sbyte)Math.Min(14 - Math.ILogB(largest), LargestScale);
     }
 
-    /// <summary>What the receiver will read for a value: rounded to nearest even, zero kept as zero.</summary>
-    public static float Round(float value, ValueMode mode, sbyte scale) =>
-        mode == ValueMode.Fp32 ? value : (float)(Half)(value * PowerOfTwo(scale)) * PowerOfTwo(-scale);
+    /// <summary>
+    /// What the receiver will read for a value: rounded to nearest even, zero kept as zero; toward zero where the nearest is 2^128, which binary32
+    /// does not have.
+    /// </summary>
+    public static float Round(float value, ValueMode mode, sbyte scale)
+    {
+        if (mode == ValueMode.Fp32) return value;
+        float rounded = (float)(Half)(value * PowerOfTwo(scale)) * PowerOfTwo(-scale);
+        return float.IsFinite(rounded) ? rounded : MathF.CopySign(32752 * PowerOfTwo(113), value);
+    }
 
     public static void Write(float value, ValueMode mode, float power, Span<byte> destination)
     {
