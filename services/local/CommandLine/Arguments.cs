@@ -22,11 +22,10 @@ internal static class Arguments
         DefaultValueFactory = _ => [],
     };
 
-    public static Option<string> Choice(string name, IReadOnlyList<string> words, string chosen, string description) => new(name)
+    public static Option<string?> Choice(string name, IReadOnlyList<string> words, string description) => new(name)
     {
         Description = description,
         HelpName = string.Join('|', words),
-        DefaultValueFactory = _ => chosen,
         CustomParser = result => Parsed(result, words.Contains(result.Tokens[^1].Value), result.Tokens[^1].Value, string.Join(" or ", words)),
     };
 

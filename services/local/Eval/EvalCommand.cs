@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using EcoLora.Formats.Data;
+using EcoLora.Hosting;
+using EcoLora.Local.Runs;
+using EcoLora.Training;
+
+namespace EcoLora.Local;
+
+/// <summary><c>ecolora eval</c>: loss and exact match of a model, with or without an adapter.</summary>
+internal static class EvalCommand
+{
+    private const string Details =
+        "With a run file: its model, template, window and held-out records, the ones that no client trained on.\n"
+        + "Without: every record of --data. Loss is the mean over answer tokens, in nats. An answer counts as exact\n"
+        + "match when the greedy answer equals the record's, white space around it apart.";
+
+    public static Command Create()
+    {
+        var file = new Argument<string?>("file") { Description = "A run file, for its held-out records.", HelpName = "FILE.yaml", Arity = ArgumentArity.ZeroOrOne };
+        Option<string?> model = Arguments.Path("--model", "DIR", "Base model (Hugging Face folder).");
+        Option<string[]> data = Arguments.Paths("--data", "FILE", "Instruction records; can be given several times.");
+        Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to evaluate with the model.");
+        Option<string?> template = Arguments.Choice("--template", [.. PromptTemplate.All.Select(each => each.Name)], "How a record becomes a prompt. [default: plain]");
+        Option<long?> window = Arguments.Integer("--window", 8, 65536, "Most tokens of a record. [default: 128]");
+        Option<long?> newTokens = Arguments.Integer("--max-new-tokens", 1, 65536, "Most tokens of an answer. [default: 32]");
+        Option<string[]> set = Arguments.Set();
+        Option<long?> threads = Arguments.Integer("--threads", 0, 1024, "Threads, 0 for one per core. [default: 0]");
+        var noMatch = new Option<bool>("--no-exact-match") { Description = "Measure the loss only, which is faster." };
+        Option<bool> json = Arguments.Json("the scores");
+        var command = new DocumentedCommand("eval", "Measure loss and exact match on held-out records, in all and per category.", Details,
+            "ecolora eval samples/quickstart.yaml --adapter runs/quickstart/adapter",
+            "ecolora eval --model samples/base --data samples/tasks.jsonl --json",
+            "ecolora eval --model ~/models/llama --adapter runs/dolly/adapter --data dolly.jsonl.gz --template alpaca --no-exact-match")
+        {
+            file, model, data, adapter, template, window, newTokens, set, threads, noMatch, json,
+        };
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            EvaluationRequest request = Request(parsed);
+            TunedModel tuned = TunedModel.Open(request.Model, request.Adapter);
+            Example[] examples = tuned.Examples(request.Records, request.Template, request.Window);
+            Scores scores = Scores.Measure(tuned, examples, request.MaxNewTokens, request.Threads, cancellation);
+            ResultTable.Print(parsed.GetValue(json), scores.ToJson(), scores.ToTable());
+            return ExitCodes.Success;
+        }, cancellation));
+        return command;
+
+        EvaluationRequest Request(ParseResult parsed)
+        {
+            string? run = parsed.GetValue(file), modelFolder = parsed.GetValue(model), adapterFolder = parsed.GetValue(adapter);
+            string[] files = parsed.GetRequiredValue(data);
+            int cores = parsed.GetValue(threads) is null or 0 ? Environment.ProcessorCount : (int)parsed.GetValue(threads)!;
+            if (run is not null)
+            {
+                RunFile read = RunFileArguments.Read(run, modelFolder, files, null, null, parsed.GetRequiredValue(set));
+                return new EvaluationRequest(
+                    read.Model ?? throw new ArgumentException($"{run}: model: expected the base model's folder (or --model), found none"), adapterFolder ?? read.Adapter,
+                    ClientData.Load(read).HeldOut, parsed.GetValue(template) ?? read.Data.Template, (int)(parsed.GetValue(window) ?? read.Data.Window),
+                    parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? read.Evaluation.MaxNewTokens), cores);
+            }
+            if (parsed.GetRequiredValue(set).Length > 0) throw new ArgumentException("--set: expected a run file, found none");
+            return new EvaluationRequest(
+                modelFolder ?? throw new ArgumentException("--model: expected a folder (or a run file), found none"), adapterFolder,
+                files.Length > 0 ? [.. files.SelectMany(each => InstructionFile.Read(each).Records)] : throw new ArgumentException("--data: expected a file (or a run file), found none"),
+                parsed.GetValue(template) ?? PromptTemplate.Plain.Name, (int)(parsed.GetValue(window) ?? 128),
+                parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? 32), cores);
+        }
+    }
+
+    private sealed record EvaluationRequest(string Model, string? Adapter, IReadOnlyList<Instruction> Records, string Template, int Window, int? MaxNewTokens, int Threads);
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using EcoLora.Formats.Data;
+using EcoLora.Training;
+
+namespace EcoLora.Local;
+
+/// <summary><c>ecolora generate</c>: a prompt in, text out as it is made.</summary>
+internal static class GenerateCommand
+{
+    private const int LongestPrompt = 1 << 20;
+    private const string Raw = "none";
+
+    private const string Details =
+        "Decoding is greedy, so the same prompt gives the same text. With a template the prompt is an instruction, put into the\n"
+        + "form that the adapter was trained on; without one the model goes on with the text as it is. Without --prompt the\n"
+        + "prompt is read from standard input.";
+
+    public static Command Create()
+    {
+        Option<string?> model = Arguments.Path("--model", "DIR", "Base model (Hugging Face folder).");
+        model.Required = true;
+        Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to use with the model.");
+        Option<string?> prompt = Arguments.Path("--prompt", "TEXT", "The prompt; without it, standard input.");
+        Option<string?> context = Arguments.Path("--context", "TEXT", "What the instruction is about (with --template).");
+        Option<string?> template = Arguments.Choice("--template", [Raw, .. PromptTemplate.All.Select(each => each.Name)], "Form of the prompt. [default: none]");
+        Option<long?> newTokens = Arguments.Integer("--max-new-tokens", 1, 65536, "Most tokens to generate. [default: 64]");
+        var command = new DocumentedCommand("generate", "Generate text with a model and, where one is given, an adapter.", Details,
+            "ecolora generate --model samples/base --prompt \"Anna has a red ball.\"",
+            "ecolora generate --model samples/base --adapter runs/quickstart/adapter --template plain --context \"Tom has the cup. Anna has the ball.\" --prompt \"Who has the ball?\"",
+            "echo \"Write a haiku.\" | ecolora generate --model ~/models/llama --template alpaca --max-new-tokens 128")
+        {
+            model, adapter, prompt, context, template, newTokens,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(context) is not null && (result.GetValue(template) ?? Raw) == Raw) result.AddError("--context needs --template");
+        });
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            TunedModel tuned = TunedModel.Open(parsed.GetRequiredValue(model)!, parsed.GetValue(adapter));
+            string text = Text(parsed.GetValue(template) ?? Raw, parsed.GetValue(prompt) ?? ReadInput(Console.In), parsed.GetValue(context) ?? "");
+            int most = (int)(parsed.GetValue(newTokens) ?? 64);
+            int[] tokens = [tuned.BosId, .. tuned.Tokenizer.Encode(text)];
+            int room = tuned.Model.Config.MaxPositions - most;
+            if (tokens.Length > room)
+                throw new ArgumentException($"prompt: expected at most {room} tokens (max_position_embeddings {tuned.Model.Config.MaxPositions} − --max-new-tokens {most}), found {tokens.Length}");
+            Stream(tuned, tokens, most, Console.Out, cancellation);
+            return ExitCodes.Success;
+        }, cancellation));
+        return command;
+    }
+
+    private static string Text(string template, string prompt, string context) =>
+        template == Raw ? prompt : PromptTemplate.Named(template).Prompt(new Instruction(prompt, context, "", ""));
+
+    /// <summary>Writes the text while it is generated.</summary>
+    private static void Stream(TunedModel tuned, int[] prompt, int most, TextWriter output, CancellationToken cancellation)
+    {
+        var text = new GrowingText(tuned.Tokenizer.Decode, output);
+        var sequence = new List<int>(prompt);
+        while (sequence.Count < prompt.Length + most)
+        {
+            int wanted = Math.Min(GrowingText.Stride, prompt.Length + most - sequence.Count);
+            int[] more = Generator.Generate(tuned.Model, [.. sequence], wanted, [tuned.EosId], cancellation);
+            sequence.AddRange(more);
+            text.Show([.. sequence.Skip(prompt.Length)]);
+            if (more.Length < wanted) break;
+        }
+        text.End();
+    }
+
+    private static string ReadInput(TextReader input)
+    {
+        char[] buffer = new char[LongestPrompt + 1];
+        int length = input.ReadBlock(buffer);
+        if (length > LongestPrompt) throw new ArgumentException($"standard input: expected a prompt of at most {LongestPrompt} characters, found more");
+        return new string(buffer, 0, length).TrimEnd('\r', '\n');
+    }
+}
