@@ -53,7 +53,7 @@ public static class CommandLineEntry
     {
         var root = new RootCommand("Federated LoRA fine-tuning with compressed segments (EcoLoRA), on one machine.")
         {
-            RunCommand.Create(run),
+            RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(new HelpAction());
         return root;

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using EcoLora.Formats.Data;
 using EcoLora.Hosting;
 using EcoLora.Local.Runs;

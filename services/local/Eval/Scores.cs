@@ -52,9 +52,9 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
     {
         ["category"] = score.Category,
         ["records"] = score.Records,
-        ["answer_tokens"] = score.AnswerTokens,
+        ["answerTokens"] = score.AnswerTokens,
         ["loss"] = double.IsFinite(score.Loss) ? score.Loss : null,
-        ["exact_match"] = score.Correct is { } correct && score.Records > 0 ? (double)correct / score.Records : null,
+        ["exactMatch"] = score.Correct is { } correct && score.Records > 0 ? (double)correct / score.Records : null,
     };
 
     private static string[] Cells(Score score) =>
