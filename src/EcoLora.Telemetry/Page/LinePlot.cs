@@ -117,7 +117,7 @@ internal sealed record LinePlot(string Title, string Note, Axis X, Axis Y, IRead
             foreach (PlotPoint point in Drawn(series)) html.Add($"{X.At(point.X, Left, Right)},{Y.At(point.Y, Bottom, Top)} ");
             html.Add($"\"/>");
         }
-        double size = (series.Stroke == Stroke.Ring ? 6 : 3.6) * (X.Max - X.Min > 24 && !X.IsLog ? 0.65 : 1);
+        double size = (series.Stroke == Stroke.Ring ? 6 : 3.6) * (Series.Max(line => line.Points.Count) > 24 && !Wide ? 0.65 : 1);
         string kind = series.Stroke == Stroke.Ring ? "mark ring" : series.Shape % 5 == 4 ? "mark cross" : "mark";
         foreach (PlotPoint point in Drawn(series)) AddMarker(html, X.At(point.X, Left, Right), Y.At(point.Y, Bottom, Top), series.Shape, size, kind, point);
         html.Add($"</g>\n");

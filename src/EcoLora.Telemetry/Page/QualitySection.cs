@@ -1,8 +1,27 @@
+using System.Globalization;
+
 namespace EcoLora.Telemetry;
 
 /// <summary>Held-out loss and exact match per round and per byte, and per category at the end.</summary>
 internal static class QualitySection
 {
+    private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
+
+    private const string Spent = "All bytes so far, both ways, on a logarithmic scale. Further left is cheaper.";
+
+    private static readonly Measure Loss = new(
+        "Held-out loss", "Mean over answer tokens, in nats. Lower is better.", version => version.Loss, score => score.Loss,
+        Quantity.Loss, number => number.ToString("0.0##", Invariant), null, null);
+
+    private static readonly Measure ExactMatch = new(
+        "Exact match", "Share of answers that are right to the letter. Higher is better.", version => version.ExactMatch, score => score.ExactMatch,
+        Quantity.Percent, share => Math.Round(share * 100, 1).ToString("0.#", Invariant) + "%", 0, 1);
+
+    /// <summary>A number of an evaluation and how it is shown; From and To are the ends of its axis where they are fixed.</summary>
+    private sealed record Measure(
+        string Name, string Note, Func<Evaluation, double?> Whole, Func<CategoryScore, double?> Part,
+        Func<double?, string> Text, Func<double, string> Tick, double? From, double? To);
+
     public static void AddTo(Markup html, RunReport report)
     {
         html.Add(
@@ -10,27 +29,15 @@ internal static class QualitySection
             + $"on, after each round.</p>\n");
         AddLegend(html, report);
         html.Add($"<div class=\"grid2\">\n");
-        AddMeasure(
-            html, report, "Held-out loss", "Mean over answer tokens, in nats. Lower is better.", "loss", version => version.Loss, score => score.Loss,
-            Quantity.Loss, number => number.ToString("0.0##", Invariant), from: null, to: null);
-        // A data set whose answers cannot be scored to the letter has no such plots.
-        if (report.Arms.Any(arm => arm.Before?.ExactMatch is not null || arm.Final?.ExactMatch is not null))
-            AddMeasure(
-                html, report, "Exact match", "Share of answers that are right to the letter. Higher is better.", "exact match", version => version.ExactMatch,
-                score => score.ExactMatch, Quantity.Percent, share => Math.Round(share * 100, 1).ToString("0.#", Invariant) + "%", from: 0, to: 1);
+        // A data set whose answers cannot be scored to the letter has no plots of exact match.
+        Measure[] measures = report.Arms.Any(arm => arm.Before?.ExactMatch is not null || arm.Final?.ExactMatch is not null) ? [Loss, ExactMatch] : [Loss];
+        foreach (Measure measure in measures)
+        {
+            Plot(report, measure, $"{measure.Name} per round", measure.Note, perByte: false).AddTo(html);
+            Plot(report, measure, $"{measure.Name} per megabyte", Spent, perByte: true).AddTo(html);
+        }
+        foreach (Measure measure in measures) AddCategories(html, report, measure);
         html.Add($"</div>\n");
-    }
-
-    private static readonly System.Globalization.CultureInfo Invariant = System.Globalization.CultureInfo.InvariantCulture;
-
-    private static void AddMeasure(
-        Markup html, RunReport report, string name, string note, string label, Func<Evaluation, double?> whole, Func<CategoryScore, double?> part,
-        Func<double?, string> text, Func<double, string> tick, double? from, double? to)
-    {
-        Plot(report, name + " per round", note, label, whole, text, tick, from, perByte: false).AddTo(html);
-        const string Spent = "All bytes so far, both ways, on a logarithmic scale. Further left is cheaper.";
-        Plot(report, name + " per megabyte", Spent, label, whole, text, tick, from, perByte: true).AddTo(html);
-        AddCategories(html, report, name + " per category", part, text, tick, from, to);
     }
 
     private static void AddLegend(Markup html, RunReport report)
@@ -47,18 +54,16 @@ internal static class QualitySection
         html.Add($"</ul>\n");
     }
 
-    private static LinePlot Plot(
-        RunReport report, string title, string note, string label, Func<Evaluation, double?> measure, Func<double?, string> text, Func<double, string> tick,
-        double? from, bool perByte)
+    private static LinePlot Plot(RunReport report, Measure measure, string title, string note, bool perByte)
     {
-        Series[] series = [.. report.Arms.Select((arm, i) => new Series(arm.Name, i, i, Stroke.Solid, Points(arm, measure, text, perByte), i)).Reverse()];
+        Series[] series = [.. report.Arms.Select((arm, i) => new Series(arm.Name, i, i, Stroke.Solid, Points(arm, measure, perByte), i)).Reverse()];
         double[] xs = [.. series.SelectMany(line => line.Points).Select(point => point.X)];
         IEnumerable<double> ys = series.SelectMany(line => line.Points).Select(point => point.Y);
         Axis x = perByte ? Axis.Log("bytes, up and down", xs, Quantity.Tick) : Axis.Rounds(-1, xs.Length == 0 ? 0 : (int)xs.Max());
-        return new LinePlot(title, note, x, Axis.Linear(label, ys, tick, from), series);
+        return new LinePlot(title, note, x, Axis.Linear(measure.Name.ToLowerInvariant(), ys, measure.Tick, measure.From), series);
     }
 
-    private static PlotPoint[] Points(ArmReport arm, Func<Evaluation, double?> measure, Func<double?, string> text, bool perByte)
+    private static PlotPoint[] Points(ArmReport arm, Measure measure, bool perByte)
     {
         var points = new List<PlotPoint>();
         if (!perByte && arm.Before is { } start) Add(-1, "start", start);
@@ -75,13 +80,11 @@ internal static class QualitySection
 
         void Add(double x, string where, Evaluation version)
         {
-            if (measure(version) is { } value && double.IsFinite(value)) points.Add(new PlotPoint(x, value, where, $"{arm.Name}: {text(value)}"));
+            if (measure.Whole(version) is { } value && double.IsFinite(value)) points.Add(new PlotPoint(x, value, where, $"{arm.Name}: {measure.Text(value)}"));
         }
     }
 
-    private static void AddCategories(
-        Markup html, RunReport report, string title, Func<CategoryScore, double?> measure, Func<double?, string> text, Func<double, string> tick,
-        double? from, double? to)
+    private static void AddCategories(Markup html, RunReport report, Measure measure)
     {
         string[] categories = [.. report.Arms.SelectMany(arm => arm.Final?.PerCategory ?? []).Select(score => score.Category).Distinct(StringComparer.Ordinal)];
         var dots = new List<Dots>();
@@ -89,13 +92,15 @@ internal static class QualitySection
         for (int i = report.Arms.Count - 1; i >= 0; i--)
             if (report.Arms[i].Final is { } final)
                 dots.Add(new Dots(report.Arms[i].Name, i, i, i, Values(final)));
-        Axis axis = Axis.Linear("", dots.SelectMany(series => series.Values), tick, from, to);
-        new DotPlot(title, "Final version of each arm; the grey diamond is before training.", axis, categories, dots, value => text(value)).AddTo(html);
+        Axis axis = Axis.Linear("", dots.SelectMany(series => series.Values), measure.Tick, measure.From, measure.To);
+        new DotPlot(
+            measure.Name + " per category", "Final version of each arm; the grey diamond is before training.", axis, categories, dots,
+            value => measure.Text(value)).AddTo(html);
 
         double[] Values(Evaluation version) =>
         [
             .. categories.Select(category => version.PerCategory.FirstOrDefault(score => score.Category == category) is { } score
-                ? measure(score) ?? double.NaN
+                ? measure.Part(score) ?? double.NaN
                 : double.NaN),
         ];
     }
