@@ -1,0 +1,105 @@
+using EcoLora.Numerics;
+
+namespace EcoLora.Training.Tests;
+
+public class EvaluationTests
+{
+    private static readonly LlamaModel s_model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
+    private static readonly List<Example> s_examples = TinyModel.Counting(75, TinyModel.Small.Vocabulary, "held-out");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void The_number_of_threads_changes_no_bit()
+    {
+        EvaluationResult one = Evaluator.Evaluate(s_model, s_examples, 1, Cancel);
+        foreach (int threads in new[] { 2, 8 })
+        {
+            EvaluationResult many = Evaluator.Evaluate(s_model, s_examples, threads, Cancel);
+            Assert.Equal(one.Overall, many.Overall);
+            Assert.Equal(one.ByCategory, many.ByCategory);
+        }
+    }
+
+    [Fact]
+    public void Categories_add_up_to_the_whole()
+    {
+        EvaluationResult result = Evaluator.Evaluate(s_model, s_examples, cancellation: Cancel);
+        Assert.Equal(["even", "odd"], result.ByCategory.Select(c => c.Key));
+        Assert.Equal(result.Overall.Tokens, result.ByCategory.Sum(c => c.Value.Tokens));
+        Assert.Equal(s_examples.Count, result.ByCategory.Sum(c => c.Value.Examples));
+        Assert.Equal(result.Overall.MeanLoss, result.ByCategory.Sum(c => c.Value.MeanLoss * c.Value.Tokens) / result.Overall.Tokens, 1e-12);
+        Assert.InRange(result.Overall.MeanLoss, 4.0, 4.4);   // ln 64 = 4.16
+    }
+
+    [Fact]
+    public void A_merged_adapter_scores_as_the_adapter_beside_the_model()
+    {
+        var lora = new LoraOptions(4, 8, LoraTargets.All, RsLora: true);
+        float[] adapter = [.. TinyModel.Doubles(lora.LayoutFor(TinyModel.Small).Length, 0.1, "adapter").Select(x => (float)x)];
+        double merged = Evaluator.Evaluate(s_model.WithAdapter(lora, adapter), s_examples, cancellation: Cancel).Overall.MeanLoss;
+        var pass = new LlamaPass<float>(s_model.Weights, new LoraPlan(TinyModel.Small, lora), training: false);
+        var batch = new Batch();
+        batch.Fill(s_examples, [.. Enumerable.Range(0, s_examples.Count)], TinyModel.Small.Vocabulary);
+        double beside = pass.Loss(batch, adapter) / batch.Scored;
+        Assert.Equal(beside, merged, 1e-5);
+        Assert.NotEqual(Evaluator.Evaluate(s_model, s_examples, cancellation: Cancel).Overall.MeanLoss, merged, 1e-3);
+    }
+
+    [Fact]
+    public void No_examples_give_no_loss()
+    {
+        EvaluationResult result = Evaluator.Evaluate(s_model, [], cancellation: Cancel);
+        Assert.True(double.IsNaN(result.Overall.MeanLoss));
+        Assert.Equal(0, result.Overall.Tokens);
+        Assert.Empty(result.ByCategory);
+    }
+
+    [Fact]
+    public void A_malformed_example_is_refused_on_any_number_of_threads()
+    {
+        List<Example> examples = [.. s_examples, new Example([1, 99], 1, "", "")];
+        foreach (int threads in new[] { 1, 4 })
+            Assert.Contains("example 75: token 1", Assert.Throws<ArgumentException>(() => Evaluator.Evaluate(s_model, examples, threads, Cancel)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Generation_does_not_depend_on_threads_or_neighbours()
+    {
+        List<int[]> prompts = [.. s_examples.Select(e => e.Tokens[..(2 + e.Tokens.Length % 5)])];
+        int[][] one = Generator.GenerateAll(s_model, prompts, 12, [7], 1, Cancel);
+        int[][] many = Generator.GenerateAll(s_model, prompts, 12, [7], 8, Cancel);
+        Assert.Equal(one, many);
+        for (int i = 0; i < prompts.Count; i += 9) Assert.Equal(one[i], Generator.Generate(s_model, prompts[i], 12, [7], Cancel));
+        Assert.All(one, answer => Assert.True(answer.Length <= 12 && !answer.Contains(7)));
+    }
+
+    [Fact]
+    public void Generation_takes_the_most_likely_token_of_the_whole_pass()
+    {
+        int[] prompt = s_examples[0].Tokens[..4];
+        int[] generated = Generator.Generate(s_model, prompt, 6, [], Cancel);
+        int[] all = [.. prompt, .. generated];
+        for (int i = prompt.Length; i < all.Length; i++)
+        {
+            double best = double.PositiveInfinity;
+            int likeliest = -1;
+            for (int token = 0; token < TinyModel.Small.Vocabulary; token++)
+            {
+                double loss = Evaluator.Evaluate(s_model, [new Example([.. all[..i], token], i, "", "")], cancellation: Cancel).Overall.MeanLoss;
+                if (loss < best) (best, likeliest) = (loss, token);
+            }
+            Assert.Equal(likeliest, all[i]);
+        }
+    }
+
+    [Fact]
+    public void Odd_requests_to_generate()
+    {
+        Assert.Empty(Generator.Generate(s_model, [1], 0, [], Cancel));
+        Assert.Empty(Generator.GenerateAll(s_model, [], 5, [], cancellation: Cancel));
+        Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [], 5, [], Cancel));
+        Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [64], 5, [], Cancel));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], -1, [], Cancel));
+    }
+}

@@ -1,0 +1,128 @@
+using EcoLora.Codec;
+using EcoLora.Formats.Safetensors;
+using EcoLora.Numerics;
+
+namespace EcoLora.Training.Tests;
+
+public class ModelTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void A_saved_model_loads_as_it_was()
+    {
+        LlamaModel model = LlamaModel.Random(TinyModel.Config(tied: false), new RandomStream(1, "weights"));
+        Dictionary<string, SafetensorsTensor> saved = model.Tensors().ToDictionary(t => t.Name);
+        LlamaModel loaded = LlamaModel.Load(model.Config, (name, rows, columns, destination) =>
+        {
+            Assert.Equal(rows * columns, destination.Length);
+            Assert.Equal(name.EndsWith("norm.weight", StringComparison.Ordinal) ? [columns] : new[] { rows, columns }, saved[name].Shape);
+            saved[name].Data.Span.CopyTo(destination);
+        });
+        Assert.Equal(model.CopyParameters(), loaded.CopyParameters());
+        Assert.Contains("lm_head.weight", saved.Keys);
+    }
+
+    [Fact]
+    public void A_random_model_has_the_stated_deviations()
+    {
+        LlamaModel model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
+        Deviation("model.embed_tokens.weight", 0.02);
+        Deviation("model.layers.0.mlp.gate_proj.weight", 0.02);
+        Deviation("model.layers.1.mlp.down_proj.weight", 0.02 / Math.Sqrt(4));
+        Deviation("model.layers.1.self_attn.o_proj.weight", 0.02 / Math.Sqrt(4));
+        Assert.All(model.Tensors().Single(t => t.Name == "model.norm.weight").Data.ToArray(), gain => Assert.Equal(1f, gain));
+
+        void Deviation(string name, double expected)
+        {
+            float[] values = model.Tensors().Single(t => t.Name == name).Data.ToArray();
+            Assert.InRange(Math.Sqrt(values.Average(x => x * x)), expected * 0.9, expected * 1.1);
+        }
+    }
+
+    [Fact]
+    public void Weights_that_are_not_finite_are_refused_by_name()
+    {
+        ModelException error = Assert.Throws<ModelException>(() => LlamaModel.Load(TinyModel.Config(), (name, _, _, destination) => destination.Fill(name == "model.norm.weight" ? float.NaN : 1)));
+        Assert.Equal("tensor 'model.norm.weight': expected finite weights, found NaN or infinity", error.Message);
+    }
+
+    public static TheoryData<LlamaConfig, string> BadConfigs => new()
+    {
+        { TinyModel.Config() with { HiddenSize = 0 }, "hidden_size: expected 1 to 65536, found 0" },
+        { TinyModel.Config() with { KeyValueHeads = 3 }, "num_key_value_heads: expected a divisor of num_attention_heads = 4, found 3" },
+        { TinyModel.Config() with { HeadSize = 5 }, "head_dim: expected an even number, found 5" },
+        { TinyModel.Config() with { Layers = 5_000 }, "num_hidden_layers: expected 1 to 1024, found 5000" },
+        { TinyModel.Config() with { NormEpsilon = double.NaN }, "rms_norm_eps: expected a number above 0 and below 1, found NaN" },
+        { TinyModel.Config() with { RopeTheta = 0 }, "rope_theta: expected a number of at least 1, found 0" },
+        { TinyModel.Config() with { HiddenSize = 65_536, Vocabulary = 4_000_000 }, "parameters: expected at most 2147483591, found more up to model.embed_tokens" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadConfigs))]
+    public void A_bad_config_is_refused_with_field_limit_and_value(LlamaConfig config, string message)
+        => Assert.Equal("model config: " + message, Assert.Throws<ModelException>(() => ParameterLayout.Of(config)).Message);
+
+    [Fact]
+    public void The_lora_vector_is_ordered_by_layer_module_and_role()
+    {
+        LoraLayout layout = new LoraOptions(2, 4, LoraTargets.DownProj | LoraTargets.KProj).LayoutFor(TinyModel.Config());
+        Assert.Equal(
+            ["model.layers.0.self_attn.k_proj A 2x12", "model.layers.0.self_attn.k_proj B 12x2", "model.layers.0.mlp.down_proj A 2x18", "model.layers.0.mlp.down_proj B 12x2",
+             "model.layers.1.self_attn.k_proj A 2x12", "model.layers.1.self_attn.k_proj B 12x2", "model.layers.1.mlp.down_proj A 2x18", "model.layers.1.mlp.down_proj B 12x2"],
+            layout.Tensors.Select(t => $"{t.Module} {t.Role} {t.Rows}x{t.Columns}"));
+    }
+
+    [Fact]
+    public void A_new_adapter_leaves_the_model_as_it_is()
+    {
+        var lora = new LoraOptions(4, 8, LoraTargets.All);
+        LlamaModel model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
+        float[] adapter = lora.NewAdapter(TinyModel.Small, new RandomStream(2, "adapter"));
+        foreach (LoraTensor tensor in lora.LayoutFor(TinyModel.Small).Tensors)
+        {
+            float[] values = tensor.In(adapter.AsSpan()).ToArray();
+            if (tensor.Role == LoraRole.B) Assert.All(values, x => Assert.Equal(0f, x));
+            else Assert.InRange(values.Max(Math.Abs) * Math.Sqrt(tensor.Columns), 0.8, 1.0001);
+        }
+        Assert.Equal(model.CopyParameters(), model.WithAdapter(lora, adapter).CopyParameters());
+    }
+
+    [Fact]
+    public void Targets_have_names()
+    {
+        Assert.Equal(LoraTargets.QProj | LoraTargets.VProj, LoraOptions.ParseTargets(["v_proj", "q_proj"]));
+        Assert.Equal(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], new LoraOptions(Targets: LoraTargets.All).TargetNames);
+        Assert.Contains("found 'w_proj'", Assert.Throws<ArgumentException>(() => LoraOptions.ParseTargets(["w_proj"])).Message, StringComparison.Ordinal);
+        Assert.Equal(2, new LoraOptions(Rank: 8, Alpha: 16).Scale);
+        Assert.Equal(4, new LoraOptions(Rank: 16, Alpha: 16, RsLora: true).Scale);
+    }
+
+    [Fact]
+    public void Training_all_weights_lowers_the_loss_and_leaves_the_start()
+    {
+        LlamaModel model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
+        float[] before = model.CopyParameters();
+        int[] corpus = [.. TinyModel.Counting(60, TinyModel.Small.Vocabulary, "corpus").SelectMany(e => e.Tokens)];
+        IReadOnlyList<Example> windows = BaseTrainer.Windows(corpus, 24);
+        var options = new TrainingOptions { Epochs = 12, LearningRate = 5e-3, WeightDecay = 0.01, Schedule = LearningRateSchedule.Cosine, WarmupSteps = 5 };
+        (LlamaModel trained, TrainingResult result) = BaseTrainer.Train(model, windows, options, new RandomStream(3, "pretraining"), cancellation: Cancel);
+        (LlamaModel again, TrainingResult same) = BaseTrainer.Train(model, windows, options, new RandomStream(3, "pretraining"), cancellation: Cancel);
+        Assert.Equal(trained.CopyParameters(), again.CopyParameters());
+        Assert.Equal(result, same);
+        Assert.Equal(before, model.CopyParameters());
+        double start = Evaluator.Evaluate(model, windows, cancellation: Cancel).Overall.MeanLoss, end = Evaluator.Evaluate(trained, windows, cancellation: Cancel).Overall.MeanLoss;
+        Assert.True(end < start - 1.5, $"from {start} to {end}");
+        for (int i = 0; i < model.Layout.Tensors.Count; i++) Assert.NotEqual(model.Tensor(i).ToArray(), trained.Tensor(i).ToArray());
+    }
+
+    [Fact]
+    public void Windows_cover_every_prediction_once()
+    {
+        IReadOnlyList<Example> windows = BaseTrainer.Windows([1, 2, 3, 4, 5, 6, 7, 8], 3);
+        Assert.Equal([[1, 2, 3, 4], [4, 5, 6, 7], [7, 8]], windows.Select(w => w.Tokens));
+        Assert.Equal(7, windows.Sum(w => w.AnswerTokens));
+        Assert.Empty(BaseTrainer.Windows([1], 3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => BaseTrainer.Windows([1, 2], 0));
+    }
+}
