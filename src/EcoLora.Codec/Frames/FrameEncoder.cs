@@ -70,6 +70,7 @@ public static class FrameEncoder
             rounded[index] = SectionValues.Round(values[index], mode, scale);
             // A value that rounds to zero tells the receiver nothing, unless all entries travel without positions.
             if (rounded[index] != 0 || kept.Length == values.Length) kept[count++] = index;
+            else rounded[index] = 0; // A negative zero that is dropped is decoded as zero.
         }
         Scatter(layout, range, role, rounded, sent);
         return WriteSection(role, mode, scale, kept.AsSpan(0, count), rounded);
