@@ -5,7 +5,8 @@ namespace EcoLora.Formats.Tests;
 /// <summary>Seeded damage to a file.</summary>
 internal static class Mutation
 {
-    private static readonly string[] Scraps = ["0", "-1", "9223372036854775807", "18446744073709551616", "1e400", "null", "{}", "[]", "\"\"", "\"\\ud800\"", "\"a\":1,", "}", "]", ",", "\uFEFF", "{\"", "true"];
+    private static readonly string[] Scraps = ["0", "-1", "9223372036854775807", "18446744073709551616", "1e400", "null", "{}", "[]", "\"\"", "\"\\ud800\"",
+        "\"a\":1,", "}", "]", ",", "\uFEFF", "{\"", "true"];
 
     /// <summary>One to three of: flip a bit, set a byte, insert a scrap of JSON, delete a stretch, double a stretch, cut off.</summary>
     public static byte[] Of(byte[] good, RandomStream random)

@@ -46,7 +46,8 @@ public sealed record ModelConfig
     public int? PadId { get; init; }
 
     /// <summary>
-    /// The tensors of a model of this config with their shapes [rows, columns] or [length], in the order of the computation. Linear layers are [outputs, inputs].
+    /// The tensors of a model of this config with their shapes [rows, columns] or [length], in the order of the computation. Linear layers are
+    /// [outputs, inputs].
     /// </summary>
     public IEnumerable<(string Name, int[] Shape)> Tensors()
     {

@@ -131,7 +131,13 @@ internal static class ModelConfigFile
         if (rows * columns > int.MaxValue) throw field.Refuse($"a tensor of at most {int.MaxValue} entries, {rows} × {columns} is more");
     }
 
-    private static int? ReadId(JsonField field) => field.Exists && !(field.IsNumber && field.Int32(int.MinValue, int.MaxValue) < 0) ? field.Int32(0, LargestSize) : null;
+    /// <summary>Some files say -1 for none.</summary>
+    private static int? ReadId(JsonField field)
+    {
+        if (!field.Exists) return null;
+        int id = field.Int32(-1, LargestSize);
+        return id < 0 ? null : id;
+    }
 
     private static IReadOnlyList<int> ReadIds(JsonField field)
     {

@@ -8,13 +8,15 @@ namespace EcoLora.Formats.HuggingFace;
 
 /// <summary>
 /// A Hugging Face model folder: config.json, weights (one safetensors file or shards), tokenizer.json. Opening checks that every tensor of the
-/// config is there with its shape and a readable dtype, so that nothing is computed, or allocated from the config's numbers, for a folder that does not fit together.
+/// config is there with its shape and a readable dtype, so that nothing is computed, or allocated from the config's numbers, for a folder that does
+/// not fit together.
 /// </summary>
 public sealed class ModelFolder : IDisposable
 {
     private readonly SafetensorsFolder _weights;
 
-    private ModelFolder(string path, ModelConfig config, BpeTokenizer tokenizer, SafetensorsFolder weights) => (Path, Config, Tokenizer, _weights) = (path, config, tokenizer, weights);
+    private ModelFolder(string path, ModelConfig config, BpeTokenizer tokenizer, SafetensorsFolder weights) =>
+        (Path, Config, Tokenizer, _weights) = (path, config, tokenizer, weights);
 
     /// <summary>Where it lies, as given.</summary>
     public string Path { get; }
@@ -32,7 +34,8 @@ public sealed class ModelFolder : IDisposable
     public int? EosId => Tokenizer.EosId ?? (Config.EosIds.Count > 0 ? Config.EosIds[0] : null);
 
     /// <summary>Opens a folder and checks it; the weights are mapped, not read.</summary>
-    /// <exception cref="ModelFolderException">There is no folder, config.json is unsupported or malformed, or config, tokenizer and weights do not fit together.</exception>
+    /// <exception cref="ModelFolderException">There is no folder, config.json is unsupported or malformed, or config, tokenizer and weights do not
+    /// fit together.</exception>
     /// <exception cref="TokenizerException">tokenizer.json is absent, malformed or unsupported.</exception>
     /// <exception cref="SafetensorsException">The weights are absent, cut off or malformed, or lack a tensor.</exception>
     public static ModelFolder Open(string path)
@@ -40,7 +43,10 @@ public sealed class ModelFolder : IDisposable
         if (!Directory.Exists(path)) throw new ModelFolderException($"{path}: expected a model folder, found none");
         ModelConfig config = ReadConfig(path);
         BpeTokenizer tokenizer = BpeTokenizer.Open(path);
-        if (tokenizer.VocabularySize > config.VocabularySize) throw new ModelFolderException($"{ModelConfigFile.Name}: field 'vocab_size': expected at least {tokenizer.VocabularySize}, as tokenizer.json has ids up to {tokenizer.VocabularySize - 1}, found {config.VocabularySize}");
+        int least = tokenizer.VocabularySize;
+        if (config.VocabularySize < least)
+            throw new ModelFolderException(
+                $"config.json: field 'vocab_size': expected at least {least}, as tokenizer.json has ids up to {least - 1}, found {config.VocabularySize}");
         SafetensorsFolder weights = SafetensorsFolder.Open(path);
         try
         {
@@ -56,7 +62,8 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>Reads config.json of a folder alone.</summary>
     /// <exception cref="ModelFolderException">It is absent, malformed or unsupported.</exception>
-    public static ModelConfig ReadConfig(string path) => ModelConfigFile.Read(JsonField.ReadFile(System.IO.Path.Combine(path, ModelConfigFile.Name), text => new ModelFolderException(text)));
+    public static ModelConfig ReadConfig(string path) =>
+        ModelConfigFile.Read(JsonField.ReadFile(System.IO.Path.Combine(path, ModelConfigFile.Name), text => new ModelFolderException(text)));
 
     /// <summary>Reads a matrix [rows, columns], row-major, as binary32.</summary>
     /// <param name="name">Its name, such as <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
@@ -83,7 +90,8 @@ public sealed class ModelFolder : IDisposable
     }
 
     /// <summary>
-    /// Writes a folder that transformers loads: config.json, generation_config.json, model.safetensors, tokenizer.json, tokenizer_config.json. It appears whole or
+    /// Writes a folder that transformers loads: config.json, generation_config.json, model.safetensors, tokenizer.json, tokenizer_config.json. It
+    /// appears whole or
     /// not at all; a former folder of that name is replaced.
     /// </summary>
     /// <param name="path">Where.</param>
@@ -93,14 +101,17 @@ public sealed class ModelFolder : IDisposable
     /// <param name="type">How the weights are stored; F16 and BF16 round to the nearest.</param>
     /// <exception cref="ArgumentException">A tensor of the config is missing or has another shape, or there is one too many.</exception>
     /// <exception cref="IOException">The disk refused.</exception>
-    public static void Save(string path, ModelConfig config, BpeTokenizer tokenizer, IReadOnlyCollection<SafetensorsTensor> tensors, TensorType type = TensorType.F32)
+    public static void Save(string path, ModelConfig config, BpeTokenizer tokenizer, IReadOnlyCollection<SafetensorsTensor> tensors,
+        TensorType type = TensorType.F32)
     {
         Dictionary<string, SafetensorsTensor> byName = tensors.ToDictionary(t => t.Name, StringComparer.Ordinal);
         int expected = 0;
         foreach ((string name, int[] shape) in config.Tensors())
         {
             expected++;
-            if (!byName.TryGetValue(name, out SafetensorsTensor? tensor) || !tensor.Shape.SequenceEqual(shape)) throw new ArgumentException($"tensor '{name}': expected {string.Join(" × ", shape)}, found {(tensor is null ? "none" : string.Join(" × ", tensor.Shape))}", nameof(tensors));
+            string found = byName.TryGetValue(name, out SafetensorsTensor? tensor) ? string.Join(" × ", tensor.Shape) : "none";
+            string wanted = string.Join(" × ", shape);
+            if (found != wanted) throw new ArgumentException($"tensor '{name}': expected {wanted}, found {found}", nameof(tensors));
         }
         if (expected != byName.Count) throw new ArgumentException($"expected the {expected} tensors of the config, found {byName.Count}", nameof(tensors));
         AtomicFile.WriteFolder(path, folder =>
@@ -130,7 +141,9 @@ public sealed class ModelFolder : IDisposable
         bool same = entry.Shape.Count == shape.Length;
         for (int i = 0; same && i < shape.Length; i++) same = entry.Shape[i] == shape[i];
         string where = System.IO.Path.GetFileName(file.Path);
-        if (!same) throw new ModelFolderException($"{where}: tensor '{PrintableText.Of(name)}': expected {string.Join(" × ", shape.ToArray())}, found {entry.ShapeText}");
+        if (!same)
+            throw new ModelFolderException(
+                $"{where}: tensor '{PrintableText.Of(name)}': expected {string.Join(" × ", shape.ToArray())}, found {entry.ShapeText}");
         file.CheckReadable(entry);
     }
 }

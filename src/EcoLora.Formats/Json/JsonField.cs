@@ -15,7 +15,8 @@ internal readonly struct JsonField
     private readonly JsonElement _element;
     private readonly Func<string, FormatException> _refusal;
 
-    private JsonField(string file, string path, JsonElement element, Func<string, FormatException> refusal) => (_file, Path, _element, _refusal) = (file, path, element, refusal);
+    private JsonField(string file, string path, JsonElement element, Func<string, FormatException> refusal) =>
+        (_file, Path, _element, _refusal) = (file, path, element, refusal);
 
     /// <summary>Names from the root to here, joined by dots; empty at the root.</summary>
     public string Path { get; }
@@ -42,7 +43,8 @@ internal readonly struct JsonField
     }
 
     /// <summary>Reads and parses a whole file; one that is absent is refused like any other fault of the format.</summary>
-    public static JsonField ReadFile(string path, Func<string, FormatException> refusal) => Parse(ReadBytes(path, refusal), System.IO.Path.GetFileName(path), refusal);
+    public static JsonField ReadFile(string path, Func<string, FormatException> refusal) =>
+        Parse(ReadBytes(path, refusal), System.IO.Path.GetFileName(path), refusal);
 
     /// <summary>The bytes of a file of at most 256 MiB.</summary>
     public static byte[] ReadBytes(string path, Func<string, FormatException> refusal)
@@ -82,7 +84,8 @@ internal readonly struct JsonField
             JsonValueKind.Array => "a list",
             _ => PrintableText.Of(_element.GetRawText()),
         };
-        return _refusal(Path.Length == 0 ? $"{_file}: expected {expected}, found {found}" : $"{_file}: field '{PrintableText.Of(Path)}': expected {expected}, found {found}");
+        string where = Path.Length == 0 ? _file : $"{_file}: field '{PrintableText.Of(Path)}'";
+        return _refusal($"{where}: expected {expected}, found {found}");
     }
 
     public int Int32(int least, int most)

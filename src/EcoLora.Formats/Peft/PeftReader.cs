@@ -57,8 +57,12 @@ internal static class PeftReader
             int expected = Lookup(ranks, name, rank);
             (float[] a, int rowsA, int columnsA) = ReadMatrix(file, PeftWriter.KeyPrefix + name + PeftWriter.ASuffix);
             (float[] b, int rowsB, int columnsB) = ReadMatrix(file, PeftWriter.KeyPrefix + name + PeftWriter.BSuffix);
-            if (rowsA != expected) throw new PeftException($"{PeftWriter.WeightsName}: module '{where}': expected lora_A with {expected} rows, as the config's rank, found {rowsA} × {columnsA}");
-            if (columnsB != expected) throw new PeftException($"{PeftWriter.WeightsName}: module '{where}': expected lora_B with {expected} columns, as the config's rank, found {rowsB} × {columnsB}");
+            if (rowsA != expected)
+                throw new PeftException(
+                    $"{PeftWriter.WeightsName}: module '{where}': expected lora_A with {expected} rows, as the config's rank, found {rowsA} × {columnsA}");
+            if (columnsB != expected)
+                throw new PeftException(
+                    $"{PeftWriter.WeightsName}: module '{where}': expected lora_B with {expected} columns, as the config's rank, found {rowsB} × {columnsB}");
             modules.Add(new PeftModule(name, expected, Lookup(alphas, name, alpha), columnsA, rowsB, a, b));
         }
         return modules.Count > 0 ? modules : throw new PeftException($"{PeftWriter.WeightsName}: expected at least one LoRA pair, found no tensor");
@@ -69,7 +73,10 @@ internal static class PeftReader
         bool a = key.EndsWith(PeftWriter.ASuffix, StringComparison.Ordinal), b = key.EndsWith(PeftWriter.BSuffix, StringComparison.Ordinal);
         int length = key.Length - PeftWriter.KeyPrefix.Length - PeftWriter.ASuffix.Length;
         if (!(a || b) || length < 1 || !key.StartsWith(PeftWriter.KeyPrefix, StringComparison.Ordinal))
-            throw new PeftException($"{Path.GetFileName(file.Path)}: tensor '{PrintableText.Of(key)}': expected {PeftWriter.KeyPrefix}…{PeftWriter.ASuffix} or …{PeftWriter.BSuffix}, found another name");
+        {
+            const string Expected = $"{PeftWriter.KeyPrefix}…{PeftWriter.ASuffix} or …{PeftWriter.BSuffix}";
+            throw new PeftException($"{Path.GetFileName(file.Path)}: tensor '{PrintableText.Of(key)}': expected {Expected}, found another name");
+        }
         return key.Substring(PeftWriter.KeyPrefix.Length, length);
     }
 
@@ -104,9 +111,11 @@ internal static class PeftReader
         return fallback;
     }
 
-    private static bool Ends(string name, string key) => name == key || (name.Length > key.Length && name[^(key.Length + 1)] == '.' && name.EndsWith(key, StringComparison.Ordinal));
+    private static bool Ends(string name, string key) =>
+        name == key || (name.Length > key.Length && name[^(key.Length + 1)] == '.' && name.EndsWith(key, StringComparison.Ordinal));
 
-    /// <summary>PEFT drops weights of modules that target_modules does not name; here they are an error. A text is PEFT's own pattern and says nothing that the tensors do not.</summary>
+    /// <summary>PEFT drops weights of modules that target_modules does not name; here they are an error. A text is PEFT's own pattern and says
+    /// nothing that the tensors do not.</summary>
     private static void CheckTargets(JsonField targets, List<PeftModule> modules)
     {
         if (!targets.Exists || targets.IsString) return;

@@ -38,8 +38,14 @@ internal static class PeftWriter
         {
             if (m.Name == former) throw new ArgumentException($"expected each module once, found '{m.Name}' twice", nameof(modules));
             former = m.Name;
-            bool fits = m.Rank > 0 && m.Inputs > 0 && m.Outputs > 0 && double.IsFinite(m.Alpha) && m.A.LongLength == (long)m.Rank * m.Inputs && m.B.LongLength == (long)m.Outputs * m.Rank;
-            if (!fits) throw new ArgumentException($"module '{m.Name}': expected A {m.Rank} × {m.Inputs} and B {m.Outputs} × {m.Rank}, found {m.A.Length} and {m.B.Length} entries, α {m.Alpha}", nameof(modules));
+            bool fits = m.Rank > 0 && m.Inputs > 0 && m.Outputs > 0 && double.IsFinite(m.Alpha) && m.A.LongLength == (long)m.Rank * m.Inputs
+                && m.B.LongLength == (long)m.Outputs * m.Rank;
+            if (!fits)
+            {
+                string expected = $"A {m.Rank} × {m.Inputs}, B {m.Outputs} × {m.Rank} and a finite α";
+                throw new ArgumentException($"module '{m.Name}': expected {expected}, found {m.A.Length} and {m.B.Length} entries, α {m.Alpha}",
+                    nameof(modules));
+            }
         }
     }
 
@@ -48,7 +54,8 @@ internal static class PeftWriter
         // PEFT takes r and lora_alpha where no pattern matches: the most frequent values, the smaller one where two are as frequent.
         int rank = modules.GroupBy(m => m.Rank).OrderByDescending(g => g.Count()).ThenBy(g => g.Key).First().Key;
         double alpha = modules.GroupBy(m => m.Alpha).OrderByDescending(g => g.Count()).ThenBy(g => g.Key).First().Key;
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using var json = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         json.WriteStartObject();
         json.WriteStartObject("alpha_pattern");
         foreach (PeftModule m in modules.Where(m => m.Alpha != alpha)) WriteNumber(json, m.Name, m.Alpha);
@@ -80,7 +87,8 @@ internal static class PeftWriter
     /// <summary>
     /// The last parts of the names (q_proj), which PEFT matches in every layer and which vLLM needs.
     /// </summary>
-    private static IEnumerable<string> Targets(PeftModule[] modules) => modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Targets(PeftModule[] modules) =>
+        modules.Select(m => m.Name[(m.Name.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal);
 
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {

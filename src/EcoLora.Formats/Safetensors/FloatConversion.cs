@@ -48,7 +48,8 @@ internal static class FloatConversion
         for (; i < source.Length; i++) destination[i] = WidenBrain(source[i]);
     }
 
-    /// <summary>One binary16: sign, exponent and fraction moved into place, times 2^112 to correct the exponent's bias (which also normalises subnormals).</summary>
+    /// <summary>One binary16: sign, exponent and fraction moved into place, times 2^112 to correct the exponent's bias (which also normalises
+    /// subnormals).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float WidenHalf(ushort half)
     {

@@ -25,8 +25,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
             _bytes += _view.PointerOffset;
             string file = System.IO.Path.GetFileName(path);
             ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(_bytes, 8));
-            if (headerLength > SafetensorsHeader.LongestHeader) throw new SafetensorsException($"{file}: expected a header of at most {SafetensorsHeader.LongestHeader} bytes, found {headerLength}");
-            if ((long)headerLength > length - 8) throw new SafetensorsException($"{file}: expected a header of {headerLength} bytes, found the file cut off after {length - 8}");
+            if (headerLength > SafetensorsHeader.LongestHeader)
+                throw new SafetensorsException($"{file}: expected a header of at most {SafetensorsHeader.LongestHeader} bytes, found {headerLength}");
+            if ((long)headerLength > length - 8)
+                throw new SafetensorsException($"{file}: expected a header of {headerLength} bytes, found the file cut off after {length - 8}");
             SafetensorsHeader header = SafetensorsHeader.Parse(new ReadOnlySpan<byte>(_bytes + 8, (int)headerLength), file, length);
             (Tensors, Metadata) = (header.Tensors, header.Metadata);
         }
@@ -74,7 +76,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     /// <summary>A tensor's entry.</summary>
     /// <exception cref="SafetensorsException">There is none of that name.</exception>
-    public TensorEntry this[string name] => _byName.TryGetValue(name, out TensorEntry? entry) ? entry : throw Refusal(name, "expected this tensor, found none of that name");
+    public TensorEntry this[string name] => _byName.TryGetValue(name, out TensorEntry? entry) ? entry
+        : throw Refusal(name, "expected this tensor, found none of that name");
 
     /// <summary>
     /// A tensor's bytes without a copy. The span is valid until <see cref="Dispose"/>; using it afterwards reads unmapped memory.
@@ -84,12 +87,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
     {
         ObjectDisposedException.ThrowIf(_bytes is null, this);
         TensorEntry entry = this[name];
-        if (entry.ByteLength > int.MaxValue) throw Refusal(name, $"expected at most {int.MaxValue} bytes for one span, found {entry.ByteLength}: read it by rows");
+        if (entry.ByteLength > int.MaxValue)
+            throw Refusal(name, $"expected at most {int.MaxValue} bytes for one span, found {entry.ByteLength}: read it by rows");
         return new ReadOnlySpan<byte>(_bytes + entry.Offset, (int)entry.ByteLength);
     }
 
     /// <summary>Reads a whole tensor, row-major, as binary32. Exact for F32, F16 and BF16.</summary>
-    /// <exception cref="SafetensorsException">No such tensor, another dtype, or another number of entries than <paramref name="destination"/> holds.</exception>
+    /// <exception cref="SafetensorsException">No such tensor, another dtype, or another number of entries than <paramref name="destination"/>
+    /// holds.</exception>
     public void Read(string name, Span<float> destination)
     {
         TensorEntry entry = this[name];
@@ -109,7 +114,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         TensorEntry entry = this[name];
         int size = SizeToRead(entry);
         long allRows = entry.Shape.Count == 0 ? 1 : entry.Shape[0];
-        if (firstRow < 0 || rows < 0 || firstRow > allRows - rows) throw Refusal(name, $"expected rows {firstRow} to {firstRow} + {rows}, found {allRows} rows");
+        if (firstRow < 0 || rows < 0 || firstRow > allRows - rows)
+            throw Refusal(name, $"expected rows {firstRow} to {firstRow} + {rows}, found {allRows} rows");
         long width = allRows == 0 ? 0 : entry.ByteLength / size / allRows;
         if (rows * width != destination.Length) throw Refusal(name, $"expected {destination.Length} entries, found {rows} rows × {width}");
         Convert(entry, firstRow * width * size, destination);

@@ -71,11 +71,12 @@ public sealed class SafetensorsFolder : IDisposable
         foreach ((string tensor, JsonField shard) in index["weight_map"].Members())
         {
             string name = shard.String();
-            bool plain = name.Length > 0 && name.IndexOfAny(['/', '\\', ':', '\0']) < 0 && name is not ("." or "..");
+            bool plain = name.Length > 0 && name.IndexOfAny(['/', '\\', ':']) < 0 && !name.Any(char.IsControl) && name is not ("." or "..");
             if (!plain) throw shard.Refuse("the name of a file in the same folder");
             if (_files.Count >= MostShards) throw shard.Refuse($"at most {MostShards} files");
             SafetensorsFile file = File(name);
-            if (!file.Contains(tensor)) throw new SafetensorsException($"{name}: expected tensor '{PrintableText.Of(tensor)}' as {Index} says, found none of that name");
+            if (!file.Contains(tensor))
+                throw new SafetensorsException($"{name}: expected tensor '{PrintableText.Of(tensor)}' as {Index} says, found none of that name");
             _byTensor.Add(tensor, file);
         }
     }

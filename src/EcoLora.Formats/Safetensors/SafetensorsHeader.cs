@@ -29,21 +29,21 @@ internal sealed class SafetensorsHeader
     public static SafetensorsHeader Parse(ReadOnlySpan<byte> json, string file, long fileLength)
     {
         var header = new SafetensorsHeader(file, 8L + json.Length);
-        if (json.Length == 0 || json[0] != (byte)'{') throw Refusal(file, "header: expected '{' as its first byte, found another");
-        if (!System.Text.Unicode.Utf8.IsValid(json)) throw Refusal(file, "header: expected UTF-8, found other bytes");
+        if (json.Length == 0 || json[0] != (byte)'{') throw Fault(file, "header: expected '{' as its first byte, found another");
+        if (!System.Text.Unicode.Utf8.IsValid(json)) throw Fault(file, "header: expected UTF-8, found other bytes");
         try
         {
             header.ReadMembers(json);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            throw Refusal(file, $"header: expected well-formed JSON, found: {PrintableText.Of(fault.Message)}");
+            throw Fault(file, $"header: expected well-formed JSON, found: {PrintableText.Of(fault.Message)}");
         }
         header.CheckOffsets(fileLength);
         return header;
     }
 
-    private static SafetensorsException Refusal(string file, string text) => new($"{file}: {text}");
+    private static SafetensorsException Fault(string file, string text) => new($"{file}: {text}");
 
     private void ReadMembers(ReadOnlySpan<byte> json)
     {
@@ -53,7 +53,7 @@ internal sealed class SafetensorsHeader
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
-            if (!names.Add(name)) throw Refusal(_file, $"header: expected each name once, found '{PrintableText.Of(name)}' twice");
+            if (!names.Add(name)) throw Fault(_file, $"header: expected each name once, found '{PrintableText.Of(name)}' twice");
             reader.Read();
             if (name == "__metadata__") ReadMetadata(ref reader);
             else Tensors.Add(ReadTensor(ref reader, name));
@@ -97,11 +97,13 @@ internal sealed class SafetensorsHeader
                     offsets = ReadNumbers(ref reader, name, member, 2);
                     break;
                 default:
-                    throw Refusal(_file, $"tensor '{PrintableText.Of(name)}': expected dtype (text), shape and data_offsets once each, found '{PrintableText.Of(member)}' too");
+                    throw Refusal(name, "dtype (text), shape and data_offsets once each", $"'{PrintableText.Of(member)}' too");
             }
         }
-        if (type is null || shape is null || offsets is not { Count: 2 }) throw Refusal(_file, $"tensor '{PrintableText.Of(name)}': expected dtype, shape and two data_offsets, found fewer");
-        if (offsets[0] > offsets[1]) throw Refusal(_file, $"tensor '{PrintableText.Of(name)}': expected data_offsets in rising order, found {offsets[0]} and {offsets[1]}");
+        if (type is null || shape is null || offsets is not { Count: 2 })
+            throw Refusal(name, "dtype, shape and two data_offsets", "fewer");
+        if (offsets[0] > offsets[1])
+            throw Refusal(name, "data_offsets in rising order", $"{offsets[0]} and {offsets[1]}");
         var entry = new TensorEntry(name, type, shape, offsets[0], offsets[1] - offsets[0]);
         CheckLength(entry);
         return entry;
@@ -129,9 +131,11 @@ internal sealed class SafetensorsHeader
         foreach (long dimension in entry.Shape)
         {
             length *= (UInt128)dimension;
-            if (length > long.MaxValue) throw Refusal(_file, $"tensor '{PrintableText.Of(entry.Name)}': expected at most {long.MaxValue} bytes, found shape {entry.ShapeText}");
+            if (length > long.MaxValue)
+                throw Refusal(entry.Name, $"at most {long.MaxValue} bytes", $"shape {entry.ShapeText}");
         }
-        if (length != (UInt128)entry.ByteLength) throw Refusal(_file, $"tensor '{PrintableText.Of(entry.Name)}': expected {entry.ShapeText} × {size} = {length} bytes, found {entry.ByteLength}");
+        if (length != (UInt128)entry.ByteLength)
+            throw Refusal(entry.Name, $"{entry.ShapeText} × {size} = {length} bytes", $"{entry.ByteLength}");
     }
 
     private void CheckOffsets(long fileLength)
@@ -141,16 +145,21 @@ internal sealed class SafetensorsHeader
         for (int i = 0; i < Tensors.Count; i++)
         {
             TensorEntry entry = Tensors[i];
-            if (entry.Offset != end) throw Refusal(_file, $"tensor '{PrintableText.Of(entry.Name)}': expected its data at {end}, after the tensor before it, found {entry.Offset}");
-            if (entry.ByteLength > dataLength - end) throw Refusal(_file, $"tensor '{PrintableText.Of(entry.Name)}': expected {entry.ByteLength} bytes at {end}, found the file cut off after {dataLength} bytes of data");
+            if (entry.Offset != end)
+                throw Refusal(entry.Name, $"its data at {end}, after the tensor before it", $"{entry.Offset}");
+            if (entry.ByteLength > dataLength - end)
+                throw Refusal(entry.Name, $"{entry.ByteLength} bytes at {end}", $"the file cut off after {dataLength} bytes of data");
             end += entry.ByteLength;
             Tensors[i] = entry with { Offset = _dataStart + entry.Offset };
         }
-        if (end != dataLength) throw Refusal(_file, $"expected {end} bytes of data as the header says, found {dataLength}");
+        if (end != dataLength) throw Fault(_file, $"expected {end} bytes of data as the header says, found {dataLength}");
     }
 
     private void Expect(bool holds, string name, string expected)
     {
-        if (!holds) throw Refusal(_file, $"tensor '{PrintableText.Of(name)}': expected {expected}, found something else");
+        if (!holds) throw Refusal(name, expected, "something else");
     }
+
+    private SafetensorsException Refusal(string tensor, string expected, string found) =>
+        new($"{_file}: tensor '{PrintableText.Of(tensor)}': expected {expected}, found {found}");
 }

@@ -49,7 +49,9 @@ public static class SafetensorsWriter
             ArgumentOutOfRangeException.ThrowIfNegative(dimension);
             count = dimension == 0 ? 0 : Math.Min(count * dimension, 1L << 31);
         }
-        if (count != tensor.Data.Length) throw new ArgumentException($"tensor '{tensor.Name}': expected {string.Join(" × ", tensor.Shape)} = {count} entries, found {tensor.Data.Length}", nameof(tensor));
+        if (count != tensor.Data.Length)
+            throw new ArgumentException(
+                $"tensor '{tensor.Name}': expected {string.Join(" × ", tensor.Shape)} = {count} entries, found {tensor.Data.Length}", nameof(tensor));
     }
 
     private static byte[] Header(SafetensorsTensor[] tensors, TensorType type)
@@ -94,7 +96,8 @@ public static class SafetensorsWriter
         for (int done = 0; done < data.Length; done += narrow.Length)
         {
             ReadOnlySpan<float> part = data.Slice(done, Math.Min(narrow.Length, data.Length - done));
-            for (int i = 0; i < part.Length; i++) narrow[i] = type == TensorType.F16 ? FloatConversion.NarrowHalf(part[i]) : FloatConversion.NarrowBrain(part[i]);
+            for (int i = 0; i < part.Length; i++)
+                narrow[i] = type == TensorType.F16 ? FloatConversion.NarrowHalf(part[i]) : FloatConversion.NarrowBrain(part[i]);
             stream.Write(MemoryMarshal.AsBytes(narrow.AsSpan(0, part.Length)));
         }
     }

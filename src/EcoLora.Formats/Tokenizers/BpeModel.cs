@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace EcoLora.Formats.Tokenizers;
@@ -59,7 +60,7 @@ internal sealed class BpeModel
             queue.MergeInto(result);
         }
         if (!remember || Volatile.Read(ref _remembered) >= MostRemembered) return;
-        if (_words.TryAdd(word.ToString(), [.. System.Runtime.InteropServices.CollectionsMarshal.AsSpan(result)[start..]])) Interlocked.Increment(ref _remembered);
+        if (_words.TryAdd(word.ToString(), [.. CollectionsMarshal.AsSpan(result)[start..]])) Interlocked.Increment(ref _remembered);
     }
 
     private bool TryWhole(ReadOnlySpan<char> word, out int id)
@@ -84,9 +85,14 @@ internal sealed class BpeModel
         Span<byte> utf8 = stackalloc byte[4];
         foreach (Rune rune in word.EnumerateRunes())
         {
-            if (_runeIds.TryGetValue(rune.Value, out int id)) queue.Add(id);
-            else if (Rules.ByteFallback && AllKnown(utf8[..rune.EncodeToUtf8(utf8)])) foreach (byte b in utf8[..rune.Utf8SequenceLength]) queue.Add(_byteIds[b]);
-            else AddUnknown(queue);
+            if (_runeIds.TryGetValue(rune.Value, out int id))
+            {
+                queue.Add(id);
+                continue;
+            }
+            ReadOnlySpan<byte> bytes = utf8[..rune.EncodeToUtf8(utf8)];
+            if (!Rules.ByteFallback || !AllKnown(bytes)) AddUnknown(queue);
+            else foreach (byte b in bytes) queue.Add(_byteIds[b]);
         }
     }
 

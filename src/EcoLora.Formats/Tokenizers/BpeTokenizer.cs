@@ -68,7 +68,8 @@ public sealed class BpeTokenizer
 
     /// <summary>Makes a tokenizer from the bytes of tokenizer.json and tokenizer_config.json (empty: none).</summary>
     /// <exception cref="TokenizerException">They are malformed or ask for what is not supported.</exception>
-    public static BpeTokenizer Parse(ReadOnlySpan<byte> tokenizerJson, ReadOnlySpan<byte> tokenizerConfigJson = default) => new(tokenizerJson.ToArray(), tokenizerConfigJson.ToArray());
+    public static BpeTokenizer Parse(ReadOnlySpan<byte> tokenizerJson, ReadOnlySpan<byte> tokenizerConfigJson = default) =>
+        new(tokenizerJson.ToArray(), tokenizerConfigJson.ToArray());
 
     /// <summary>
     /// The ids of a text, without <see cref="Prefix"/> and <see cref="Suffix"/>.
@@ -95,7 +96,8 @@ public sealed class BpeTokenizer
     }
 
     /// <summary>
-    /// The text of ids. Bytes that are not UTF-8 become U+FFFD; ids without a token are left out. Decode a whole answer at once: pieces that are decoded apart lose
+    /// The text of ids. Bytes that are not UTF-8 become U+FFFD; ids without a token are left out. Decode a whole answer at once: pieces that are
+    /// decoded apart lose
     /// characters at their seams.
     /// </summary>
     /// <param name="ids">Ids in order.</param>

@@ -24,7 +24,8 @@ public sealed class BpeTrainer
     }
 
     /// <summary>
-    /// Trains a tokenizer with <c>&lt;s&gt;</c> = 0, <c>&lt;/s&gt;</c> = 1, optionally <c>&lt;pad&gt;</c> = 2, then the 256 bytes, then the merges by rank. Any text can be encoded.
+    /// Trains a tokenizer with <c>&lt;s&gt;</c> = 0, <c>&lt;/s&gt;</c> = 1, optionally <c>&lt;pad&gt;</c> = 2, then the 256 bytes, then the merges by
+    /// rank. Any text can be encoded.
     /// The vocabulary is smaller than asked when no pair is left that occurs twice.
     /// </summary>
     /// <param name="texts">The corpus; nothing is merged across texts.</param>

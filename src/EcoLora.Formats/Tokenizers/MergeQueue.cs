@@ -60,7 +60,8 @@ internal sealed class MergeQueue(Dictionary<ulong, Merge> merges)
     private void Offer(int left)
     {
         int right = _next[left];
-        if (right < _count && merges.TryGetValue(Pair(_ids[left], _ids[right]), out Merge merge)) _queue.Enqueue(left, ((ulong)(uint)merge.Rank << 32) | (uint)left);
+        if (right >= _count || !merges.TryGetValue(Pair(_ids[left], _ids[right]), out Merge merge)) return;
+        _queue.Enqueue(left, ((ulong)(uint)merge.Rank << 32) | (uint)left);
     }
 }
 

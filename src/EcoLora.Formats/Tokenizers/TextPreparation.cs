@@ -45,6 +45,7 @@ internal enum SpaceCut
     /// <summary>Before every <c>▁</c> (Metaspace with <c>split</c>).</summary>
     EachSpace,
 
-    /// <summary>Before a <c>▁</c> that follows another character. Changes no id when no merge joins such a pair, and makes words that can be remembered.</summary>
+    /// <summary>Before a <c>▁</c> that follows another character. Changes no id when no merge joins such a pair, and makes words that can be
+    /// remembered.</summary>
     SpaceAfterText,
 }

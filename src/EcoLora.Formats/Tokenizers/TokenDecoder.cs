@@ -35,7 +35,8 @@ internal sealed class TokenDecoder
             {
                 Flush(bytes, text);
                 string piece = token;
-                foreach ((string from, string to) in Replacements) piece = piece.Replace(from, first && DropSpacesOfFirst && to == " " ? "" : to, StringComparison.Ordinal);
+                foreach ((string from, string to) in Replacements)
+                    piece = piece.Replace(from, first && DropSpacesOfFirst && to == " " ? "" : to, StringComparison.Ordinal);
                 text.Append(piece);
             }
             first = false;
@@ -50,7 +51,8 @@ internal sealed class TokenDecoder
     public static bool TryByte(string token, out byte value)
     {
         value = 0;
-        return token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>' && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+        bool form = token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>';
+        return form && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 
     private static string DecodeBytes(IEnumerable<string> tokens)

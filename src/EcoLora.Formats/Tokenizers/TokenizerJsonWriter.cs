@@ -46,7 +46,8 @@ internal static class TokenizerJsonWriter
     private static byte[] Write(Action<Utf8JsonWriter> members)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(buffer,
+            new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             members(json);
@@ -99,7 +100,8 @@ internal static class TokenizerJsonWriter
         json.WriteEndObject();
     }
 
-    private static void WriteModel(Utf8JsonWriter json, IReadOnlyList<string> special, IReadOnlyList<string> tokens, IReadOnlyList<(int Left, int Right)> merges)
+    private static void WriteModel(Utf8JsonWriter json, IReadOnlyList<string> special, IReadOnlyList<string> tokens,
+        IReadOnlyList<(int Left, int Right)> merges)
     {
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");

@@ -37,8 +37,10 @@ internal static class TokenizerReader
         if (!byteLevel && cut == SpaceCut.None && !spaceAfterText && ordinary.ContainsKey(Space)) cut = SpaceCut.SpaceAfterText;
 
         int? unknown = null;
-        if (model["unk_token"].Exists) unknown = ids.TryGetValue(model["unk_token"].String(), out int id) ? id : throw model["unk_token"].Refuse("a token of the vocabulary");
-        var rules = new BpeRules(byteLevel, model["byte_fallback"].BooleanOr(false), model["fuse_unk"].BooleanOr(false), model["ignore_merges"].BooleanOr(false), unknown);
+        if (model["unk_token"].Exists)
+            unknown = ids.TryGetValue(model["unk_token"].String(), out int id) ? id : throw model["unk_token"].Refuse("a token of the vocabulary");
+        var rules = new BpeRules(byteLevel, model["byte_fallback"].BooleanOr(false), model["fuse_unk"].BooleanOr(false),
+            model["ignore_merges"].BooleanOr(false), unknown);
         (List<int> prefix, List<int> suffix, bool hasTemplate) = ReadTemplate(root["post_processor"], ids);
         return new TokenizerDefinition
         {
@@ -159,7 +161,8 @@ internal static class TokenizerReader
             string text = NotEmpty(item["content"]);
             int id = item["id"].Int32(0, LargestId);
             if (item["single_word"].BooleanOr(false)) throw item["single_word"].Refuse("false");
-            if (ids.TryGetValue(text, out int known) ? known != id : !tokens.TryAdd(id, text)) throw item["id"].Refuse($"the id of '{PrintableText.Of(text)}' or a free one");
+            if (ids.TryGetValue(text, out int known) ? known != id : !tokens.TryAdd(id, text))
+                throw item["id"].Refuse($"the id of '{PrintableText.Of(text)}' or a free one");
             ids[text] = id;
             added.Add(new AddedToken(id, text, item["special"].BooleanOr(false), item["lstrip"].BooleanOr(false), item["rstrip"].BooleanOr(false)));
         }
@@ -175,7 +178,8 @@ internal static class TokenizerReader
         foreach (JsonField item in list.Items())
         {
             (string left, string right) = ReadPair(item);
-            if (!ids.TryGetValue(left, out int leftId) || !ids.TryGetValue(right, out int rightId) || !ids.ContainsKey(left + right)) throw item.Refuse("two tokens whose merge is in the vocabulary");
+            if (!ids.TryGetValue(left, out int leftId) || !ids.TryGetValue(right, out int rightId) || !ids.ContainsKey(left + right))
+                throw item.Refuse("two tokens whose merge is in the vocabulary");
             if (ordinary.ContainsKey(left) && ordinary.ContainsKey(right) && ordinary.TryGetValue(left + right, out int merged))
             {
                 merges[MergeQueue.Pair(leftId, rightId)] = new Merge(rank, merged);
@@ -274,7 +278,8 @@ internal static class TokenizerReader
         }
     }
 
-    /// <summary>A replacement may not be longer than what it replaces: a chain of growing ones would let the file choose how much memory a text takes.</summary>
+    /// <summary>A replacement may not be longer than what it replaces: a chain of growing ones would let the file choose how much memory a text
+    /// takes.</summary>
     private static (string From, string To) ReadReplacement(JsonField part)
     {
         string from = NotEmpty(part["pattern"]["String"]), to = part["content"].String();

@@ -52,7 +52,8 @@ internal static class WordScanner
         if (Contraction(text, StringComparison.OrdinalIgnoreCase) is int contraction and > 0) return contraction;
         Kind kind = KindAt(text, 0, out int length);
         if (kind == Kind.Letter) return RunOf(text, Kind.Letter);
-        if (kind != Kind.Number && text[0] is not ('\r' or '\n') && text.Length > length && KindAt(text, length, out _) == Kind.Letter) return length + RunOf(text[length..], Kind.Letter);
+        bool mayLead = kind != Kind.Number && text[0] is not ('\r' or '\n');
+        if (mayLead && text.Length > length && KindAt(text, length, out _) == Kind.Letter) return length + RunOf(text[length..], Kind.Letter);
         if (kind == Kind.Number) return RunOf(text, Kind.Number, most: 3);
         int start = text[0] == ' ' && text.Length > 1 ? 1 : 0;
         if (KindAt(text, start, out _) == Kind.Other)
@@ -111,7 +112,8 @@ internal static class WordScanner
         if (Rune.IsWhiteSpace(rune)) return Kind.Space;
         return Rune.GetUnicodeCategory(rune) switch
         {
-            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => Kind.Letter,
+            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+                or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => Kind.Letter,
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Number,
             _ => Kind.Other,
         };

@@ -18,7 +18,8 @@ public sealed class ModelFolderTests : IDisposable
     {
         using ModelFolder model = ModelFolder.Open(SharedData.Path("model/stories260K-hf"));
         ModelConfig config = model.Config;
-        Assert.Equal((512, 64, 172, 5, 8, 4, 8, 512), (config.VocabularySize, config.HiddenSize, config.IntermediateSize, config.Layers, config.Heads, config.KeyValueHeads, config.HeadSize, config.MaxPositions));
+        Assert.Equal((512, 64, 172, 5, 8, 4, 8, 512), (config.VocabularySize, config.HiddenSize, config.IntermediateSize, config.Layers, config.Heads,
+            config.KeyValueHeads, config.HeadSize, config.MaxPositions));
         Assert.Equal((1e-5, 10_000.0, true, 1), (config.RmsNormEpsilon, config.RopeTheta, config.TiedEmbeddings, config.BosId));
         Assert.Equal([2], config.EosIds);
         Assert.Equal((1, 2), (model.BosId, model.EosId));
@@ -29,7 +30,8 @@ public sealed class ModelFolderTests : IDisposable
     [Fact]
     public void Shards_hold_the_same_numbers_as_one_file()
     {
-        using ModelFolder whole = ModelFolder.Open(SharedData.Path("model/stories260K-hf")), shards = ModelFolder.Open(SharedData.Path("model/stories260K-hf-sharded"));
+        using ModelFolder whole = ModelFolder.Open(SharedData.Path("model/stories260K-hf"));
+        using ModelFolder shards = ModelFolder.Open(SharedData.Path("model/stories260K-hf-sharded"));
         foreach ((string name, int[] shape) in whole.Config.Tensors())
         {
             float[] expected = Read(whole, name, shape);
@@ -46,11 +48,13 @@ public sealed class ModelFolderTests : IDisposable
     {
         using ModelFolder model = ModelFolder.Open(SharedData.Path("model/stories260K-hf"));
         ModelConfig config = model.Config with { TiedEmbeddings = false, EosIds = [2, 5], PadId = 0, RopeTheta = 123456.5 };
-        SafetensorsTensor[] tensors = [.. config.Tensors().Select(t => new SafetensorsTensor(t.Name, t.Shape, Read(model, t.Name == "lm_head.weight" ? "model.embed_tokens.weight" : t.Name, t.Shape)))];
+        SafetensorsTensor[] tensors = [.. config.Tensors()
+            .Select(t => new SafetensorsTensor(t.Name, t.Shape, Read(model, t.Name == "lm_head.weight" ? "model.embed_tokens.weight" : t.Name, t.Shape)))];
         ModelFolder.Save(_folder["saved"], config, model.Tokenizer, tensors, type);
         ModelFolder.Save(_folder["saved"], config, model.Tokenizer, tensors, type);
         Assert.Equal([_folder["saved"]], Directory.GetFileSystemEntries(_folder.Path));
-        Assert.Equal(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], Directory.GetFiles(_folder["saved"]).Select(Path.GetFileName).Order());
+        Assert.Equal(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+            Directory.GetFiles(_folder["saved"]).Select(Path.GetFileName).Order());
         using ModelFolder saved = ModelFolder.Open(_folder["saved"]);
         Assert.Equal(config with { EosIds = [] }, saved.Config with { EosIds = [] });
         Assert.Equal(config.EosIds, saved.Config.EosIds);
@@ -59,7 +63,11 @@ public sealed class ModelFolderTests : IDisposable
         foreach (SafetensorsTensor tensor in tensors)
         {
             float[] read = Read(saved, tensor.Name, [.. tensor.Shape]);
-            for (int i = 0; i < read.Length; i++) Assert.InRange(Math.Abs(read[i] - tensor.Data.Span[i]), 0, (tolerance * Math.Abs(tensor.Data.Span[i])) + (tolerance * 1e-4));
+            for (int i = 0; i < read.Length; i++)
+            {
+                float written = tensor.Data.Span[i];
+                Assert.InRange(Math.Abs(read[i] - written), 0, (tolerance * Math.Abs(written)) + (tolerance * 1e-4));
+            }
         }
     }
 
@@ -68,7 +76,8 @@ public sealed class ModelFolderTests : IDisposable
         { "model_type", "\"mistral\"", "config.json: field 'model_type': expected llama, found \"mistral\"" },
         { "model_type", "", "config.json: field 'model_type': expected llama, found no such field" },
         { "architectures", "[\"LlamaForSequenceClassification\"]", "field 'architectures[0]': expected LlamaForCausalLM" },
-        { "rope_scaling", """{"rope_type":"llama3","factor":8}""", "field 'rope_scaling.rope_type': expected default (unscaled rotary embedding), found \"llama3\"" },
+        { "rope_scaling", """{"rope_type":"llama3","factor":8}""",
+            "field 'rope_scaling.rope_type': expected default (unscaled rotary embedding), found \"llama3\"" },
         { "rope_scaling", """{"type":"linear","factor":2}""", "field 'rope_scaling.type': expected default" },
         { "rope_scaling", """{"factor":2}""", "field 'rope_scaling.type': expected default (unscaled rotary embedding), found no such field" },
         { "rope_parameters", """{"rope_type":"yarn","rope_theta":1e6}""", "field 'rope_parameters.rope_type': expected default" },
@@ -123,17 +132,22 @@ public sealed class ModelFolderTests : IDisposable
     [Fact]
     public void Missing_and_cut_off_files_are_named()
     {
-        Assert.Contains("expected a model folder, found none", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(_folder["absent"])).Message, StringComparison.Ordinal);
+        Assert.Contains("expected a model folder, found none", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(_folder["absent"])).Message,
+            StringComparison.Ordinal);
         string folder = Copy();
         string weights = Path.Combine(folder, "model.safetensors");
         File.WriteAllBytes(weights, File.ReadAllBytes(weights)[..^1]);
-        Assert.Contains("model.safetensors: tensor 'model.norm.weight'", Assert.Throws<SafetensorsException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("model.safetensors: tensor 'model.norm.weight'", Assert.Throws<SafetensorsException>(() => ModelFolder.Open(folder)).Message,
+            StringComparison.Ordinal);
         File.Delete(weights);
-        Assert.Contains("expected model.safetensors or model.safetensors.index.json, found neither", Assert.Throws<SafetensorsException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected model.safetensors or model.safetensors.index.json, found neither",
+            Assert.Throws<SafetensorsException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
         File.Delete(Path.Combine(folder, "tokenizer.json"));
-        Assert.Contains("tokenizer.json: expected a file, found none", Assert.Throws<TokenizerException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer.json: expected a file, found none", Assert.Throws<TokenizerException>(() => ModelFolder.Open(folder)).Message,
+            StringComparison.Ordinal);
         File.Delete(Path.Combine(folder, "config.json"));
-        Assert.Contains("config.json: expected a file, found none", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("config.json: expected a file, found none", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(folder)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -143,7 +157,8 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("\"\"", "expected the name of a file in the same folder")]
     [InlineData("7", "expected a string, found 7")]
     [InlineData("\"absent.safetensors\"", "expected a file, found none")]
-    [InlineData("\"model-00002-of-00002.safetensors\"", "expected tensor 'model.embed_tokens.weight' as model.safetensors.index.json says, found none of that name")]
+    [InlineData("\"model-00002-of-00002.safetensors\"",
+        "expected tensor 'model.embed_tokens.weight' as model.safetensors.index.json says, found none of that name")]
     public void An_index_must_name_shards_of_its_folder(string shard, string expected)
     {
         string folder = Copy("model/stories260K-hf-sharded");
@@ -204,7 +219,8 @@ public sealed class ModelFolderTests : IDisposable
     {
         string target = _folder["copy"];
         Directory.CreateDirectory(target);
-        foreach (string file in Directory.GetFiles(SharedData.Path(source))) File.WriteAllBytes(Path.Combine(target, Path.GetFileName(file)), File.ReadAllBytes(file));
+        foreach (string file in Directory.GetFiles(SharedData.Path(source)))
+            File.WriteAllBytes(Path.Combine(target, Path.GetFileName(file)), File.ReadAllBytes(file));
         return target;
     }
 }

@@ -25,7 +25,8 @@ public sealed class PeftAdapterTests : IDisposable
         adapter.Write(_folder["adapter"]);
         PeftAdapter read = PeftAdapter.Read(_folder["adapter"]);
         Assert.Equal((adapter.BaseModel, adapter.Dropout), (read.BaseModel, read.Dropout));
-        Assert.Equal(["model.layers.2.self_attn.q_proj", "model.layers.2.self_attn.v_proj", "model.layers.10.self_attn.q_proj"], read.Modules.Select(m => m.Name));
+        Assert.Equal(["model.layers.2.self_attn.q_proj", "model.layers.2.self_attn.v_proj", "model.layers.10.self_attn.q_proj"],
+            read.Modules.Select(m => m.Name));
         foreach (PeftModule module in read.Modules)
         {
             PeftModule written = adapter.Modules.Single(m => m.Name == module.Name);
@@ -87,7 +88,8 @@ public sealed class PeftAdapterTests : IDisposable
         (adapter with { Modules = [.. adapter.Modules.Reverse()] }).Write(_folder["second"]);
         Assert.Equal([_folder["first"], _folder["second"]], Directory.GetFileSystemEntries(_folder.Path).Order());
         Assert.Equal([Config, Weights], Directory.GetFiles(_folder["second"]).Select(Path.GetFileName).Order());
-        foreach (string name in (string[])[Config, Weights]) Assert.Equal(File.ReadAllBytes(Path.Combine(_folder["first"], name)), File.ReadAllBytes(Path.Combine(_folder["second"], name)));
+        foreach (string name in (string[])[Config, Weights])
+            Assert.Equal(File.ReadAllBytes(Path.Combine(_folder["first"], name)), File.ReadAllBytes(Path.Combine(_folder["second"], name)));
     }
 
     /// <summary>tools/golden/formats_peft_reader.py knows only the formats' descriptions and Python's standard library.</summary>
@@ -96,7 +98,8 @@ public sealed class PeftAdapterTests : IDisposable
     {
         PeftAdapter adapter = Mixed();
         adapter.Write(_folder["adapter"]);
-        var start = new ProcessStartInfo("python3", [Path.Combine(Repository.Root, "tools/golden/formats_peft_reader.py"), _folder["adapter"]]) { RedirectStandardOutput = true };
+        string script = Path.Combine(Repository.Root, "tools/golden/formats_peft_reader.py");
+        var start = new ProcessStartInfo("python3", [script, _folder["adapter"]]) { RedirectStandardOutput = true };
         string output;
         try
         {
@@ -118,7 +121,8 @@ public sealed class PeftAdapterTests : IDisposable
     }
 
     [Theory]
-    [InlineData("rank_pattern", """{"q_proj":4,"layers.10.self_attn.q_proj":4}""", "module 'model.layers.10.self_attn.q_proj': expected lora_A with 4 rows, as the config's rank, found 2 × 6")]
+    [InlineData("rank_pattern", """{"q_proj":4,"layers.10.self_attn.q_proj":4}""",
+        "module 'model.layers.10.self_attn.q_proj': expected lora_A with 4 rows, as the config's rank, found 2 × 6")]
     [InlineData("rank_pattern", "{}", "expected lora_A with 4 rows")]
     [InlineData("rank_pattern", """{".*q_proj":2}""", "expected a module's name as the key, not a pattern")]
     [InlineData("r", "0", "adapter_config.json: field 'r': expected an integer from 1 to 65536, found 0")]
@@ -171,11 +175,14 @@ public sealed class PeftAdapterTests : IDisposable
     [Fact]
     public void Missing_files_are_named()
     {
-        Assert.Contains("expected an adapter folder, found none", Assert.Throws<PeftException>(() => PeftAdapter.Read(_folder["absent"])).Message, StringComparison.Ordinal);
-        Assert.Contains("adapter_config.json: expected a file, found none", Assert.Throws<PeftException>(() => PeftAdapter.Read(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected an adapter folder, found none", Assert.Throws<PeftException>(() => PeftAdapter.Read(_folder["absent"])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("adapter_config.json: expected a file, found none", Assert.Throws<PeftException>(() => PeftAdapter.Read(_folder.Path)).Message,
+            StringComparison.Ordinal);
         Mixed().Write(_folder["adapter"]);
         File.Delete(_folder["adapter/" + Weights]);
-        Assert.Contains("adapter_model.safetensors: expected a file, found none", Assert.Throws<PeftException>(() => PeftAdapter.Read(_folder["adapter"])).Message, StringComparison.Ordinal);
+        Assert.Contains("adapter_model.safetensors: expected a file, found none",
+            Assert.Throws<PeftException>(() => PeftAdapter.Read(_folder["adapter"])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -220,7 +227,8 @@ public sealed class PeftAdapterTests : IDisposable
     private static PeftAdapter Mixed()
     {
         var random = new RandomStream(3, "adapter");
-        return new PeftAdapter("stories", [Make("model.layers.10.self_attn.q_proj", 2, 4.5, 8), Make("model.layers.2.self_attn.v_proj", 4, 8, 4), Make("model.layers.2.self_attn.q_proj", 4, 8, 8)], 0.05);
+        return new PeftAdapter("stories", [Make("model.layers.10.self_attn.q_proj", 2, 4.5, 8), Make("model.layers.2.self_attn.v_proj", 4, 8, 4),
+            Make("model.layers.2.self_attn.q_proj", 4, 8, 8)], 0.05);
 
         PeftModule Make(string name, int rank, double alpha, int outputs) => new(name, rank, alpha, 6, outputs, Draw(rank * 6), Draw(outputs * rank));
 

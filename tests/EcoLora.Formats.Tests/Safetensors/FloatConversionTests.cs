@@ -16,7 +16,12 @@ public class FloatConversionTests
         {
             // The definition: (-1)^s · 2^(e-15) · 1.f, subnormals 2^-14 · 0.f, e = 31 infinity or NaN.
             int exponent = (i >> 10) & 31, fraction = i & 1023;
-            double magnitude = exponent == 31 ? (fraction == 0 ? double.PositiveInfinity : double.NaN) : exponent == 0 ? fraction * Math.Pow(2, -24) : (1024 + fraction) * Math.Pow(2, exponent - 25);
+            double magnitude = exponent switch
+            {
+                31 => fraction == 0 ? double.PositiveInfinity : double.NaN,
+                0 => fraction * Math.Pow(2, -24),
+                _ => (1024 + fraction) * Math.Pow(2, exponent - 25),
+            };
             float expected = (float)(i >= 0x8000 ? -magnitude : magnitude);
             Assert.Equal(expected, FloatConversion.WidenHalf(AllBits[i]));
             Assert.Equal((float)BitConverter.UInt16BitsToHalf(AllBits[i]), FloatConversion.WidenHalf(AllBits[i]));

@@ -33,7 +33,8 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void Rows_are_read_alone()
     {
-        using SafetensorsFile file = Write([new("m", [3, 2], new float[] { 1, 2, 3, 4, 5, 6 }), new("s", [], new float[] { 7 }), new("v", [4], new float[] { 8, 9, 10, 11 }), new("e", [0, 5], Array.Empty<float>())]);
+        using SafetensorsFile file = Write([new("m", [3, 2], new float[] { 1, 2, 3, 4, 5, 6 }), new("s", [], new float[] { 7 }),
+            new("v", [4], new float[] { 8, 9, 10, 11 }), new("e", [0, 5], Array.Empty<float>())]);
         float[] rows = new float[4];
         file.ReadRows("m", 1, 2, rows);
         Assert.Equal([3, 4, 5, 6], rows);
@@ -64,8 +65,10 @@ public sealed class SafetensorsFileTests : IDisposable
     public void What_is_not_there_or_does_not_fit_is_named()
     {
         using SafetensorsFile file = Write([new("m", [3, 2], new float[6])]);
-        Assert.Equal("x.safetensors: tensor 'nö\\u000away': expected this tensor, found none of that name", Assert.Throws<SafetensorsException>(() => file["nö\nway"]).Message);
-        Assert.Equal("x.safetensors: tensor 'm': expected 5 entries, found 3 × 2 = 6", Assert.Throws<SafetensorsException>(() => file.Read("m", new float[5])).Message);
+        Assert.Equal("x.safetensors: tensor 'nö\\u000away': expected this tensor, found none of that name",
+            Assert.Throws<SafetensorsException>(() => file["nö\nway"]).Message);
+        Assert.Equal("x.safetensors: tensor 'm': expected 5 entries, found 3 × 2 = 6",
+            Assert.Throws<SafetensorsException>(() => file.Read("m", new float[5])).Message);
         Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(_folder["absent.safetensors"]));
     }
 
@@ -76,12 +79,16 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("no such\n type", 5)]
     public void Other_dtypes_are_refused_only_when_read(string type, int bytes)
     {
-        string header = $$"""{"a":{"dtype":"{{type.Replace("\n", "\\n", StringComparison.Ordinal)}}","shape":[1],"data_offsets":[0,{{bytes}}]},"b":{"dtype":"F32","shape":[1],"data_offsets":[{{bytes}},{{bytes + 4}}]} }""";
+        string escaped = type.Replace("\n", "\\n", StringComparison.Ordinal);
+        string first = $$"""{"dtype":"{{escaped}}","shape":[1],"data_offsets":[0,{{bytes}}]}""";
+        string second = $$"""{"dtype":"F32","shape":[1],"data_offsets":[{{bytes}},{{bytes + 4}}]}""";
+        string header = $$"""{"a":{{first}},"b":{{second}} }""";
         using SafetensorsFile file = Open(SafetensorsBytes.File(header, bytes + 4));
         file.Read("b", new float[1]);
         Assert.Equal(bytes, file.Bytes("a").Length);
         SafetensorsException refusal = Assert.Throws<SafetensorsException>(() => file.Read("a", new float[1]));
-        Assert.Contains("expected dtype F32, F16 or BF16, found " + type.Replace("\n", "\\u000a", StringComparison.Ordinal), refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("expected dtype F32, F16 or BF16, found " + type.Replace("\n", "\\u000a", StringComparison.Ordinal), refusal.Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -6,7 +6,9 @@ namespace EcoLora.Formats.Tests.Tokenizers;
 
 public class BpeTokenizerTests
 {
-    private const string Prepend = """{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}""";
+    private const string Prepend = """
+        {"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}
+        """;
 
     /// <summary>Ranks: b-c 0, ▁-a 1, a-b 2, ab-c 3, ▁a-b 4. In "abc" b-c wins, and a-bc is no merge.</summary>
     [Theory]
@@ -95,7 +97,10 @@ public class BpeTokenizerTests
     [Fact]
     public void Special_tokens_are_left_out_of_the_text_unless_wanted()
     {
-        const string Decoder = """{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}""";
+        const string Decoder = """
+            {"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},
+                {"type":"Strip","content":" ","start":1,"stop":0}]}
+            """;
         BpeTokenizer tokenizer = SmallTokenizer.Make(decoder: Decoder);
         Assert.Equal(" a ab<tool>", tokenizer.Decode([1, 3, 8, 17, 18, 2]));
         Assert.Equal("<s>  a ab</s>", tokenizer.Decode([1, 3, 8, 17, 2], skipSpecial: false));
@@ -106,7 +111,10 @@ public class BpeTokenizerTests
     [Fact]
     public void Begin_and_end_come_from_the_template_or_the_config()
     {
-        const string Template = """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}]}]}""";
+        const string Template = """
+            {"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"TemplateProcessing","single":[
+                {"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}]}]}
+            """;
         BpeTokenizer template = SmallTokenizer.Make(postProcessor: Template, config: """{"add_bos_token":false}""");
         Assert.Equal((1, 2, null), (template.BosId, template.EosId, template.PadId));
         Assert.Equal([1], template.Prefix);

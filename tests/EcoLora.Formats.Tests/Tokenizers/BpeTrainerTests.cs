@@ -62,7 +62,8 @@ public class BpeTrainerTests
         for (int n = 0; n < 300; n++)
         {
             var text = new StringBuilder();
-            for (int i = random.NextInt32(30); i > 0; i--) text.Append(random.NextInt32(3) == 0 ? new Rune(random.NextInt32(0xD800)) : new Rune(32 + random.NextInt32(96)));
+            for (int i = random.NextInt32(30); i > 0; i--)
+                text.Append(random.NextInt32(3) == 0 ? new Rune(random.NextInt32(0xD800)) : new Rune(32 + random.NextInt32(96)));
             Assert.Equal(text.ToString(), tokenizer.Decode(tokenizer.Encode(text.ToString())));
         }
     }
@@ -74,7 +75,8 @@ public class BpeTrainerTests
         var random = new RandomStream(3, "words");
         for (int n = 0; n < 40; n++)
         {
-            string corpus = string.Join(' ', Enumerable.Range(0, 40).Select(_ => string.Concat(Enumerable.Range(0, 1 + random.NextInt32(7)).Select(_ => "abc"[random.NextInt32(3)]))));
+            string corpus = string.Join(' ', Enumerable.Range(0, 40)
+                .Select(_ => string.Concat(Enumerable.Range(0, 1 + random.NextInt32(7)).Select(_ => "abc"[random.NextInt32(3)]))));
             BpeTokenizer tokenizer = BpeTrainer.Train([corpus], 290);
             Assert.Equal(TokensByRecount(corpus, 290 - 258), Enumerable.Range(258, tokenizer.VocabularySize - 258).Select(id => tokenizer.TokenOf(id)!));
         }

@@ -38,7 +38,8 @@ public class ByteLevelTests
     [InlineData(WordSplit.DigitRuns, @"\p{N}+|\P{N}+")]
     public void The_scanner_cuts_as_the_regular_expression_does(object split, string pattern)
     {
-        string[] pieces = ["a", "B", "é", "ß", "字", "'", "'s", "'LL", "'d", "'Re", "1", "23", "½", "٣", " ", "  ", "\t", "\n", "\r\n", "\u00A0", "\u3000", "\u0085", ".", "!?", "_", "-", "\u0301", "€", "\u200B"];
+        string[] pieces = ["a", "B", "é", "ß", "字", "'", "'s", "'LL", "'d", "'Re", "1", "23", "½", "٣", " ", "  ", "\t", "\n", "\r\n", "\u00A0", "\u3000",
+            "\u0085", ".", "!?", "_", "-", "\u0301", "€", "\u200B"];
         var random = new RandomStream(1, "splits");
         for (int n = 0; n < 3_000; n++)
         {
@@ -64,8 +65,10 @@ public class ByteLevelTests
     [InlineData("""{"type":"ByteLevel","add_prefix_space":true}""", "world", "Ġworld")]
     [InlineData("""{"type":"ByteLevel","add_prefix_space":true}""", " world", "Ġworld")]
     [InlineData("""{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", "a 123", "a Ġ123")]
-    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false}]}""", "a 123", "a Ġ 1 2 3")]
-    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"ByteLevel","add_prefix_space":false}]}""", "a 123", "a Ġ 123")]
+    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false}]}""",
+        "a 123", "a Ġ 1 2 3")]
+    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"ByteLevel","add_prefix_space":false}]}""",
+        "a 123", "a Ġ 123")]
     public void Words_are_cut_as_the_file_says(string preTokenizer, string text, string tokens)
     {
         BpeTokenizer tokenizer = Gpt2.Open(preTokenizer);
@@ -76,7 +79,10 @@ public class ByteLevelTests
     public void Llama_3_files_spell_their_pattern_out()
     {
         string pattern = JsonSerializer.Serialize(WordScanner.Llama3Pattern);
-        BpeTokenizer tokenizer = Gpt2.Open($$"""{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":{{pattern}} },"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}""");
+        BpeTokenizer tokenizer = Gpt2.Open($$"""
+            {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":{{pattern}} },"behavior":"Isolated","invert":false},
+                {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}
+            """);
         Assert.Equal("123 4 Ġ 5", string.Join(' ', tokenizer.Encode("1234 5").Select(tokenizer.TokenOf)));
     }
 

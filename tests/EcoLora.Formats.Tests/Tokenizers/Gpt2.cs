@@ -13,7 +13,8 @@ internal static class Gpt2
     public static BpeTokenizer Open(string preTokenizer = ByteLevel) => BpeTokenizer.Parse(Json(
         preTokenizer,
         JsonElement.Parse(File.ReadAllBytes(SharedData.Path("tokenizers/gpt2/vocab.json"))),
-        File.ReadLines(SharedData.Path("tokenizers/gpt2/merges.txt")).Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))));
+        File.ReadLines(SharedData.Path("tokenizers/gpt2/merges.txt"))
+            .Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))));
 
     private static byte[] Json(string preTokenizer, JsonElement vocabulary, IEnumerable<string> merges)
     {
@@ -22,7 +23,7 @@ internal static class Gpt2
         {
             json.WriteStartObject();
             json.WritePropertyName("added_tokens");
-            json.WriteRawValue("""[{"id":50256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":true}]""");
+            json.WriteRawValue("""[{"id":50256,"content":"<|endoftext|>","single_word":false,"lstrip":false,"rstrip":false,"special":true}]""");
             json.WritePropertyName("pre_tokenizer");
             json.WriteRawValue(preTokenizer);
             json.WritePropertyName("decoder");

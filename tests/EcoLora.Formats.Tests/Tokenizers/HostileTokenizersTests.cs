@@ -10,16 +10,19 @@ public class HostileTokenizersTests
     [InlineData("normalizer", """{"type":"NFKC"}""", "field 'normalizer.type': expected Prepend, Replace or Sequence, found \"NFKC\"")]
     [InlineData("normalizer", """{"type":"Prepend","prepend":"aaaaaaaaaaaaaaaaaaaaaaaa"}""", "expected at most 16 characters")]
     [InlineData("normalizer", """{"type":"Replace","pattern":{"String":"a"},"content":"aa"}""", "expected at most 1 characters, as the pattern has")]
-    [InlineData("normalizer", """{"type":"Replace","pattern":{"Regex":"a+"},"content":""}""", "field 'normalizer.pattern.String': expected a string, found no such field")]
+    [InlineData("normalizer", """{"type":"Replace","pattern":{"Regex":"a+"},"content":""}""",
+        "field 'normalizer.pattern.String': expected a string, found no such field")]
     [InlineData("pre_tokenizer", """{"type":"BertPreTokenizer"}""", "field 'pre_tokenizer.type': expected ByteLevel, Digits, Metaspace, Sequence or Split")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"(a+)+$"},"behavior":"Isolated"}""", "expected the pattern of GPT-2 or of Llama 3")]
     [InlineData("pre_tokenizer", """{"type":"Digits"}""", "expected ByteLevel after a split")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace","replacement":"_"}""", "field 'pre_tokenizer.replacement': expected ▁, found \"_\"")]
     [InlineData("pre_tokenizer", "[]", "field 'pre_tokenizer': expected an object, found a list")]
     [InlineData("post_processor", """{"type":"BertProcessing"}""", "field 'post_processor.type': expected ByteLevel, Sequence or TemplateProcessing")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<absent>"}}]}""", "expected a token of the vocabulary, found \"<absent>\"")]
+    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<absent>"}}]}""",
+        "expected a token of the vocabulary, found \"<absent>\"")]
     [InlineData("decoder", "null", "field 'decoder.type': expected ByteFallback")]
-    [InlineData("decoder", """{"type":"WordPiece"}""", "field 'decoder.type': expected ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence or Strip, found \"WordPiece\"")]
+    [InlineData("decoder", """{"type":"WordPiece"}""",
+        "field 'decoder.type': expected ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence or Strip, found \"WordPiece\"")]
     [InlineData("added_tokens", """[{"id":2,"content":""}]""", "field 'added_tokens[0].content': expected a text that is not empty")]
     [InlineData("added_tokens", """[{"id":3,"content":"</s>"}]""", "field 'added_tokens[0].id': expected the id of '</s>' or a free one, found 3")]
     [InlineData("added_tokens", """[{"id":3,"content":"new"}]""", "expected the id of 'new' or a free one")]
@@ -65,7 +68,8 @@ public class HostileTokenizersTests
     public void Other_models_are_refused(string type)
     {
         byte[] json = Encoding.UTF8.GetBytes($$"""{"model":{"type":"{{type}}","vocab":[]} }""");
-        Assert.Equal($"tokenizer.json: field 'model.type': expected BPE, found \"{type}\"", Assert.Throws<TokenizerException>(() => BpeTokenizer.Parse(json)).Message);
+        Assert.Equal($"tokenizer.json: field 'model.type': expected BPE, found \"{type}\"",
+            Assert.Throws<TokenizerException>(() => BpeTokenizer.Parse(json)).Message);
     }
 
     [Theory]
@@ -76,7 +80,8 @@ public class HostileTokenizersTests
     [InlineData("{\"model\":null}")]
     [InlineData("{\"\\ud800\":1}")]
     [InlineData("{\"model\":{\"vocab\":{\"\\ud800\":1}}}")]
-    public void What_is_no_tokenizer_at_all_is_refused(string json) => Assert.Throws<TokenizerException>(() => BpeTokenizer.Parse(Encoding.UTF8.GetBytes(json)));
+    public void What_is_no_tokenizer_at_all_is_refused(string json) =>
+        Assert.Throws<TokenizerException>(() => BpeTokenizer.Parse(Encoding.UTF8.GetBytes(json)));
 
     [Fact]
     public void Deep_nesting_and_other_bytes_are_refused()
@@ -88,7 +93,14 @@ public class HostileTokenizersTests
     [Fact]
     public void Mutations_are_read_or_refused()
     {
-        string good = $$"""{"added_tokens":{{SmallTokenizer.Added}},"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}] },"pre_tokenizer":null,"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0} },{"Sequence":{"id":"A"} }]},"decoder":{"type":"ByteFallback"},"model":{"type":"BPE","unk_token":"<unk>","vocab":{{SmallTokenizer.Vocabulary}},"merges":{{SmallTokenizer.Merges}} } }""";
+        string good = $$"""
+            {"added_tokens":{{SmallTokenizer.Added}},
+            "normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
+            "pre_tokenizer":null,
+            "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0} },{"Sequence":{"id":"A"} }]},
+            "decoder":{"type":"ByteFallback"},
+            "model":{"type":"BPE","unk_token":"<unk>","vocab":{{SmallTokenizer.Vocabulary}},"merges":{{SmallTokenizer.Merges}} } }
+            """;
         BpeTokenizer.Parse(Encoding.UTF8.GetBytes(good));
         var random = new RandomStream(31, "mutations");
         int refused = 0;

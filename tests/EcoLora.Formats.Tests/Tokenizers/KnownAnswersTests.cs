@@ -36,7 +36,8 @@ public class KnownAnswersTests
         BpeTokenizer tokenizer = BpeTokenizer.Open(SharedData.Path(folder));
         JsonElement known = Read(folder).GetProperty("dolly_responses");
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using var lines = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("instruction/databricks-dolly-15k.jsonl.gz")), CompressionMode.Decompress));
+        using var lines = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("instruction/databricks-dolly-15k.jsonl.gz")),
+            CompressionMode.Decompress));
         int tokens = 0, records = 0;
         while (lines.ReadLine() is { } line)
         {
