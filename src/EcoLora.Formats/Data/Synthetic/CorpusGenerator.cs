@@ -10,6 +10,9 @@ namespace EcoLora.Formats.Data.Synthetic;
 /// </summary>
 public static class CorpusGenerator
 {
+    /// <summary>Seed of the corpus that the shipped base model was pretrained on.</summary>
+    public const ulong DefaultSeed = 1;
+
     /// <summary>Size of the default corpus in bytes.</summary>
     public const long DefaultBytes = 6_000_000;
 

@@ -30,7 +30,7 @@ internal static class Lexicon
         ["bread", "cheese", "cake", "soup", "rice", "milk", "pear", "plum", "honey", "pie", "carrot", "banana", "corn", "fish", "salad", "butter"];
 
     public static readonly string[] Tools =
-        ["hammer", "saw", "drill", "rake", "shovel", "ladder", "brush", "knife", "needle", "broom", "wrench", "pump"];
+        ["hammer", "spade", "drill", "rake", "shovel", "ladder", "brush", "knife", "needle", "broom", "wrench", "pump"];
 
     public static readonly string[] Clothes =
         ["hat", "coat", "shirt", "scarf", "dress", "shoe", "sock", "glove", "belt", "jacket", "skirt", "sweater"];
@@ -43,9 +43,6 @@ internal static class Lexicon
     public static readonly string[] Days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
     public static readonly string[] Sizes = ["big", "small", "old", "new", "long", "little", "round", "nice"];
-
-    /// <summary>The word with its indefinite article.</summary>
-    public static string A(string word) => "aeiou".Contains(word[0], StringComparison.Ordinal) ? $"an {word}" : $"a {word}";
 
     /// <summary>The phrase with a capital first letter.</summary>
     public static string Capital(string phrase) => char.ToUpperInvariant(phrase[0]) + phrase[1..];

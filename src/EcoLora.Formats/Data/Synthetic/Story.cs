@@ -16,11 +16,15 @@ internal sealed class Story
         _draw = draw;
         _tense = draw.Chance(0.5) ? 0 : 1;
         _people = draw.Some<Person>(4, People);
-        Action[] scenes = draw.Some<Action>(draw.Between(1, 2), [Owners, Owners, Hiding, Hiding, Painting, Painting, Listing, Listing, Speaking, Speaking, Packing, Packing, Feeling, Feeling, Diary, Diary, Animal, Kitchen, Workshop, Dressing, Travel]);
+        Action[] scenes = draw.Some<Action>(draw.Between(1, 2),
+        [
+            Listing, Listing, Listing, Listing, Listing, Speaking, Speaking, Speaking, Owners, Owners, Hiding, Hiding, Painting, Painting, Packing, Packing, Feeling, Feeling, Diary, Diary,
+            Animal, Kitchen, Workshop, Dressing, Travel,
+        ]);
         foreach (Action scene in scenes)
         {
             if (_text.Length > 0) _text.Append('\n');
-            if (draw.Chance(0.3)) Say(draw.One("It [is|was] a nice day.", "It [is|was] early.", "The sun [is|was] out.", "It [is|was] late.", "It [rains|rained] a little."));
+            if (draw.Chance(0.4)) Say(Opening());
             scene();
         }
     }
@@ -44,6 +48,30 @@ internal sealed class Story
     }
 
     private static string Together(string[] words) => $"{string.Join(", ", words[..^1])} and {words[^1]}";
+
+    /// <summary>A sentence of no consequence, with the words that questions start with in other uses.</summary>
+    private string Opening() => _draw.One(
+        "It [is|was] a nice day.",
+        "It [is|was] late.",
+        "The sun [is|was] out.",
+        $"What a nice day it [is|was].",
+        $"What a long day, [says|said] {_people[0]}.",
+        $"Who [knows|knew] {_people[0]} [knows|knew] {_people[1]}.",
+        $"Who [plays|played] with {_people[0]} [is|was] never sad.",
+        $"Where {_people[0]} [lives|lived], {_people[1]} [lives|lived] too.",
+        $"Where the sun [is|was], {_people[0]} [feels|felt] good.",
+        $"When {_people[0]} [comes|came], {_people[1]} [comes|came] too.",
+        $"When it [rains|rained], {_people[0]} [feels|felt] good.",
+        $"How good the day [is|was] for {_people[0]}.",
+        $"How nice it [is|was], [says|said] {_people[0]}.",
+        $"Does it matter, [says|said] {_people[0]}.",
+        $"Does it rain, [says|said] {_people[0]}.",
+        $"The color of the day [is|was] nice.",
+        $"All these days {_people[0]} [does|did] feel good.",
+        $"These are good days for {_people[0]} and {_people[1]}.",
+        $"A day [comes|came] after a day.",
+        $"{_people[0]} and {_people[1]} [have|had] to leave the next day.",
+        $"{_people[0]} and {_people[1]} [say|said] good day.");
 
     /// <summary>Who has what.</summary>
     private void Owners()
@@ -102,19 +130,20 @@ internal sealed class Story
         }
     }
 
-    /// <summary>A list that is read again.</summary>
+    /// <summary>A list that is read again, whole or in part. Nothing teaches a small model to copy as fast as lists without any order.</summary>
     private void Listing()
     {
-        string[] things = _draw.Some<string>(_draw.Between(4, 6), [.. Objects, .. Tools, .. Clothes]);
-        Say($"{_people[0]} [makes|made] a list: {string.Join(", ", things)}.");
-        for (int recall = _draw.Between(1, 2); recall > 0; recall--)
+        string[] things = _draw.Some<string>(_draw.Between(4, 8), [.. Objects, .. Tools, .. Clothes, .. Animals, .. Foods, .. Places, .. Colors]);
+        string whole = string.Join(", ", things);
+        Say(_draw.One($"A list: {whole}.", $"{_people[0]} [makes|made] a list: {whole}.", $"{_people[0]} [reads|read]: {whole}."));
+        if (_draw.Chance(0.8)) Say(_draw.One($"{_people[1]} [reads|read] it: {whole}.", $"A list: {whole}.", $"{_people[1]} [says|said] it again: {whole}."));
+        for (int recall = _draw.Between(0, 2); recall > 0; recall--)
         {
             int start = _draw.Between(0, things.Length - 2);
             Say(_draw.One(
-                $"{_people[1]} [reads|read] it: {string.Join(", ", things)}.",
-                $"{_people[1]} [takes|took] the {things[start]} and then the {things[start + 1]}.",
-                $"{_people[1]} [starts|started] with the {things[start]}: {string.Join(", ", things[(start + 1)..])}.",
-                $"Right after the {things[start]} [is|was] the {things[start + 1]}."));
+                $"{_people[1]} [takes|took] the {things[start]}, then the {things[start + 1]}.",
+                $"{_people[1]} [starts|started] after {things[start]}: {string.Join(", ", things[(start + 1)..])}.",
+                $"After {things[start]} [is|was] {things[start + 1]}."));
         }
     }
 
@@ -123,11 +152,15 @@ internal sealed class Story
     {
         string[] words = [Phrase(), Phrase()];
         for (int i = 0; i < 2; i++) Say($"{_people[i]} [says|said]: {words[i]}.");
-        int told = _draw.Between(0, 1);
-        Say(_draw.One(
-            $"{_people[2]} [likes|liked] the words of {_people[told]}: {words[told]}.",
-            $"{_people[told]} [says|said] it again: {words[told]}.",
-            $"{_people[2]} [tells|told] it like {_people[told]}: {words[told]}."));
+        for (int recall = _draw.Between(1, 3); recall > 0; recall--)
+        {
+            int told = _draw.Between(0, 1);
+            Say(_draw.One(
+                $"{_people[2]} [likes|liked] the words of {_people[told]}: {words[told]}.",
+                $"{_people[told]} [says|said] it again: {words[told]}.",
+                $"{_people[told]} [says|said]: {words[told]}.",
+                $"{_people[2]} [tells|told] it like {_people[told]}: {words[told]}."));
+        }
     }
 
     private string Phrase() => $"the {_draw.One(Sizes)} {_draw.One(Colors)} {_draw.One<string>([.. Objects, .. Animals, .. Clothes])}";
@@ -144,7 +177,7 @@ internal sealed class Story
             Person other = _people[_draw.Between(1, 3)];
             Say($"{other} [wants|wanted] a {thing}{_draw.One(",", ":", " and")} " + (has
                 ? _draw.One($"{_people[0]} [has|had] one.", $"yes, {_people[0]} [has|had] it.", $"yes, it [is|was] there.")
-                : _draw.One($"{_people[0]} [has|had] none.", $"no, {_people[0]} [does|did] not have it.", $"no, it [is|was] not there.")));
+                : _draw.One($"{_people[0]} [has|had] none.", $"no, {_people[0]} [has|had] no {thing}.", $"no, it [is|was] not there.")));
         }
     }
 

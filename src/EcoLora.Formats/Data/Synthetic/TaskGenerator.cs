@@ -16,11 +16,14 @@ namespace EcoLora.Formats.Data.Synthetic;
 /// </remarks>
 public static class TaskGenerator
 {
+    /// <summary>Seed of the data set that the repository ships.</summary>
+    public const ulong DefaultSeed = 1;
+
     /// <summary>Number of records of the data set that the repository ships.</summary>
     public const int DefaultCount = 3600;
 
     /// <summary>Most records that are made; each category has more different prompts than its share of these.</summary>
-    public const int MaximumCount = 20_000;
+    public const int MaximumCount = 10_000;
 
     /// <summary>A category with its share of the records, in thousandths, and how one of its records is made.</summary>
     private static readonly (string Name, int Share, Func<Draw, (string Context, string Text, string Response)> Make)[] Categories =
