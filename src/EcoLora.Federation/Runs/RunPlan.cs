@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using EcoLora.Codec;
 
 namespace EcoLora.Federation;
@@ -33,12 +34,15 @@ public sealed record RunPlan(
     IReadOnlyList<Enrolment> Roster)
 {
     /// <summary>Number of sites: one more than the largest site number.</summary>
+    [JsonIgnore]
     public int Sites => Roster.Max(enrolment => enrolment.Site) + 1;
 
     /// <summary>The run's key in frames.</summary>
+    [JsonIgnore]
     public ulong Key => FrameHeader.KeyOf(Run);
 
     /// <summary>The method.</summary>
+    [JsonIgnore]
     public FederatedMethod FederatedMethod => FederatedMethod.Named(Method);
 
     /// <summary>Layout of the whole adapter, A and B of every module.</summary>
