@@ -43,7 +43,12 @@ public static class CommandLineEntry
             FormatException or ArgumentException or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException => ExitCodes.BadInput,
             _ => ExitCodes.Failure,
         };
-        string message = failure is OperationCanceledException ? "interrupted" : OneLine(failure.Message);
+        string message = failure switch
+        {
+            OperationCanceledException => "interrupted",
+            FileNotFoundException { FileName: { } file } => $"{file}: no such file",
+            _ => OneLine(failure.Message),
+        };
         Console.Error.WriteLine($"ecolora: {message}");
         if (code == ExitCodes.Failure && failure is not (IOException or InsufficientMemoryException)) Console.Error.WriteLine(failure);
         return code;
@@ -63,6 +68,7 @@ public static class CommandLineEntry
     {
         string[] unmatched = [.. parsed.UnmatchedTokens];
         Command command = parsed.CommandResult.Command;
+        if (unmatched.Length == 0 && command.Subcommands.Count > 0) return $"expected a command: {string.Join(", ", command.Subcommands.Select(child => child.Name))}";
         if (unmatched.Length == 0) return OneLine(parsed.Errors[0].Message).TrimEnd('.');
         IEnumerable<string> known = unmatched[0].StartsWith('-') ? command.Options.Select(option => option.Name) : command.Subcommands.Select(child => child.Name);
         string nearest = known.Any() ? $"; did you mean '{Hosting.NearestName.Of(unmatched[0], known)}'?" : "";

@@ -34,6 +34,7 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
     {
         JsonObject json = Json(All);
         json.Remove("category");
+        json.Insert(0, "kind", "evaluation");
         json["categories"] = new JsonArray([.. Categories.Select(Json)]);
         return json;
     }

@@ -8,6 +8,7 @@ namespace EcoLora.Local;
 internal static class GenerateCommand
 {
     private const int LongestPrompt = 1 << 20;
+    private const int Stride = 8;
     private const string Raw = "none";
 
     private const string Details =
@@ -38,13 +39,14 @@ internal static class GenerateCommand
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             TunedModel tuned = TunedModel.Open(parsed.GetRequiredValue(model)!, parsed.GetValue(adapter));
-            string text = Text(parsed.GetValue(template) ?? Raw, parsed.GetValue(prompt) ?? ReadInput(Console.In), parsed.GetValue(context) ?? "");
+            string form = parsed.GetValue(template) ?? Raw;
+            string text = Text(form, parsed.GetValue(prompt) ?? ReadInput(Console.In), parsed.GetValue(context) ?? "");
             int most = (int)(parsed.GetValue(newTokens) ?? 64);
             int[] tokens = [tuned.BosId, .. tuned.Tokenizer.Encode(text)];
             int room = tuned.Model.Config.MaxPositions - most;
             if (tokens.Length > room)
                 throw new ArgumentException($"prompt: expected at most {room} tokens (max_position_embeddings {tuned.Model.Config.MaxPositions} − --max-new-tokens {most}), found {tokens.Length}");
-            Stream(tuned, tokens, most, Console.Out, cancellation);
+            Stream(tuned, tokens, most, form != Raw, cancellation);
             return ExitCodes.Success;
         }, cancellation));
         return command;
@@ -53,17 +55,17 @@ internal static class GenerateCommand
     private static string Text(string template, string prompt, string context) =>
         template == Raw ? prompt : PromptTemplate.Named(template).Prompt(new Instruction(prompt, context, "", ""));
 
-    /// <summary>Writes the text while it is generated.</summary>
-    private static void Stream(TunedModel tuned, int[] prompt, int most, TextWriter output, CancellationToken cancellation)
+    /// <summary>Writes the text while it is generated, a few tokens at a time.</summary>
+    private static void Stream(TunedModel tuned, int[] prompt, int most, bool isAnswer, CancellationToken cancellation)
     {
-        var text = new GrowingText(tuned.Tokenizer.Decode, output);
-        var sequence = new List<int>(prompt);
-        while (sequence.Count < prompt.Length + most)
+        var text = new GrowingText(tokens => tuned.Tokenizer.Decode(tokens), Console.Out, prompt, isAnswer);
+        int[] sequence = prompt;
+        while (sequence.Length < prompt.Length + most)
         {
-            int wanted = Math.Min(GrowingText.Stride, prompt.Length + most - sequence.Count);
-            int[] more = Generator.Generate(tuned.Model, [.. sequence], wanted, [tuned.EosId], cancellation);
-            sequence.AddRange(more);
-            text.Show([.. sequence.Skip(prompt.Length)]);
+            int wanted = Math.Min(Stride, prompt.Length + most - sequence.Length);
+            int[] more = Generator.Generate(tuned.Model, sequence, wanted, [tuned.EosId], cancellation);
+            sequence = [.. sequence, .. more];
+            text.Show(sequence);
             if (more.Length < wanted) break;
         }
         text.End();

@@ -1,9 +1,11 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using EcoLora.Local.Runs;
 using EcoLora.Telemetry;
 
 namespace EcoLora.Local;
 
-/// <summary>A report's final comparison; <c>ecolora run</c> ends with the same.</summary>
+/// <summary>A report's final comparison, the same that <c>ecolora run</c> ends with.</summary>
 internal static class ReportFinding
 {
     private const long LargestReport = 1L << 28;
@@ -18,18 +20,11 @@ internal static class ReportFinding
     public static Finding Of(RunReport report)
     {
         SummaryTable summary = SummaryTable.Of(report);
-        var json = new JsonObject
-        {
-            ["kind"] = "report", ["run"] = report.Run, ["seed"] = report.Seed, ["lossBefore"] = summary.Before, ["exactMatchBefore"] = summary.BeforeExactMatch,
-            ["arms"] = new JsonArray([.. summary.Rows.Select(Json)]),
-        };
+        JsonObject json = JsonSerializer.SerializeToNode(summary, SummaryJson.Default.SummaryTable)!.AsObject();
+        json.Insert(0, "kind", "report");
+        json.Insert(1, "run", report.Run);
+        json.Insert(2, "seed", report.Seed);
         string before = $"held-out loss {Quantity.Loss(summary.Before)}, exact match {Quantity.Percent(summary.BeforeExactMatch)} before the first round";
         return new Finding(json, [new ResultTable($"{report.Run}: {before}", SummaryTable.Headings, [.. summary.Rows.Select(SummaryTable.Cells)])]);
     }
-
-    private static JsonObject Json(SummaryRow row) => new()
-    {
-        ["arm"] = row.Arm, ["upBytes"] = row.UpBytes, ["downBytes"] = row.DownBytes, ["totalBytes"] = row.TotalBytes, ["ratioFp16"] = row.RatioFp16,
-        ["ratioFp32"] = row.RatioFp32, ["loss"] = row.Loss, ["exactMatch"] = row.ExactMatch, ["recovered"] = row.Recovered,
-    };
 }

@@ -1,0 +1,125 @@
+using System.Text.Json.Nodes;
+using EcoLora.Formats.HuggingFace;
+using EcoLora.Formats.Peft;
+using EcoLora.TestKit;
+
+namespace EcoLora.Local.Tests;
+
+/// <summary>Pretrains one small model and uses it as a person would.</summary>
+public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixture<PretrainedModel>
+{
+    private readonly TemporaryFolder _folder = pretrained.Folder;
+    private readonly string _model = pretrained.Model;
+
+    [Fact]
+    public void Pretraining_gives_the_same_bytes_again_and_refuses_a_folder_that_is_used()
+    {
+        string again = SmallModel.Make(_folder.Path, "again");
+        foreach (string file in Directory.GetFiles(_model))
+            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(again, Path.GetFileName(file))));
+        Assert.Equal(5, Directory.GetFiles(_model).Length);
+
+        string job = _folder["pretrain.yaml"];
+        Assert.Equal(new Outcome(ExitCodes.FolderRefused, "", $"ecolora: {_model} holds a model already; replace it by --force\n"), Ecolora.Run("pretrain", job, "--out", _model));
+        Assert.Equal(ExitCodes.FolderRefused, Ecolora.Run("pretrain", job, "--out", _folder.Path).Code);
+    }
+
+    [Fact]
+    public void Options_of_a_pretraining_file_can_be_set_and_a_forced_job_replaces_the_model()
+    {
+        string job = _folder["pretrain.yaml"], forced = SmallModel.Make(_folder.Path, "forced");
+        byte[] weights = File.ReadAllBytes(Path.Combine(forced, "model.safetensors"));
+        JsonNode result = JsonNode.Parse(Ecolora.Succeed("pretrain", job, "--out", forced, "--force", "--json", "--set", "seed=2", "--set", "saved_as=bf16"))!;
+        Assert.Equal(12, (int)result["steps"]!);
+        Assert.InRange((double)result["loss"]!, 4.0, 6.0);
+        Assert.InRange(File.ReadAllBytes(Path.Combine(forced, "model.safetensors")).Length, 1, weights.Length * 2 / 3);
+    }
+
+    [Theory]
+    [InlineData("model.heads=3", "model.hidden: expected an even multiple of model.heads, found 16")]
+    [InlineData("training.window=129", "--set training.window=129: training.window: expected at most model.positions = 128, found 129")]
+    [InlineData("tokenizer.vocabulary=100", "--set tokenizer.vocabulary=100: tokenizer.vocabulary: expected a whole number of 258 to 65536, found '100'")]
+    [InlineData("corpus=missing.txt", "missing.txt: no such file")]
+    public void A_pretraining_file_that_cannot_be_used_is_refused(string assignment, string refusal)
+    {
+        Outcome outcome = Ecolora.Run("pretrain", _folder["pretrain.yaml"], "--out", _folder["other"], "--set", assignment);
+        Assert.Equal(ExitCodes.BadInput, outcome.Code);
+        string line = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
+        Assert.Contains(refusal, line, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder["other"]));
+    }
+
+    [Fact]
+    public void Evaluation_weighs_categories_by_their_tokens_and_an_adapter_of_zeros_changes_nothing()
+    {
+        Ecolora.Succeed("data", "generate", "--records", "100", "--out", _folder["tasks.jsonl"]);
+        string[] arguments = ["eval", "--model", _model, "--data", _folder["tasks.jsonl"], "--max-new-tokens", "4", "--json"];
+        string plain = Ecolora.Succeed(arguments);
+        JsonNode scores = JsonNode.Parse(plain)!;
+        JsonArray categories = scores["categories"]!.AsArray();
+        double sum = categories.Sum(category => (double)category!["loss"]! * (long)category["answerTokens"]!);
+        Assert.Equal(100, (int)scores["records"]!);
+        Assert.Equal(sum / (long)scores["answerTokens"]!, (double)scores["loss"]!, 1e-9);
+        Assert.InRange((double)scores["exactMatch"]!, 0, 0.5);
+        Assert.Equal(9, categories.Count);
+
+        WriteAdapter("zeros", b: 0);
+        WriteAdapter("ones", b: 1);
+        Assert.Equal(plain, Ecolora.Succeed([.. arguments, "--adapter", _folder["zeros"], "--threads", "1"]));
+        Assert.NotEqual(plain, Ecolora.Succeed([.. arguments, "--adapter", _folder["ones"]]));
+        string table = Ecolora.Succeed([.. arguments[..^1], "--no-exact-match"]);
+        Assert.Matches("\nall +100 ", table);
+        Assert.DoesNotContain('\u001b', table);
+    }
+
+    [Fact]
+    public void A_run_file_s_held_out_records_are_evaluated()
+    {
+        Ecolora.Succeed("data", "generate", "--records", "200", "--out", _folder["tasks.jsonl"]);
+        File.WriteAllText(_folder["run.yaml"], "name: x\nmodel: base\ndata: { files: tasks.jsonl, held_out: 30, window: 64 }\nevaluation: { max_new_tokens: 2 }\n");
+        Assert.Equal(30, (int)JsonNode.Parse(Ecolora.Succeed("eval", _folder["run.yaml"], "--json"))!["records"]!);
+        Assert.Contains("window: expected at most 128 (the model's max_position_embeddings), found 500", Ecolora.Run("eval", _folder["run.yaml"], "--window", "500").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Text_is_generated_from_an_argument_and_from_standard_input_alike()
+    {
+        string text = Ecolora.Succeed("generate", "--model", _model, "--prompt", "Anna has", "--max-new-tokens", "21");
+        Assert.EndsWith("\n", text, StringComparison.Ordinal);
+        Assert.Equal(text, Ecolora.RunWithInput("Anna has\n", "generate", "--model", _model, "--max-new-tokens", "21").Output);
+        Outcome tooLong = Ecolora.Run("generate", "--model", _model, "--prompt", "Anna", "--max-new-tokens", "128");
+        Assert.Equal(ExitCodes.BadInput, tooLong.Code);
+        Assert.StartsWith("ecolora: prompt: expected at most 0 tokens (max_position_embeddings 128 − --max-new-tokens 128), found ", tooLong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_known_text_of_a_real_model_comes_out()
+    {
+        string model = SharedData.Path("model/stories260K-hf");
+        string known = (string)JsonNode.Parse(File.ReadAllText(Path.Combine(model, "known_answers.json")))!["greedy_text"]!;
+        const string Prompt = "Once upon a time";
+        Assert.Equal(known[Prompt.Length..] + "\n", Ecolora.Succeed("generate", "--model", model, "--prompt", Prompt, "--max-new-tokens", "196"));
+        string answer = Ecolora.Succeed("generate", "--model", model, "--prompt", Prompt, "--template", "plain", "--context", "Tom is here.", "--max-new-tokens", "9");
+        Assert.DoesNotMatch("^\\s", answer);
+        Assert.DoesNotContain(known[Prompt.Length..30], answer, StringComparison.Ordinal);
+    }
+
+    private void WriteAdapter(string name, float b)
+    {
+        ModelConfig config = ModelFolder.ReadConfig(_model);
+        float[] a = [.. Enumerable.Repeat(0.5f, 2 * config.HiddenSize)], bs = [.. Enumerable.Repeat(b, 2 * config.HiddenSize)];
+        new PeftAdapter("base", [new PeftModule("model.layers.1.self_attn.q_proj", 2, 4, config.HiddenSize, config.HiddenSize, a, bs)]).Write(_folder[name]);
+    }
+}
+
+/// <summary>The model of <see cref="SmallModel"/>, made once.</summary>
+public sealed class PretrainedModel : IDisposable
+{
+    public PretrainedModel() => Model = SmallModel.Make(Folder.Path, "base");
+
+    public TemporaryFolder Folder { get; } = new();
+
+    public string Model { get; }
+
+    public void Dispose() => Folder.Dispose();
+}
