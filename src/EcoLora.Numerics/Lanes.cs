@@ -57,6 +57,9 @@ internal interface ILanes<TSelf, T>
     static abstract TSelf Sqrt(TSelf x);
     static abstract TSelf Exp(TSelf x);
     static abstract T Sum(TSelf x);
+
+    /// <summary>The largest lane; NaN when there is one.</summary>
+    static abstract T Largest(TSelf x);
 }
 
 /// <summary>16 floats or 8 doubles.</summary>
@@ -110,11 +113,14 @@ internal readonly struct Lanes512<T>(Vector512<T> value) : ILanes<Lanes512<T>, T
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> Exp(Lanes512<T> x) => typeof(T) == typeof(float)
-        ? new(Vector512.Exp(x._value.AsSingle()).As<float, T>())
+        ? new(SingleExp.Of(x._value.AsSingle()).As<float, T>())
         : new(Vector512.Exp(x._value.AsDouble()).As<double, T>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Lanes512<T> x) => Vector512.Sum(x._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Lanes512<T> x) => Lanes256<T>.Largest(new(Vector256.Max(x._value.GetLower(), x._value.GetUpper())));
 }
 
 /// <summary>8 floats or 4 doubles.</summary>
@@ -168,11 +174,19 @@ internal readonly struct Lanes256<T>(Vector256<T> value) : ILanes<Lanes256<T>, T
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256<T> Exp(Lanes256<T> x) => typeof(T) == typeof(float)
-        ? new(Vector256.Exp(x._value.AsSingle()).As<float, T>())
+        ? new(SingleExp.Of(x._value.AsSingle()).As<float, T>())
         : new(Vector256.Exp(x._value.AsDouble()).As<double, T>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Lanes256<T> x) => Vector256.Sum(x._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Lanes256<T> x)
+    {
+        Vector128<T> best = Vector128.Max(x._value.GetLower(), x._value.GetUpper());
+        Vector64<T> pair = Vector64.Max(best.GetLower(), best.GetUpper());
+        return Vector64<T>.Count == 1 ? pair[0] : Vector64.Max(pair, Vector64.Shuffle(pair.AsInt32(), Vector64.Create(1, 0)).As<int, T>())[0];
+    }
 }
 
 /// <summary>The checks of span lengths that all kernels share.</summary>

@@ -35,7 +35,7 @@ public static class SoftMax
         return max;
     }
 
-    /// <summary>xᵢ ← exp(s·xᵢ − c); returns the sum of the new entries.</summary>
+    /// <summary>xᵢ ← exp(s·xᵢ − c), s &gt; 0; returns the sum of the new entries.</summary>
     public static T Exponentiate<T>(Span<T> x, T scale, T shift, SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -55,23 +55,23 @@ public static class SoftMax
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe int MaxLanes<TLanes, T>(ReadOnlySpan<T> x, ref T max)
+    private static int MaxLanes<TLanes, T>(ReadOnlySpan<T> x, ref T max)
         where TLanes : struct, ILanes<TLanes, T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        nuint i = 0, width = (nuint)TLanes.Count;
-        if ((nuint)x.Length < width) return 0;
+        nuint length = (nuint)x.Length, width = (nuint)TLanes.Count;
+        if (length < width) return 0;
         ref T px = ref MemoryMarshal.GetReference(x);
-        TLanes best = TLanes.Load(ref px, 0);
-        for (i = width; i + width <= (nuint)x.Length; i += width) best = TLanes.Max(best, TLanes.Load(ref px, i));
-        T* lanes = stackalloc T[TLanes.Count];
-        best.Store(lanes);
-        for (int j = 0; j < TLanes.Count; j++) max = T.Max(max, lanes[j]);
-        return (int)i;
+        // The last vector overlaps the one before it: a maximum may see an entry twice.
+        TLanes best = TLanes.Load(ref px, length - width);
+        for (nuint i = 0; i + width < length; i += width) best = TLanes.Max(best, TLanes.Load(ref px, i));
+        max = TLanes.Largest(best);
+        return x.Length;
     }
 
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int ExponentiateLanes<TLanes, T>(Span<T> x, T scale, T shift, ref T sum)
+    private static unsafe int ExponentiateLanes<TLanes, T>(Span<T> x, T scale, T shift, ref T sum)
         where TLanes : struct, ILanes<TLanes, T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -84,7 +84,20 @@ public static class SoftMax
             e.Store(ref px, i);
             sums += e;
         }
-        sum = TLanes.Sum(sums);
-        return (int)i;
+        int rest = x.Length - (int)i;
+        if (rest == 0)
+        {
+            sum = TLanes.Sum(sums);
+            return x.Length;
+        }
+        // Rows of attention have all lengths: the rest goes through one more vector instead of one by one.
+        T* lanes = stackalloc T[TLanes.Count];
+        TLanes.Of(T.NegativeInfinity).Store(lanes);
+        x[(int)i..].CopyTo(new Span<T>(lanes, rest));
+        TLanes tail = TLanes.Exp(TLanes.MultiplyAdd(factor, TLanes.Load(lanes), offset));
+        tail.Store(lanes);
+        new ReadOnlySpan<T>(lanes, rest).CopyTo(x[(int)i..]);
+        sum = TLanes.Sum(sums + tail);
+        return x.Length;
     }
 }

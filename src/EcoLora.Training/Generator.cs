@@ -8,7 +8,11 @@ namespace EcoLora.Training;
 /// </summary>
 public static class Generator
 {
-    private const int Group = 16;
+    /// <summary>Most prompts that go through the model together.</summary>
+    private const int LargestGroup = 32;
+
+    /// <summary>Entries of cached keys and values that one group may hold: 256 MiB each.</summary>
+    private const long CacheEntries = 1L << 26;
 
     /// <summary>Continues one prompt.</summary>
     /// <param name="model">The model.</param>
@@ -24,8 +28,8 @@ public static class Generator
         => GenerateAll(model, [prompt], maxNewTokens, stopTokens, threads: 1, cancellation)[0];
 
     /// <summary>
-    /// Continues many prompts, in fixed groups of 16 neighbours that go through the model together. The answers do not depend on the number of threads. A prompt alone and in a group
-    /// may differ where two logits agree to rounding.
+    /// Continues many prompts, in groups of up to 32 neighbours that go through the model together (fewer where their cached keys and values would need more than 512 MiB). The
+    /// groups, and so the answers, do not depend on the number of threads. A prompt alone and in a group may differ where two logits agree to rounding.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="prompts">Each at least one token.</param>
@@ -49,8 +53,11 @@ public static class Generator
             foreach (int token in prompts[i])
                 if ((uint)token >= (uint)model.Config.Vocabulary) throw new ArgumentException($"prompt {i}: expected tokens from 0 to {model.Config.Vocabulary - 1}, found {token}", nameof(prompts));
         }
+        if (prompts.Count == 0) return answers;
+        long perPrompt = (long)model.Config.Layers * model.Config.KeyValueWidth * (prompts.Max(prompt => prompt.Length) + (long)maxNewTokens);
+        if (perPrompt > Array.MaxLength) throw new ArgumentOutOfRangeException(nameof(maxNewTokens), maxNewTokens, "the cached keys of one prompt would exceed an array");
         var idle = new ConcurrentBag<CachedPass>();
-        WorkGroups.Run(prompts.Count, Group, threads, chosen =>
+        WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, chosen =>
         {
             if (!idle.TryTake(out CachedPass? pass)) pass = new CachedPass(model);
             Answer(pass, prompts, chosen, maxNewTokens, stopTokens, answers, cancellation);

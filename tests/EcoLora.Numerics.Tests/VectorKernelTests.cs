@@ -132,6 +132,22 @@ public class VectorKernelTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void The_exponential_is_within_two_units_in_the_last_place(SimdPath path)
+    {
+        float[] x = [.. Enumerable.Range(-105_000, 195_000).Select(i => i / 1000f), float.NegativeInfinity, float.PositiveInfinity, float.NaN, 0, -0f, float.MinValue, float.MaxValue, 1e-30f], y = [.. x];
+        SoftMax.Exponentiate(y.AsSpan(), 1f, 0f, path);
+        for (int i = 0; i < x.Length; i++)
+        {
+            double exact = Math.Exp(x[i]);
+            float expected = (float)exact;
+            if (float.IsNaN(expected)) Assert.True(float.IsNaN(y[i]));
+            else if (float.IsInfinity(expected)) Assert.Equal(expected, y[i]);
+            else Assert.True(Math.Abs(y[i] - exact) <= 2.0 * (MathF.BitIncrement(expected) - (double)expected), $"exp({x[i]:R}): expected {expected:R}, found {y[i]:R}");
+        }
+    }
+
     [Fact]
     public void Large_logits_are_safe()
     {

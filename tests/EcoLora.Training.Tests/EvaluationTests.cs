@@ -101,5 +101,6 @@ public class EvaluationTests
         Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [], 5, [], Cancel));
         Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [64], 5, [], Cancel));
         Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], -1, [], Cancel));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], int.MaxValue, [], Cancel));
     }
 }
