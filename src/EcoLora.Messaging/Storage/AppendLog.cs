@@ -13,10 +13,11 @@ public sealed class AppendLog : IDisposable
     /// <summary>Opens or makes the file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="lines">The whole lines that it holds, without their line ends.</param>
+    /// <exception cref="IOException">Another log is open on the file, in this process or another.</exception>
     public static AppendLog Open(string path, out List<byte[]> lines)
     {
         // Without a buffer, so that a line whose write failed is not tried again behind the caller's back.
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
         if (file.Length == 0) DurableFolder.FlushEntries(Path.GetDirectoryName(Path.GetFullPath(path))!);
         byte[] content = new byte[file.Length];
         file.ReadExactly(content);
@@ -34,7 +35,7 @@ public sealed class AppendLog : IDisposable
 
     /// <summary>Appends one line and flushes it to the disk.</summary>
     /// <param name="line">The line, without a line end inside.</param>
-    /// <exception cref="IOException">The disk is full or fails; a part of the line that was written is removed again.</exception>
+    /// <exception cref="IOException">The disk is full or fails; the part of the line that was written is removed again.</exception>
     public void Append(ReadOnlySpan<byte> line)
     {
         if (line.Contains((byte)'\n')) throw new ArgumentException("a line must not contain a line end", nameof(line));
@@ -45,8 +46,9 @@ public sealed class AppendLog : IDisposable
             _file.Write(whole);
             _file.Flush(flushToDisk: true);
         }
-        catch (IOException)
+        catch
         {
+            // Not only IOException: .NET tells a file that reached the limit on its size by ArgumentOutOfRangeException.
             _file.SetLength(start);
             _file.Position = start;
             throw;
