@@ -14,11 +14,11 @@ public class SyntheticDataTests
 
     [Fact]
     public void The_tasks_never_change() =>
-        Assert.Equal("39F14CA728519FD9631C1C07442FF76FFCF604BFE888718915036AA911F6C9DC", Digest(stream => TaskGenerator.Write(stream, 1)));
+        Assert.Equal("B63613D619164B447059D06B3D73F4A34F5971EE03B70D7BCED30B53CE4EDBC3", Digest(stream => TaskGenerator.Write(stream, 1)));
 
     [Fact]
     public void The_corpus_never_changes() =>
-        Assert.Equal("B853605B4C05E9568B79E299D76D0B5BAADAD9F30B289AEE5D9CD64CC375ABEF", Digest(stream => CorpusGenerator.Write(stream, 1, 200_000)));
+        Assert.Equal("450E17AC4FA4F0C7591A78B36D19D9429D1789C75670D49DBF47C098FB9D304D", Digest(stream => CorpusGenerator.Write(stream, 1, 200_000)));
 
     [Fact]
     public void The_shipped_tasks_are_those_of_the_default_seed() =>

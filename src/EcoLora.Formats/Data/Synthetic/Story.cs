@@ -134,7 +134,7 @@ internal sealed class Story
     private void Listing()
     {
         string[] things = _draw.Some<string>(_draw.Between(4, 8), [.. Objects, .. Tools, .. Clothes, .. Animals, .. Foods, .. Places, .. Colors]);
-        string whole = string.Join(", ", things);
+        string whole = string.Join(' ', things);
         Say(_draw.One($"A list: {whole}.", $"{_people[0]} [makes|made] a list: {whole}.", $"{_people[0]} [reads|read]: {whole}."));
         if (_draw.Chance(0.8)) Say(_draw.One($"{_people[1]} [reads|read] it: {whole}.", $"A list: {whole}.", $"{_people[1]} [says|said] it again: {whole}."));
         for (int recall = _draw.Between(0, 2); recall > 0; recall--)
@@ -142,7 +142,7 @@ internal sealed class Story
             int start = _draw.Between(0, things.Length - 2);
             Say(_draw.One(
                 $"{_people[1]} [takes|took] the {things[start]}, then the {things[start + 1]}.",
-                $"{_people[1]} [starts|started] after {things[start]}: {string.Join(", ", things[(start + 1)..])}.",
+                $"{_people[1]} [starts|started] after {things[start]}: {string.Join(' ', things[(start + 1)..])}.",
                 $"After {things[start]} [is|was] {things[start + 1]}."));
         }
     }

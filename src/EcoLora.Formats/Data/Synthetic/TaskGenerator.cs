@@ -111,7 +111,7 @@ public static class TaskGenerator
     {
         string[] things = draw.Some<string>(draw.Between(4, 6), [.. Objects, .. Tools, .. Clothes]);
         int asked = draw.Between(0, things.Length - 2);
-        return ($"A list: {string.Join(", ", things)}.", $"What comes after {things[asked]}?", things[asked + 1]);
+        return ($"A list: {string.Join(' ', things)}.", $"What comes after {things[asked]}?", things[asked + 1]);
     }
 
     private static (string Context, string Text, string Response) Quote(Draw draw)
@@ -136,7 +136,7 @@ public static class TaskGenerator
         (string name, string[] words) = draw.One<(string, string[])>(
             ("animals", Animals), ("food", Foods), ("tools", Tools), ("clothes", Clothes), ("colors", Colors), ("places", Places));
         string[] some = draw.Some<string>(draw.Between(2, 3), words);
-        return ($"A list: {string.Join(", ", some)}.", "What are these?", name);
+        return ($"A list: {string.Join(' ', some)}.", "What are these?", name);
     }
 
     private static (string Context, string Text, string Response) Mood(Draw draw)
