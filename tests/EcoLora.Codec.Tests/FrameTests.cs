@@ -16,7 +16,8 @@ public class FrameTests
         Assert.Equal([1, 0, -2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0], sent);
         Assert.Equal([0, 0, 0, 0, 0, 0, 0.5f, 0, 0.25f, 0, -0.125f, 0, 0, 1, 1, 1, 1, 1, 1, 1], residual);
 
-        // p = 3/12: M = ceil(ln(1/1.75)/ln(0.75)) = 2; gaps 0, 1, 1 are 0·0, 0·1, 0·1: one byte. p = 1/8: M = ceil(ln(1/1.875)/ln(0.875)) = 5, gap 0: 3 bits.
+        // p = 3/12: M = ceil(ln(1/1.75)/ln(0.75)) = 2; gaps 0, 1, 1 are 0·0, 0·1, 0·1: one byte.
+        // p = 1/8: M = ceil(ln(1/1.875)/ln(0.875)) = 5, gap 0: 3 bits.
         FrameSizes sizes = Frame.Read(bytes, _layout).Sizes;
         Assert.Equal(new FrameSizes(12, 3, 8, 1, Segment: 40, Sparse: 4 * 6, Coded: 1 + 6 + 1 + 2, Framed: 36 + 13 + 7 + 13 + 3 + 4), sizes);
         Assert.Equal(sizes.Framed, bytes.Length);
@@ -47,10 +48,12 @@ public class FrameTests
             for (int i = 0; i < change.Length; i++)
             {
                 float sum = residual[i] + sent[i];
-                Assert.True(change[i] == 0 ? sum == 0 : BitConverter.SingleToUInt32Bits(sum) == BitConverter.SingleToUInt32Bits(change[i]), $"{change[i]:g9} = {sent[i]:g9} + {residual[i]:g9}");
+                bool isExact = change[i] == 0 ? sum == 0 : BitConverter.SingleToUInt32Bits(sum) == BitConverter.SingleToUInt32Bits(change[i]);
+                Assert.True(isExact, $"{change[i]:g9} = {sent[i]:g9} + {residual[i]:g9}");
                 Assert.Equal(change[i], (double)residual[i] + sent[i]);
             }
-            foreach (LoraRole role in new[] { LoraRole.A, LoraRole.B }) CheckDensity(frame.Sizes, role, role == LoraRole.A ? compression.KeepA : compression.KeepB);
+            CheckDensity(frame.Sizes, LoraRole.A, compression.KeepA);
+            CheckDensity(frame.Sizes, LoraRole.B, compression.KeepB);
         }
 
         static void CheckDensity(FrameSizes sizes, LoraRole role, double fraction)
@@ -131,7 +134,8 @@ public class FrameTests
         var random = new RandomStream(9, "accumulate");
         LoraLayout layout = MadeUpVectors.Layout((5, 7, 3), (2, 9, 2));
         float[] change = MadeUpVectors.Values(random, layout.Length, 5), sent = new float[layout.Length];
-        byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(layout), layout, change, new Compression(0.4, 0.7, ValueMode.Fp16), sent, new float[layout.Length]);
+        var compression = new Compression(0.4, 0.7, ValueMode.Fp16);
+        byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(layout), layout, change, compression, sent, new float[layout.Length]);
         double[] sums = [.. Enumerable.Range(0, layout.Length).Select(i => i * 0.1)];
         Frame.Read(bytes, layout).Accumulate(0.37, sums);
         for (int i = 0; i < sums.Length; i++) Assert.Equal(i * 0.1 + 0.37 * sent[i], sums[i]);

@@ -19,7 +19,8 @@ public class GoldenFrameTests
         JsonElement golden = Case(name);
         LoraLayout layout = Layout(golden);
         float[] change = Floats(golden, "change"), sent = new float[change.Length], residual = new float[change.Length];
-        var compression = new Compression(golden.GetProperty("keepA").GetDouble(), golden.GetProperty("keepB").GetDouble(), golden.GetProperty("fp16").GetBoolean() ? ValueMode.Fp16 : ValueMode.Fp32);
+        ValueMode mode = golden.GetProperty("fp16").GetBoolean() ? ValueMode.Fp16 : ValueMode.Fp32;
+        var compression = new Compression(golden.GetProperty("keepA").GetDouble(), golden.GetProperty("keepB").GetDouble(), mode);
         byte[] frame = FrameEncoder.Encode(Header(golden, layout), layout, change, compression, sent, residual);
         Assert.Equal(golden.GetProperty("frame").GetString(), Convert.ToHexStringLower(frame));
         Assert.Equal(MadeUpVectors.Bits(Floats(golden, "sent")), MadeUpVectors.Bits(sent));
@@ -51,10 +52,14 @@ public class GoldenFrameTests
         return new LoraLayout(tensors);
     }
 
-    private static FrameHeader Header(JsonElement golden, LoraLayout layout) => new(
-        (FrameKind)golden.GetProperty("kind").GetInt32(), FrameHeader.KeyOf(golden.GetProperty("run").GetString()!), golden.GetProperty("round").GetInt32(),
-        golden.GetProperty("client").GetInt32(), golden.GetProperty("segment").GetInt32(), golden.GetProperty("segments").GetInt32(), golden.GetProperty("base").GetInt32(),
-        (uint)layout.Fingerprint);
+    private static FrameHeader Header(JsonElement golden, LoraLayout layout)
+    {
+        ulong run = FrameHeader.KeyOf(golden.GetProperty("run").GetString()!);
+        return new FrameHeader((FrameKind)Number("kind"), run, Number("round"), Number("client"), Number("segment"), Number("segments"), Number("base"),
+            (uint)layout.Fingerprint);
+
+        int Number(string name) => golden.GetProperty(name).GetInt32();
+    }
 
     private static float[] Floats(JsonElement golden, string name)
     {

@@ -78,7 +78,13 @@ public class HostileFrameTests
             {
                 // Mostly where the structure is; small, large and extreme numbers.
                 int at = random.NextInt32(2) == 0 ? random.NextInt32(bytes.Length - 4) : random.NextInt32(Math.Min(bytes.Length - 4, 66));
-                bytes[at] = random.NextInt32(4) switch { 0 => 0, 1 => 0xFF, 2 => (byte)random.NextInt32(256), _ => (byte)(bytes[at] ^ 1 << random.NextInt32(8)) };
+                bytes[at] = random.NextInt32(4) switch
+                {
+                    0 => 0,
+                    1 => 0xFF,
+                    2 => (byte)random.NextInt32(256),
+                    _ => (byte)(bytes[at] ^ 1 << random.NextInt32(8)),
+                };
             }
             mutated += changes;
             IsValid(Sealed(bytes));
@@ -173,7 +179,8 @@ public class HostileFrameTests
     [Fact]
     public void Sections_of_two_value_modes_are_refused()
     {
-        byte[] half = MakeFrame("all fp16"), single = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, Change(36), new Compression(1, 1, ValueMode.Fp32), new float[36], new float[36]);
+        byte[] half = MakeFrame("all fp16"), single = FrameEncoder.Encode(
+            MadeUpVectors.Segment(_layout), _layout, Change(36), new Compression(1, 1, ValueMode.Fp32), new float[36], new float[36]);
         byte[] mixed = [.. half.AsSpan(0, 36 + 13 + 22 * 2), .. single.AsSpan(36 + 13 + 22 * 4)];
         Assert.Equal("value mode", Assert.Throws<FrameException>(() => Frame.Read(Sealed(mixed), _layout)).Field);
     }

@@ -43,8 +43,10 @@ public class LoraLayoutTests
         LoraModule q = _modules[0], v = _modules[1];
         ulong[] fingerprints =
         [
-            LoraLayout.Of([q, v]).Fingerprint, LoraLayout.Of([v, q]).Fingerprint, LoraLayout.Of([q]).Fingerprint, LoraLayout.Of([q with { Name = "x" }, v]).Fingerprint,
-            LoraLayout.Of([q with { Rank = 4 }, v]).Fingerprint, LoraLayout.Of([q, v]).Only(LoraRole.A).Fingerprint, LoraLayout.Of([q, v]).Only(LoraRole.B).Fingerprint,
+            LoraLayout.Of([q, v]).Fingerprint, LoraLayout.Of([v, q]).Fingerprint, LoraLayout.Of([q]).Fingerprint,
+            LoraLayout.Of([q with { Name = "x" }, v]).Fingerprint,
+            LoraLayout.Of([q with { Rank = 4 }, v]).Fingerprint, LoraLayout.Of([q, v]).Only(LoraRole.A).Fingerprint,
+            LoraLayout.Of([q, v]).Only(LoraRole.B).Fingerprint,
         ];
         Assert.Equal(fingerprints.Length, fingerprints.Distinct().Count());
     }

@@ -45,7 +45,8 @@ public class TopKTests
     [InlineData(0.99, 10, 10)]
     [InlineData(0.5, 0, 0)]
     [InlineData(1e-300, 1, 1)]
-    public void A_fraction_means_the_nearest_count_of_at_least_one(double fraction, int entries, int count) => Assert.Equal(count, TopK.CountFor(fraction, entries));
+    public void A_fraction_means_the_nearest_count_of_at_least_one(double fraction, int entries, int count) =>
+        Assert.Equal(count, TopK.CountFor(fraction, entries));
 
     [Theory]
     [InlineData(0)]
@@ -57,7 +58,8 @@ public class TopKTests
     [Theory]
     [InlineData(-1)]
     [InlineData(4)]
-    public void A_count_outside_the_values_is_refused(int keep) => Assert.Throws<ArgumentOutOfRangeException>(() => TopK.Select([1f, 2f, 3f], keep, new int[8]));
+    public void A_count_outside_the_values_is_refused(int keep) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => TopK.Select([1f, 2f, 3f], keep, new int[8]));
 
     private static int[] Select(float[] values, int keep)
     {

@@ -13,7 +13,9 @@ public class AggregationTests
     {
         AcceptedFrame[] accepted =
         [
-            new(0, 1, MadeUpPlan.Lossless(_layout, [4, 8], 0, 0, 2)), new(1, 5, MadeUpPlan.Lossless(_layout, [7, -1], 1, 1, 2)), new(2, 3, MadeUpPlan.Lossless(_layout, [8, 0], 2, 0, 2)),
+            new(0, 1, MadeUpPlan.Lossless(_layout, [4, 8], 0, 0, 2)),
+            new(1, 5, MadeUpPlan.Lossless(_layout, [7, -1], 1, 1, 2)),
+            new(2, 3, MadeUpPlan.Lossless(_layout, [8, 0], 2, 0, 2)),
         ];
         Assert.Equal([0.25 * 4 + 0.75 * 8, 0.25 * 8, 7, -1], Aggregation.WeightedMean(accepted, 4));
     }
@@ -32,7 +34,11 @@ public class AggregationTests
         float[][] locals = [[11, 22, 33, 44], [9, 24, 30, 48], [14, 20, 22, 40]];
         int[] samples = [1, 2, 5];
         var accepted = new List<AcceptedFrame>();
-        for (int i = 0; i < 3; i++) accepted.Add(new AcceptedFrame(i, samples[i], MadeUpPlan.Lossless(_layout, [.. locals[i].Zip(published, (p, q) => p - q)], i)));
+        for (int i = 0; i < 3; i++)
+        {
+            float[] change = [.. locals[i].Zip(published, (p, q) => p - q)];
+            accepted.Add(new AcceptedFrame(i, samples[i], MadeUpPlan.Lossless(_layout, change, i)));
+        }
         double[] update = Aggregation.WeightedMean(accepted, 4);
         for (int e = 0; e < 4; e++)
             Assert.Equal((1 * locals[0][e] + 2 * locals[1][e] + 5 * locals[2][e]) / 8.0, published[e] + update[e], 12);
@@ -43,13 +49,17 @@ public class AggregationTests
     {
         var random = new RandomStream(1, "order");
         LoraLayout layout = LoraLayout.Of([new LoraModule("q", 6, 5, 2)]);
-        AcceptedFrame[] accepted = [.. Enumerable.Range(0, 8).Select(slot => new AcceptedFrame(slot, 1 + random.NextInt32(100),
-            MadeUpPlan.Lossless(layout, [.. Enumerable.Range(0, 11).Select(_ => (float)(random.NextGaussian() * Math.Pow(10, random.NextInt32(20))))], slot, slot % 2, 2)))];
+        AcceptedFrame[] accepted = [.. Enumerable.Range(0, 8).Select(slot =>
+        {
+            float[] change = [.. Enumerable.Range(0, 11).Select(_ => (float)(random.NextGaussian() * Math.Pow(10, random.NextInt32(20))))];
+            return new AcceptedFrame(slot, 1 + random.NextInt32(100), MadeUpPlan.Lossless(layout, change, slot, slot % 2, 2));
+        })];
         double[] expected = Aggregation.WeightedMean(accepted, layout.Length);
         for (int trial = 0; trial < 50; trial++)
         {
             random.Shuffle(accepted.AsSpan());
-            Assert.Equal(expected.Select(BitConverter.DoubleToInt64Bits), Aggregation.WeightedMean(accepted, layout.Length).Select(BitConverter.DoubleToInt64Bits));
+            double[] found = Aggregation.WeightedMean(accepted, layout.Length);
+            Assert.Equal(expected.Select(BitConverter.DoubleToInt64Bits), found.Select(BitConverter.DoubleToInt64Bits));
         }
     }
 
@@ -57,8 +67,8 @@ public class AggregationTests
     public void Coverage_counts_the_deliveries_of_each_segment() => Assert.Equal([2, 0, 1], Aggregation.Coverage([0, 2, 0], 3));
 
     /// <summary>
-    /// k = 0.5 of 4. Round 0: U = (4, 3, 2, 1), D = (4, 3, 0, 0), S = (0, 0, 2, 1). Round 1: U = (0, 1, 0, 2), U + S = (0, 1, 2, 3), D = (0, 0, 2, 3), S = (0, 1, 0, 0). Q
-    /// becomes Q^0 + D + D at both ends.
+    /// k = 0.5 of 4. Round 0: U = (4, 3, 2, 1), D = (4, 3, 0, 0), S = (0, 0, 2, 1). Round 1: U = (0, 1, 0, 2), U + S = (0, 1, 2, 3),
+    /// D = (0, 0, 2, 3), S = (0, 1, 0, 0). Q becomes Q^0 + D + D at both ends.
     /// </summary>
     [Fact]
     public void The_published_chain_carries_what_did_not_fit()

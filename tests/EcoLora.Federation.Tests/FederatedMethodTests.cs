@@ -23,9 +23,11 @@ public class FederatedMethodTests
         FederatedMethod ffa = FederatedMethod.FfaLora;
         LoraLayout exchanged = ffa.ExchangedLayout(_layout);
         Assert.Equal([LoraRole.B, LoraRole.B], exchanged.Tensors.Select(t => t.Role));
-        float[] b = [.. Enumerable.Range(1, exchanged.Length).Select(i => (float)i)], whole = ffa.WholeAdapter(_layout, 3, b), seeded = LoraInitialization.Create(_layout, 3);
+        float[] b = [.. Enumerable.Range(1, exchanged.Length).Select(i => (float)i)];
+        float[] whole = ffa.WholeAdapter(_layout, 3, b), seeded = LoraInitialization.Create(_layout, 3);
         Assert.Equal(b, ffa.Exchanged(_layout, whole));
-        foreach (LoraTensor a in _layout.Tensors.Where(t => t.Role == LoraRole.A)) Assert.Equal(a.In(seeded.AsSpan()).ToArray(), a.In(whole.AsSpan()).ToArray());
+        foreach (LoraTensor a in _layout.Tensors.Where(t => t.Role == LoraRole.A))
+            Assert.Equal(a.In(seeded.AsSpan()).ToArray(), a.In(whole.AsSpan()).ToArray());
         Assert.All(ffa.InitialReference(_layout, 3), value => Assert.Equal(0, value));
         Assert.False(ffa.Trains(LoraRole.A));
         Assert.True(ffa.Trains(LoraRole.B));

@@ -15,7 +15,12 @@ public class ProtocolJsonTests
     {
         RunPlan plan = MadeUpPlan.Plan() with
         {
-            Exchange = exchange switch { "fp32" => ExchangeOptions.Dense(ValueMode.Fp32), "fp16" => ExchangeOptions.Dense(ValueMode.Fp16), _ => new ExchangeOptions { Segments = 2, GammaA = 0.1 + 0.2 } },
+            Exchange = exchange switch
+            {
+                "fp32" => ExchangeOptions.Dense(ValueMode.Fp32),
+                "fp16" => ExchangeOptions.Dense(ValueMode.Fp16),
+                _ => new ExchangeOptions { Segments = 2, GammaA = 0.1 + 0.2 },
+            },
         };
         var read = (RunOpened)ProtocolJson.ReadRound(ProtocolJson.Write(new RunOpened(plan.Run, plan)));
         Assert.Equal(plan.Exchange, read.Plan.Exchange);
@@ -36,11 +41,14 @@ public class ProtocolJsonTests
     {
         ReportMessage[] reports =
         [
-            new ClientReport("r", 1, 2, 3, 4, 0.1 + 0.2), new ClientReport("r", 1, 2, 3, 4, null, "the loss is NaN"), new SegmentStored("r", 1, 2, 3, "d", MadeUpPlan.Sizes),
+            new ClientReport("r", 1, 2, 3, 4, 0.1 + 0.2),
+            new ClientReport("r", 1, 2, 3, 4, null, "the loss is NaN"),
+            new SegmentStored("r", 1, 2, 3, "d", MadeUpPlan.Sizes),
             new SiteUpdated("r", 1, 2, 3), new AdapterWritten("r", 1, "d"),
         ];
         foreach (ReportMessage report in reports) Assert.Equal(report, ProtocolJson.ReadReport(ProtocolJson.Write(report)));
-        var evaluated = (Evaluated)ProtocolJson.ReadReport(ProtocolJson.Write(new Evaluated("r", 1, 2, new HeldOutScore(1.5, 2, 3, null, [new CategoryScore("c", 1, 2)]))));
+        var evaluation = new Evaluated("r", 1, 2, new HeldOutScore(1.5, 2, 3, null, [new CategoryScore("c", 1, 2)]));
+        var evaluated = (Evaluated)ProtocolJson.ReadReport(ProtocolJson.Write(evaluation));
         Assert.Equal(new HeldOutScore(1.5, 2, 3, null, evaluated.Score.Categories), evaluated.Score);
         Assert.Equal([new CategoryScore("c", 1, 2)], evaluated.Score.Categories);
         var aggregated = (RoundAggregated)ProtocolJson.ReadReport(ProtocolJson.Write(new RoundAggregated("r", 1, [1, 2], "d", MadeUpPlan.Sizes, 0.5)));
@@ -74,7 +82,8 @@ public class ProtocolJsonTests
         RunPlan plan = MadeUpPlan.Plan();
         RunOpened[] bad =
         [
-            new("../../etc", plan), new("../../etc", plan with { Run = "../../etc" }), new("run-1", plan with { Rounds = 0 }), new("run-1", plan with { Method = "x" }),
+            new("../../etc", plan), new("../../etc", plan with { Run = "../../etc" }), new("run-1", plan with { Rounds = 0 }),
+            new("run-1", plan with { Method = "x" }),
             new("run-1", plan with { Roster = [] }), new("run-1", plan with { Modules = [] }), new("run-1", plan with { Roster = [.. plan.Roster.Skip(1)] }),
             new("run-1", plan with { Roster = [null!, .. plan.Roster.Skip(1)] }), new("run-1", plan with { Modules = [null!] }),
             new("run-1", plan with { Exchange = plan.Exchange with { Values = (ValueMode)7 } }), new("run-1", null!),
@@ -91,7 +100,8 @@ public class ProtocolJsonTests
         for (int trial = 0; trial < 3000; trial++)
         {
             byte[] bytes = [.. good];
-            for (int i = random.NextInt32(4); i >= 0; i--) bytes[random.NextInt32(bytes.Length)] = (byte)(random.NextInt32(2) == 0 ? random.NextInt32(256) : good[random.NextInt32(good.Length)]);
+            for (int i = random.NextInt32(4); i >= 0; i--)
+                bytes[random.NextInt32(bytes.Length)] = (byte)(random.NextInt32(2) == 0 ? random.NextInt32(256) : good[random.NextInt32(good.Length)]);
             try
             {
                 ProtocolJson.ReadRound(bytes);
@@ -108,6 +118,9 @@ public class ProtocolJsonTests
     {
         JournalEntry entry = new Decided(new RunFinished("run-1"), 12), heard = new Heard(new AdapterWritten("run-1", 4, "d"), 7);
         foreach (JournalEntry each in new[] { entry, heard })
-            Assert.Equal(each, JsonSerializer.Deserialize(JsonSerializer.SerializeToUtf8Bytes(each, ProtocolJson.Default.JournalEntry), ProtocolJson.Default.JournalEntry));
+        {
+            byte[] line = JsonSerializer.SerializeToUtf8Bytes(each, ProtocolJson.Default.JournalEntry);
+            Assert.Equal(each, JsonSerializer.Deserialize(line, ProtocolJson.Default.JournalEntry));
+        }
     }
 }

@@ -21,12 +21,13 @@ public class ResidualTests
         [([4, 2, 1, -3], [4, 0, 0, -3], [0, 2, 1, 0]), ([1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1]), ([0, 0, 0.5f, -3], [0, 0, 0.5f, -3], [0, 0, 0, 0])]);
 
     /// <summary>
-    /// ρ = 1 − m = 0.5. Round 1: Δ + R/2 = (1, 2, 1.5, 1), sent (0, 2, 1.5, 0), R = (1, 0, 0, 1). Round 2: Δ + R/2 = (0.5, 0, 0.5, −2.5), sent (0.5, 0, 0, −2.5),
-    /// R = (0, 0, 0.5, 0).
+    /// ρ = 1 − m = 0.5. Round 1: Δ + R/2 = (1, 2, 1.5, 1), sent (0, 2, 1.5, 0), R = (1, 0, 0, 1). Round 2: Δ + R/2 = (0.5, 0, 0.5, −2.5),
+    /// sent (0.5, 0, 0, −2.5), R = (0, 0, 0.5, 0).
     /// </summary>
     [Fact]
     public void Three_rounds_with_one_minus_m() => Check(0.5,
-        [([4, 2, 1, -3], [4, 0, 0, -3], [0, 2, 1, 0]), ([1, 1, 1, 1], [0, 2, 1.5f, 0], [1, 0, 0, 1]), ([0, 0, 0.5f, -3], [0.5f, 0, 0, -2.5f], [0, 0, 0.5f, 0])]);
+        [([4, 2, 1, -3], [4, 0, 0, -3], [0, 2, 1, 0]), ([1, 1, 1, 1], [0, 2, 1.5f, 0], [1, 0, 0, 1]),
+            ([0, 0, 0.5f, -3], [0.5f, 0, 0, -2.5f], [0, 0, 0.5f, 0])]);
 
     [Fact]
     public void A_frame_that_is_not_accepted_leaves_the_whole_change_as_residual()
@@ -84,7 +85,8 @@ public class ResidualTests
     {
         float[] published = [10, 20, 30, 40];
         var header = new FrameHeader(FrameKind.Segment, 1, 0, 0, 0, 1, 0, (uint)_layout.Fingerprint);
-        return ClientUpload.Make(header, _layout, published, [.. published.Zip(change, (p, c) => p + c)], residual, feedback, new Compression(0.5, 1, ValueMode.Fp32));
+        float[] local = [.. published.Zip(change, (p, c) => p + c)];
+        return ClientUpload.Make(header, _layout, published, local, residual, feedback, new Compression(0.5, 1, ValueMode.Fp32));
     }
 
     private static float[] Sent(ClientUpload upload)

@@ -18,7 +18,8 @@ public class RoundRobinScheduleTests
             for (int participants = segments; participants <= 10; participants++)
                 for (int round = 0; round < 25; round++)
                 {
-                    int[] coverage = Aggregation.Coverage(Enumerable.Range(0, participants).Select(slot => RoundRobinSchedule.SegmentOf(slot, round, segments)), segments);
+                    var sent = Enumerable.Range(0, participants).Select(slot => RoundRobinSchedule.SegmentOf(slot, round, segments));
+                    int[] coverage = Aggregation.Coverage(sent, segments);
                     Assert.All(coverage, count => Assert.InRange(count, participants / segments, (participants + segments - 1) / segments));
                 }
     }

@@ -32,7 +32,8 @@ public class RunStateTests
             }
         }
         Assert.Equal(
-            ["RunOpened", "open 0 evaluated", "close 0", "open 1", "close 1", "open 2 evaluated", "close 2", "open 3", "close 3", "end 4", "RunFinished"], decisions);
+            ["RunOpened", "open 0 evaluated", "close 0", "open 1", "close 1", "open 2 evaluated", "close 2", "open 3", "close 3", "end 4", "RunFinished"],
+            decisions);
         Assert.Equal([0, 2, 4], _state.Evaluations.Keys.Order());
         Assert.Null(_state.Next());
     }
@@ -189,9 +190,10 @@ public class RunStateTests
             foreach (int y in numbers)
             {
                 Assert.Equal(x == 0 && participants.Contains(y), _state.IsNews(new ClientReport("run-1", x, y, y % 3, y is >= 0 and < 6 ? y + 1 : 1, 3)));
-                Assert.Equal(
-                    x == 0 && participants.Contains(y), _state.IsNews(new SegmentStored("run-1", x, y, opened.Participants.FirstOrDefault(p => p.Client == y)?.Segment ?? 0, "d", MadeUpPlan.Sizes)));
-                Assert.False(_state.IsNews(new SegmentStored("run-1", 0, opened.Participants[0].Client, y == 0 ? -5 : y, "d", MadeUpPlan.Sizes)) && y != opened.Participants[0].Segment);
+                int segment = opened.Participants.FirstOrDefault(p => p.Client == y)?.Segment ?? 0;
+                Assert.Equal(x == 0 && participants.Contains(y), _state.IsNews(new SegmentStored("run-1", x, y, segment, "d", MadeUpPlan.Sizes)));
+                Participant first = opened.Participants[0];
+                Assert.Equal(y == first.Segment, _state.IsNews(new SegmentStored("run-1", 0, first.Client, y, "d", MadeUpPlan.Sizes)));
                 Assert.False(_state.IsNews(new SiteUpdated("run-1", x, y, 90)));
                 Assert.Equal(x == 0 && y is >= 0 and < 3, _state.IsNews(new Evaluated("run-1", y, x, Score(3))));
             }
@@ -225,7 +227,8 @@ public class RunStateTests
         Assert.False(_state.IsNews(report with { Samples = report.Samples + 1 }));
         Assert.False(_state.IsNews(report with { Loss = null }));
         Assert.False(_state.IsNews(report with { Refused = "and a loss too" }));
-        foreach (double loss in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity }) Assert.False(_state.IsNews(report with { Loss = loss }));
+        foreach (double loss in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity })
+            Assert.False(_state.IsNews(report with { Loss = loss }));
         Assert.False(_state.IsNews(new Evaluated("run-1", 0, 0, Score(double.NaN))));
     }
 
@@ -293,7 +296,11 @@ public class RunStateTests
 
     private static IEnumerable<ReportMessage> Answers(RoundMessage message) => message switch
     {
-        RoundOpened m => [.. m.Participants.SelectMany(p => new[] { Trained(p, 3, round: m.Round), Stored(p, m.Round) }), .. m.Evaluate ? [Evaluation(m.Round)] : Array.Empty<ReportMessage>()],
+        RoundOpened m =>
+        [
+            .. m.Participants.SelectMany(p => new[] { Trained(p, 3, round: m.Round), Stored(p, m.Round) }),
+            .. m.Evaluate ? [Evaluation(m.Round)] : Array.Empty<ReportMessage>(),
+        ],
         RoundClosed m => [Aggregated(m.Round), .. Enumerable.Range(0, 3).Select(site => new SiteUpdated("run-1", site, m.Round + 1, 90))],
         RunEnding m => [new AdapterWritten("run-1", m.Version, "d"), Evaluation(m.Version)],
         _ => [],

@@ -103,7 +103,8 @@ public abstract class MessageBusConformance : IAsyncDisposable
     public async Task A_retried_message_is_delivered_again_only_to_the_one_who_asked()
     {
         int attempts = 0;
-        Inbox retrying = Subscribe("a", "retrying", _ => Interlocked.Increment(ref attempts) < 4 ? Verdict.Retry : Verdict.Success), other = Subscribe("a", "other");
+        Inbox retrying = Subscribe("a", "retrying", _ => Interlocked.Increment(ref attempts) < 4 ? Verdict.Retry : Verdict.Success);
+        Inbox other = Subscribe("a", "other");
         await StartAsync();
         await Publish("a", "k", [7]);
         for (int i = 0; i < 4; i++) Assert.Equal([7], await retrying.NextAsync());
@@ -116,7 +117,8 @@ public abstract class MessageBusConformance : IAsyncDisposable
     public async Task An_exception_is_a_retry()
     {
         int attempts = 0;
-        Inbox inbox = Subscribe("a", "consumer", _ => Interlocked.Increment(ref attempts) < 3 ? throw new InvalidOperationException("not yet") : Verdict.Success);
+        Inbox inbox = Subscribe("a", "consumer", _ =>
+            Interlocked.Increment(ref attempts) < 3 ? throw new InvalidOperationException("not yet") : Verdict.Success);
         await StartAsync();
         await Publish("a", "k", [7]);
         for (int i = 0; i < 3; i++) Assert.Equal([7], await inbox.NextAsync());

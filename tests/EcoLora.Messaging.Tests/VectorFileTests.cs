@@ -119,5 +119,6 @@ public sealed class VectorFileTests : IDisposable
         return bytes;
     }
 
-    private bool TryRead(out StateHeader header, out float[][] vectors) => VectorFile.TryRead(_folder, "state", StateJson.Default.StateHeader, out header, out vectors);
+    private bool TryRead(out StateHeader header, out float[][] vectors) =>
+        VectorFile.TryRead(_folder, "state", StateJson.Default.StateHeader, out header, out vectors);
 }
