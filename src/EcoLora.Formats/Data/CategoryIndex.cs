@@ -7,5 +7,10 @@ internal sealed record CategoryIndex(string Name, int[] Records)
 {
     /// <summary>The categories in ordinal order of their names.</summary>
     public static IReadOnlyList<CategoryIndex> Of(IReadOnlyList<Instruction> records) =>
-        [.. Enumerable.Range(0, records.Count).GroupBy(i => records[i].Category).Select(group => new CategoryIndex(group.Key, [.. group])).OrderBy(category => category.Name, StringComparer.Ordinal)];
+    [
+        .. Enumerable.Range(0, records.Count)
+            .GroupBy(i => records[i].Category)
+            .Select(group => new CategoryIndex(group.Key, [.. group]))
+            .OrderBy(category => category.Name, StringComparer.Ordinal),
+    ];
 }

@@ -92,7 +92,8 @@ internal sealed class ContentStream : IDisposable
         Span<byte> trailer = stackalloc byte[4];
         _file.Position = _file.Length - trailer.Length;
         _file.ReadExactly(trailer);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer) != (uint)_produced) throw Truncated($"a file cut off, or followed by other data, after {_produced} bytes of content");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer) != (uint)_produced)
+            throw Truncated($"a file cut off, or followed by other data, after {_produced} bytes of content");
     }
 
     private DataSetException Truncated(string found) => new(_path, "", "one complete gzip member", found);

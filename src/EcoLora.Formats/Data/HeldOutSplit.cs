@@ -31,7 +31,8 @@ public sealed record HeldOutSplit(IReadOnlyList<Instruction> Training, IReadOnly
     public static HeldOutSplit ByCount(IReadOnlyList<Instruction> records, int count, RandomStream random)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        if (count >= records.Count) throw new PartitionException($"held-out split: expected more than {count} records to hold {count} out, found {records.Count}");
+        if (count >= records.Count)
+            throw new PartitionException($"held-out split: expected more than {count} records to hold {count} out, found {records.Count}");
         // The members of equal prompts, under the category of their first record.
         var strata = CategoryIndex.Of(records).Select(category => (category.Name, Groups: new List<List<int>>())).ToList();
         var stratumOf = strata.Select((stratum, position) => (stratum.Name, position)).ToDictionary(pair => pair.Name, pair => pair.position);

@@ -82,7 +82,11 @@ public sealed class Partition
     {
         Check(records, clients, minimum);
         IReadOnlyList<CategoryIndex> categories = CategoryIndex.Of(records);
-        if (categories.Count > clients) throw new PartitionException($"one category per client: expected at least {categories.Count} clients for {categories.Count} categories, found {clients}");
+        if (categories.Count > clients)
+        {
+            throw new PartitionException(
+                $"one category per client: expected at least {categories.Count} clients for {categories.Count} categories, found {clients}");
+        }
         int[] sharers = new int[categories.Count];
         Array.Fill(sharers, 1);
         for (int spare = clients - categories.Count; spare > 0; spare--)
@@ -94,14 +98,18 @@ public sealed class Partition
             random.Shuffle(order.AsSpan());
             shares.AddRange(Deal(order, sharers[c]));
             if (shares[^1].Count < minimum)
-                throw new PartitionException($"client {shares.Count - 1}: expected at least {minimum} records of category '{categories[c].Name}', found {shares[^1].Count}");
+            {
+                throw new PartitionException(
+                    $"client {shares.Count - 1}: expected at least {minimum} records of category '{categories[c].Name}', found {shares[^1].Count}");
+            }
         }
         return Of(records, shares);
     }
 
     /// <summary>Gives each client the records of a file of its own.</summary>
     /// <param name="paths">One data set per client, in the order of the clients' numbers.</param>
-    /// <exception cref="PartitionException">No file at all, or a file that is not a data set with a usable record; the message names client and file.</exception>
+    /// <exception cref="PartitionException">No file at all, or a file that is not a data set with a usable record; the message names client and
+    /// file.</exception>
     /// <exception cref="IOException">A file cannot be opened or read.</exception>
     public static Partition ByFile(IReadOnlyList<string> paths)
     {
@@ -134,7 +142,10 @@ public sealed class Partition
         ArgumentOutOfRangeException.ThrowIfLessThan(clients, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
         if (records.Count < (long)clients * minimum)
-            throw new PartitionException($"partition: expected at least {clients} clients × {minimum} = {(long)clients * minimum} records, found {records.Count}");
+        {
+            throw new PartitionException(
+                $"partition: expected at least {clients} clients × {minimum} = {(long)clients * minimum} records, found {records.Count}");
+        }
     }
 
     private static IReadOnlyList<int>[] Deal(int[] order, int clients) =>

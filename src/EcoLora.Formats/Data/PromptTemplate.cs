@@ -18,7 +18,8 @@ public sealed class PromptTemplate
     /// <summary>
     /// The prompt of Stanford Alpaca (Taori et al., 2023), in its two wordings:
     /// <code>
-    /// Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.
+    /// Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes
+    /// the request.
     ///
     /// ### Instruction:
     /// {instruction}

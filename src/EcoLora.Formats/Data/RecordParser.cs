@@ -9,7 +9,8 @@ internal sealed class RecordParser(string file)
     private readonly Dictionary<string, string> _categories = [];
     private readonly string?[] _fields = new string?[FieldNames.Length];
 
-    /// <summary>The record; its response is empty where there is none. Of two names for one field (context and input), the first that is not empty counts.</summary>
+    /// <summary>The record; its response is empty where there is none. Of two names for one field (context and input), the first that is not empty
+    /// counts.</summary>
     /// <exception cref="DataSetException">Not a JSON object, a field that is neither a string nor null, or no instruction.</exception>
     public Instruction Parse(RawRecord raw)
     {
@@ -23,7 +24,8 @@ internal sealed class RecordParser(string file)
             throw new DataSetException(file, raw.Place, "a JSON object", $"malformed JSON at byte {error.BytePositionInLine}", error);
         }
         string text = _fields[0] ?? "";
-        if (string.IsNullOrWhiteSpace(text)) throw new DataSetException(file, $"{raw.Place}, field 'instruction'", "text", _fields[0] is null ? "no such field" : "blank text");
+        if (string.IsNullOrWhiteSpace(text))
+            throw new DataSetException(file, $"{raw.Place}, field 'instruction'", "text", _fields[0] is null ? "no such field" : "blank text");
         return new Instruction(text, First(_fields[1], _fields[2]), First(_fields[3], _fields[4]), Shared(_fields[5] ?? ""));
     }
 

@@ -30,7 +30,9 @@ public class ExampleFactoryTests
     {
         Assert.Same(PromptTemplate.Alpaca, PromptTemplate.Named("alpaca"));
         Assert.Same(PromptTemplate.Plain, PromptTemplate.Named("plain"));
-        Assert.Contains("template 'chat': expected alpaca or plain", Assert.Throws<ArgumentException>(() => PromptTemplate.Named("chat")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "template 'chat': expected alpaca or plain", Assert.Throws<ArgumentException>(() => PromptTemplate.Named("chat")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -59,7 +59,9 @@ public class HeldOutSplitTests
     [Fact]
     public void A_split_that_leaves_one_side_empty_is_refused()
     {
-        Assert.Equal("held-out split: expected more than 5 records to hold 5 out, found 5", Assert.Throws<PartitionException>(() => HeldOutSplit.ByCount(Records(("a", 5)), 5, Stream(1))).Message);
+        Assert.Equal(
+            "held-out split: expected more than 5 records to hold 5 out, found 5",
+            Assert.Throws<PartitionException>(() => HeldOutSplit.ByCount(Records(("a", 5)), 5, Stream(1))).Message);
         Assert.Throws<PartitionException>(() => HeldOutSplit.ByFraction(Records(("a", 1)), 0.5, Stream(1)));
         Instruction equal = Records(("a", 1))[0];
         Assert.Throws<PartitionException>(() => HeldOutSplit.ByCount([equal, equal, equal], 1, Stream(1)));

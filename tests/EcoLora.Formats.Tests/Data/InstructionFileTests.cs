@@ -71,7 +71,8 @@ public sealed class InstructionFileTests : IDisposable
     [Fact]
     public void Equal_categories_share_their_text()
     {
-        InstructionDataSet data = Read("{\"instruction\":\"a\",\"output\":\"b\",\"category\":\"x\"}\n{\"instruction\":\"c\",\"output\":\"d\",\"category\":\"x\"}");
+        InstructionDataSet data = Read("{\"instruction\":\"a\",\"output\":\"b\",\"category\":\"x\"}\n"
+            + "{\"instruction\":\"c\",\"output\":\"d\",\"category\":\"x\"}");
         Assert.Same(data.Records[0].Category, data.Records[1].Category);
     }
 
@@ -92,8 +93,12 @@ public sealed class InstructionFileTests : IDisposable
     [InlineData("{\"instruction\":\"a\",\"category\":true}", "data.jsonl: line 1, field 'category': expected a string, found a boolean")]
     [InlineData("{\"output\":\"b\"}", "data.jsonl: line 1, field 'instruction': expected text, found no such field")]
     [InlineData("{\"instruction\":\" \",\"output\":\"b\"}", "data.jsonl: line 1, field 'instruction': expected text, found blank text")]
-    [InlineData("{\"instruction\":\"\\ud800\",\"output\":\"b\"}", "data.jsonl: line 1, field 'instruction': expected text, found bytes or escapes that are not Unicode")]
-    [InlineData("[{\"instruction\":\"a\",\"output\":\"b\"},\n{\"instruction\":1}]", "data.jsonl: element 1 (line 2), field 'instruction': expected a string, found a number")]
+    [InlineData(
+        "{\"instruction\":\"\\ud800\",\"output\":\"b\"}",
+        "data.jsonl: line 1, field 'instruction': expected text, found bytes or escapes that are not Unicode")]
+    [InlineData(
+        "[{\"instruction\":\"a\",\"output\":\"b\"},\n{\"instruction\":1}]",
+        "data.jsonl: element 1 (line 2), field 'instruction': expected a string, found a number")]
     [InlineData("[{\"instruction\":\"a\",\"output\":\"b\"},]", "data.jsonl: element 1 (line 1): expected an object, found ']'")]
     [InlineData("[{\"instruction\":\"a\",\"output\":\"b\"}\n{}]", "data.jsonl: element 0 (line 2): expected ',' or ']' after the object, found '{'")]
     [InlineData("[{\"instruction\":\"a\",\"output\":\"b\"}", "data.jsonl: element 0 (line 1): expected ',' or ']' after the object, found the end of the file")]
@@ -173,7 +178,9 @@ public sealed class InstructionFileTests : IDisposable
     public void Plain_bytes_under_a_compressed_name_are_refused()
     {
         File.WriteAllText(_folder["plain.jsonl.gz"], "{}");
-        Assert.EndsWith("expected gzip's first bytes 1F 8B, found 7B7D", Assert.Throws<DataSetException>(() => InstructionFile.Read(_folder["plain.jsonl.gz"])).Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "expected gzip's first bytes 1F 8B, found 7B7D",
+            Assert.Throws<DataSetException>(() => InstructionFile.Read(_folder["plain.jsonl.gz"])).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -65,7 +65,8 @@ public class PartitionTests
         Assert.True(Skew(1000) < 0.4);
 
         // Mean share of a client's largest category; 0.25 is even.
-        double Skew(double alpha) => PartitionTable.Of(Partition.Dirichlet(source, 10, alpha, 1, Stream(5))).Counts.Average(row => row.Max() / (double)row.Sum());
+        double Skew(double alpha) => PartitionTable.Of(Partition.Dirichlet(source, 10, alpha, 1, Stream(5)))
+            .Counts.Average(row => row.Max() / (double)row.Sum());
     }
 
     [Fact]
@@ -123,7 +124,9 @@ public class PartitionTests
     public void Too_few_records_are_refused_with_the_numbers()
     {
         Instruction[] source = Records(("a", 19));
-        Assert.Equal("partition: expected at least 4 clients × 5 = 20 records, found 19", Assert.Throws<PartitionException>(() => Partition.Iid(source, 4, 5, Stream(1))).Message);
+        Assert.Equal(
+            "partition: expected at least 4 clients × 5 = 20 records, found 19",
+            Assert.Throws<PartitionException>(() => Partition.Iid(source, 4, 5, Stream(1))).Message);
         Assert.Throws<PartitionException>(() => Partition.Dirichlet(source, 4, 0.5, 5, Stream(1)));
         Assert.Throws<PartitionException>(() => Partition.Iid([], 1, 1, Stream(1)));
         Assert.Throws<PartitionException>(() => Partition.ByFile([]));
@@ -133,8 +136,12 @@ public class PartitionTests
     public void More_categories_than_clients_and_a_category_too_small_are_refused()
     {
         Instruction[] source = Records(("a", 50), ("b", 2), ("c", 9));
-        Assert.Equal("one category per client: expected at least 3 clients for 3 categories, found 2", Assert.Throws<PartitionException>(() => Partition.ByCategory(source, 2, 1, Stream(1))).Message);
-        Assert.Equal("client 1: expected at least 3 records of category 'b', found 2", Assert.Throws<PartitionException>(() => Partition.ByCategory(source, 3, 3, Stream(1))).Message);
+        Assert.Equal(
+            "one category per client: expected at least 3 clients for 3 categories, found 2",
+            Assert.Throws<PartitionException>(() => Partition.ByCategory(source, 2, 1, Stream(1))).Message);
+        Assert.Equal(
+            "client 1: expected at least 3 records of category 'b', found 2",
+            Assert.Throws<PartitionException>(() => Partition.ByCategory(source, 3, 3, Stream(1))).Message);
     }
 
     [Fact]
@@ -153,7 +160,9 @@ public class PartitionTests
         Instruction[] source = Records(("a", 30));
         Partition partition = Partition.Iid(source, 3, 1, Stream(1));
         AssertEveryRecordOnce(source[5..], partition.Without(source[..5]));
-        Assert.Equal("client 1: expected at least 1 record, found none", Assert.Throws<PartitionException>(() => partition.Without(partition.Clients[1])).Message);
+        Assert.Equal(
+            "client 1: expected at least 1 record, found none",
+            Assert.Throws<PartitionException>(() => partition.Without(partition.Clients[1])).Message);
     }
 
     [Fact]
@@ -168,7 +177,8 @@ public class PartitionTests
     }
 
     internal static Instruction[] Records(params (string Category, int Count)[] categories) =>
-        [.. categories.SelectMany(category => Enumerable.Range(0, category.Count).Select(i => new Instruction($"{category.Category}{i}", "", "yes", category.Category)))];
+        [.. categories.SelectMany(category => Enumerable.Range(0, category.Count)
+            .Select(i => new Instruction($"{category.Category}{i}", "", "yes", category.Category)))];
 
     internal static RandomStream Stream(ulong seed) => new(seed, "partition");
 

@@ -22,7 +22,9 @@ public class SyntheticDataTests
 
     [Fact]
     public void The_shipped_tasks_are_those_of_the_default_seed() =>
-        Assert.Equal(Encoding.UTF8.GetString(Written(stream => TaskGenerator.Write(stream, TaskGenerator.DefaultSeed))), File.ReadAllText(Path.Combine(Repository.Root, "samples", "tasks.jsonl")));
+        Assert.Equal(
+            Encoding.UTF8.GetString(Written(stream => TaskGenerator.Write(stream, TaskGenerator.DefaultSeed))),
+            File.ReadAllText(Path.Combine(Repository.Root, "samples", "tasks.jsonl")));
 
     [Fact]
     public void Another_seed_makes_other_data()
@@ -44,7 +46,18 @@ public class SyntheticDataTests
     {
         Dictionary<string, int> counts = Tasks.CountBy(task => task.Category).ToDictionary();
         Assert.Equal(
-            new Dictionary<string, int> { ["who"] = 468, ["where"] = 450, ["color"] = 432, ["list"] = 414, ["quote"] = 396, ["member"] = 378, ["kind"] = 360, ["mood"] = 360, ["day"] = 342 },
+            new Dictionary<string, int>
+            {
+                ["who"] = 468,
+                ["where"] = 450,
+                ["color"] = 432,
+                ["list"] = 414,
+                ["quote"] = 396,
+                ["member"] = 378,
+                ["kind"] = 360,
+                ["mood"] = 360,
+                ["day"] = 342,
+            },
             counts);
     }
 
@@ -68,7 +81,8 @@ public class SyntheticDataTests
         foreach (string category in (string[])["who", "where", "color", "list", "quote"])
             Assert.All(Tasks.Where(task => task.Category == category), task => Assert.Contains(task.Response, task.Context, StringComparison.Ordinal));
 
-        string[] Answers(string category) => [.. Tasks.Where(task => task.Category == category).Select(task => task.Response).Distinct().Order(StringComparer.Ordinal)];
+        string[] Answers(string category) =>
+            [.. Tasks.Where(task => task.Category == category).Select(task => task.Response).Distinct().Order(StringComparer.Ordinal)];
     }
 
     [Fact]
@@ -91,14 +105,19 @@ public class SyntheticDataTests
         Assert.All(beginnings, beginning => Assert.DoesNotContain(beginning, text, StringComparison.OrdinalIgnoreCase));
         string[] withPerson = [.. Lexicon.People.Select(person => $"Does {person}")];
         Assert.All(withPerson, beginning => Assert.DoesNotContain(beginning, text, StringComparison.Ordinal));
-        Assert.All(Tasks, task => Assert.Contains([.. beginnings, .. withPerson], beginning => task.Text.StartsWith(beginning, StringComparison.OrdinalIgnoreCase)));
+        Assert.All(
+            Tasks,
+            task => Assert.Contains([.. beginnings, .. withPerson], beginning => task.Text.StartsWith(beginning, StringComparison.OrdinalIgnoreCase)));
     }
 
     [Fact]
     public void The_corpus_never_names_a_kind_or_a_mood_in_a_sentence_with_what_it_labels()
     {
         string[] labels = ["animals", "food", "tools", "clothes", "colors", "places", "happy", "sad", "angry", "scared"];
-        string[] labelled = [.. Lexicon.Animals, .. Lexicon.Foods, .. Lexicon.Tools, .. Lexicon.Clothes, .. Lexicon.Colors, .. Lexicon.Places, .. Lexicon.Objects];
+        string[] labelled =
+        [
+            .. Lexicon.Animals, .. Lexicon.Foods, .. Lexicon.Tools, .. Lexicon.Clothes, .. Lexicon.Colors, .. Lexicon.Places, .. Lexicon.Objects,
+        ];
         foreach (string sentence in Corpus.Value.Split('.', '\n'))
         {
             if (!labels.Any(label => sentence.Contains(label, StringComparison.Ordinal))) continue;

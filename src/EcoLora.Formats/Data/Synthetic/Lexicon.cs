@@ -17,11 +17,15 @@ internal static class Lexicon
     public static readonly Person[] People =
     [
         new("Tom", false), new("Mia", true), new("Sam", false), new("Anna", true), new("Ben", false), new("Lily", true), new("Max", false), new("Eva", true),
-        new("Leo", false), new("Nora", true), new("Jack", false), new("Rosa", true), new("Tim", false), new("Ella", true), new("Finn", false), new("Lucy", true),
+        new("Leo", false), new("Nora", true), new("Jack", false), new("Rosa", true),
+        new("Tim", false), new("Ella", true), new("Finn", false), new("Lucy", true),
     ];
 
     public static readonly string[] Objects =
-        ["ball", "book", "cup", "box", "key", "lamp", "drum", "kite", "bag", "doll", "coin", "ring", "bell", "map", "clock", "stone", "rope", "flag", "basket", "letter"];
+    [
+        "ball", "book", "cup", "box", "key", "lamp", "drum", "kite", "bag", "doll",
+        "coin", "ring", "bell", "map", "clock", "stone", "rope", "flag", "basket", "letter",
+    ];
 
     public static readonly string[] Animals =
         ["cat", "dog", "horse", "cow", "pig", "duck", "hen", "goat", "sheep", "mouse", "fox", "bear", "frog", "bird", "rabbit", "lion"];

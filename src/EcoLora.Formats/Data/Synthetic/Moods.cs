@@ -5,10 +5,26 @@ internal static class Moods
 {
     public static readonly (string Mood, string[] Events)[] All =
     [
-        ("happy", ["[wins|won] a {o}", "[gets|got] a new {o} from {other}", "[finds|found] the lost {o}", "[plays|played] with {other}", "[sings|sang] a song with {other}"]),
-        ("sad", ["[loses|lost] {his} {o}", "[breaks|broke] {his} {o}", "[says|said] goodbye to {other}", "[misses|missed] {other}", "[has|had] no friend but {other}"]),
-        ("angry", ["[sees|saw] {other} take {his} {o}", "[sees|saw] {other} kick {his} {o}", "[hears|heard] a lie from {other}", "[waits|waited] too long for {other}", "[has|had] a fight with {other}"]),
-        ("scared", ["[hears|heard] a loud noise with {other}", "[sees|saw] a ghost near the {o}", "[is|was] lost in the dark with {other}", "[runs|ran] from a wolf with {other}", "[falls|fell] in deep water near {other}"]),
+        ("happy",
+        [
+            "[wins|won] a {o}", "[gets|got] a new {o} from {other}", "[finds|found] the lost {o}", "[plays|played] with {other}",
+            "[sings|sang] a song with {other}",
+        ]),
+        ("sad",
+        [
+            "[loses|lost] {his} {o}", "[breaks|broke] {his} {o}", "[says|said] goodbye to {other}", "[misses|missed] {other}",
+            "[has|had] no friend but {other}",
+        ]),
+        ("angry",
+        [
+            "[sees|saw] {other} take {his} {o}", "[sees|saw] {other} kick {his} {o}", "[hears|heard] a lie from {other}",
+            "[waits|waited] too long for {other}", "[has|had] a fight with {other}",
+        ]),
+        ("scared",
+        [
+            "[hears|heard] a loud noise with {other}", "[sees|saw] a ghost near the {o}", "[is|was] lost in the dark with {other}",
+            "[runs|ran] from a wolf with {other}", "[falls|fell] in deep water near {other}",
+        ]),
     ];
 
     /// <summary>The event in present tense.</summary>

@@ -18,7 +18,8 @@ internal sealed class Story
         _people = draw.Some<Person>(4, People);
         Action[] scenes = draw.Some<Action>(draw.Between(1, 2),
         [
-            Listing, Listing, Listing, Listing, Listing, Speaking, Speaking, Speaking, Owners, Owners, Hiding, Hiding, Painting, Painting, Packing, Packing, Feeling, Feeling, Diary, Diary,
+            Listing, Listing, Listing, Listing, Listing, Speaking, Speaking, Speaking, Owners, Owners, Hiding, Hiding,
+            Painting, Painting, Packing, Packing, Feeling, Feeling, Diary, Diary,
             Animal, Kitchen, Workshop, Dressing, Travel,
         ]);
         foreach (Action scene in scenes)
@@ -205,35 +206,51 @@ internal sealed class Story
     {
         int day = _draw.Between(0, 6);
         for (int i = 0, count = _draw.Between(2, 4); i < count; i++)
-            Say($"On {Days[(day + i) % 7]} {_people[0]} " + _draw.One($"[goes|went] to the {_draw.One(Places)}.", $"[plays|played] with {_people[1]}.", $"[reads|read] a book.", $"[comes|came] to the {_draw.One(Places)}.", $"[leaves|left] the {_draw.One(Places)}.", $"[sleeps|slept] all day."));
+            Say($"On {Days[(day + i) % 7]} {_people[0]} " + _draw.One(
+                $"[goes|went] to the {_draw.One(Places)}.",
+                $"[plays|played] with {_people[1]}.",
+                "[reads|read] a book.",
+                $"[comes|came] to the {_draw.One(Places)}.",
+                $"[leaves|left] the {_draw.One(Places)}.",
+                "[sleeps|slept] all day."));
     }
 
     private void Animal()
     {
         string[] words = _draw.Some<string>(3, Animals);
         Say($"{_people[0]} [likes|liked] animals.");
-        Say(_draw.One($"{Capital(_people[0].He)} [feeds|fed] the {words[0]}, the {words[1]} and the {words[2]}.", $"The {words[0]} [runs|ran] after the {words[1]}.", $"The {words[0]}, the {words[1]} and the {words[2]} [sleep|slept]."));
+        Say(_draw.One(
+            $"{Capital(_people[0].He)} [feeds|fed] the {words[0]}, the {words[1]} and the {words[2]}.",
+            $"The {words[0]} [runs|ran] after the {words[1]}.",
+            $"The {words[0]}, the {words[1]} and the {words[2]} [sleep|slept]."));
     }
 
     private void Kitchen()
     {
         string[] words = _draw.Some<string>(3, Foods);
         Say(_draw.One($"{_people[0]} [is|was] hungry.", $"{_people[0]} [wants|wanted] some food."));
-        Say(_draw.One($"{Capital(_people[0].He)} [eats|ate] {words[0]}, {words[1]} and {words[2]}.", $"{_people[1]} [buys|bought] {words[0]} and {words[1]}.", $"{_people[1]} [cooks|cooked] {words[0]} with {words[1]}."));
+        Say(_draw.One(
+            $"{Capital(_people[0].He)} [eats|ate] {words[0]}, {words[1]} and {words[2]}.",
+            $"{_people[1]} [buys|bought] {words[0]} and {words[1]}.",
+            $"{_people[1]} [cooks|cooked] {words[0]} with {words[1]}."));
     }
 
     private void Workshop()
     {
         string[] words = _draw.Some<string>(3, Tools);
         Say(_draw.One($"{_people[0]} [has|had] a lot of work.", $"{_people[0]} [looks|looked] for some tools."));
-        Say(_draw.One($"{Capital(_people[0].He)} [works|worked] with the {words[0]}, the {words[1]} and the {words[2]}.", $"{_people[1]} [fixes|fixed] the house with the {words[0]} and the {words[1]}."));
+        Say(_draw.One(
+            $"{Capital(_people[0].He)} [works|worked] with the {words[0]}, the {words[1]} and the {words[2]}.",
+            $"{_people[1]} [fixes|fixed] the house with the {words[0]} and the {words[1]}."));
     }
 
     private void Dressing()
     {
         string[] words = _draw.Some<string>(3, Clothes);
         Say(_draw.One($"{_people[0]} [is|was] cold.", $"{_people[0]} [washes|washed] some clothes."));
-        Say(_draw.One($"{Capital(_people[0].He)} [puts|put] on a {words[0]}, a {words[1]} and a {words[2]}.", $"{_people[1]} [wears|wore] a {words[0]} and a {words[1]}."));
+        Say(_draw.One(
+            $"{Capital(_people[0].He)} [puts|put] on a {words[0]}, a {words[1]} and a {words[2]}.",
+            $"{_people[1]} [wears|wore] a {words[0]} and a {words[1]}."));
     }
 
     private void Travel()
@@ -241,6 +258,8 @@ internal sealed class Story
         string[] words = _draw.Some<string>(3, Places);
         string[] colors = _draw.Some<string>(3, Colors);
         Say(_draw.One($"{_people[0]} [sees|saw] many places.", $"{_people[0]} [knows|knew] many colors."));
-        Say(_draw.One($"{Capital(_people[0].He)} [walks|walked] from the {words[0]} to the {words[1]} and to the {words[2]}.", $"{Capital(_people[0].He)} [paints|painted] with {Together(colors)}."));
+        Say(_draw.One(
+            $"{Capital(_people[0].He)} [walks|walked] from the {words[0]} to the {words[1]} and to the {words[2]}.",
+            $"{Capital(_people[0].He)} [paints|painted] with {Together(colors)}."));
     }
 }

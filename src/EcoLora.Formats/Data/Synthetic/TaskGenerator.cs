@@ -95,7 +95,10 @@ public static class TaskGenerator
         int count = draw.Between(2, 3), asked = draw.Between(0, count - 1);
         string[] things = draw.Some<string>(count, [.. Objects, .. Animals]);
         string[] places = draw.Some<string>(count, Places);
-        return (string.Join(' ', things.Zip(places, (thing, place) => $"The {thing} is in the {place}.")), $"Where is the {things[asked]}?", $"in the {places[asked]}");
+        return (
+            string.Join(' ', things.Zip(places, (thing, place) => $"The {thing} is in the {place}.")),
+            $"Where is the {things[asked]}?",
+            $"in the {places[asked]}");
     }
 
     private static (string Context, string Text, string Response) Color(Draw draw)
@@ -104,7 +107,10 @@ public static class TaskGenerator
         Person[] people = draw.Some<Person>(count, People);
         string[] things = draw.Some<string>(count, [.. Objects, .. Clothes]);
         string[] colors = draw.Some<string>(count, Colors);
-        return (string.Join(' ', Enumerable.Range(0, count).Select(i => $"{people[i]} has a {colors[i]} {things[i]}.")), $"What color is the {things[asked]}?", colors[asked]);
+        return (
+            string.Join(' ', Enumerable.Range(0, count).Select(i => $"{people[i]} has a {colors[i]} {things[i]}.")),
+            $"What color is the {things[asked]}?",
+            colors[asked]);
     }
 
     private static (string Context, string Text, string Response) NextInList(Draw draw)
@@ -128,7 +134,10 @@ public static class TaskGenerator
         Person person = draw.One(People);
         string[] things = draw.Some<string>(4, Objects);
         bool has = draw.Chance(0.5);
-        return ($"{person} has a {things[0]}, a {things[1]} and a {things[2]}.", $"Does {person} have a {(has ? things[draw.Between(0, 2)] : things[3])}?", has ? "yes" : "no");
+        return (
+            $"{person} has a {things[0]}, a {things[1]} and a {things[2]}.",
+            $"Does {person} have a {(has ? things[draw.Between(0, 2)] : things[3])}?",
+            has ? "yes" : "no");
     }
 
     private static (string Context, string Text, string Response) Kind(Draw draw)
