@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// One AdamW update of a vector (Loshchilov and Hutter, 2019), in PyTorch's form: g ← c·g; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
-/// w ← w·(1 − η·λ) − η/(1 − β₁ᵗ) · m/(√v/√(1 − β₂ᵗ) + ε).
+/// One AdamW update of a vector (Loshchilov and Hutter, 2019), in PyTorch's form: g ← c·g; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w·(1 − η·λ) − η/(1
+/// − β₁ᵗ) · m/(√v/√(1 − β₂ᵗ) + ε).
 /// </summary>
 /// <param name="LearningRate">η of this step.</param>
 /// <param name="Beta1">β₁ ∈ [0, 1).</param>
@@ -32,7 +32,8 @@ public readonly record struct AdamStep(double LearningRate, double Beta1, double
             _ => 0,
         };
         T beta1 = T.CreateTruncating(Beta1), beta2 = T.CreateTruncating(Beta2), scale = T.CreateTruncating(GradientScale);
-        T keep = T.CreateTruncating(1 - LearningRate * WeightDecay), rate = T.CreateTruncating(Rate), root = T.CreateTruncating(RootCorrection), eps = T.CreateTruncating(Epsilon);
+        T keep = T.CreateTruncating(1 - LearningRate * WeightDecay), rate = T.CreateTruncating(Rate), root = T.CreateTruncating(RootCorrection),
+            eps = T.CreateTruncating(Epsilon);
         for (int i = done; i < weights.Length; i++)
         {
             T g = gradient[i] * scale;

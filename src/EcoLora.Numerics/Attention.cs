@@ -3,10 +3,10 @@ using System.Numerics;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// Causal attention with grouped queries over one sequence: head h reads key head h / (heads / keyHeads); O = softmax(Q·Kᵀ/√d, causal)·V. Queries are the last
-/// rows of the sequence: query i stands at position keys − queries + i and sees the keys up to it, so the same code serves training (queries = keys) and
-/// generation with a cache (fewer queries). Works on blocks of <see cref="BlockRows"/> query rows and keeps only one number per row and head, the log of
-/// the softmax's sum; the backward pass computes the probabilities again from it (Dao et al., FlashAttention, 2022).
+/// Causal attention with grouped queries over one sequence: head h reads key head h / (heads / keyHeads); O = softmax(Q·Kᵀ/√d, causal)·V. Queries are the
+/// last rows of the sequence: query i stands at position keys − queries + i and sees the keys up to it, so the same code serves training (queries = keys) and
+/// generation with a cache (fewer queries). Works on blocks of <see cref="BlockRows"/> query rows and keeps only one number per row and head, the log of the
+/// softmax's sum; the backward pass computes the probabilities again from it (Dao et al., FlashAttention, 2022).
 /// </summary>
 public static class Attention
 {
@@ -28,7 +28,8 @@ public static class Attention
     /// <param name="path">Code path.</param>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
     public static void Forward<T>(
-        ReadOnlySpan<T> q, ReadOnlySpan<T> k, ReadOnlySpan<T> v, Span<T> o, Span<T> logSums, Span<T> scratch, int heads, int keyHeads, SimdPath path = SimdPath.Fastest)
+        ReadOnlySpan<T> q, ReadOnlySpan<T> k, ReadOnlySpan<T> v, Span<T> o, Span<T> logSums, Span<T> scratch, int heads, int keyHeads,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         int queries = logSums.Length / heads, width = q.Length / Math.Max(queries, 1), d = width / heads, keyWidth = keyHeads * d;
@@ -56,8 +57,8 @@ public static class Attention
     }
 
     /// <summary>
-    /// With P the probabilities and Dᵢ = Σⱼ dOᵢⱼ·Oᵢⱼ: dV += Pᵀ·dO, dS = P∘(dO·Vᵀ − D)/√d, dQ = dS·K, dK += dSᵀ·Q. For queries = keys. dQ is
-    /// written; dK and dV are added to (heads of a group share them).
+    /// With P the probabilities and Dᵢ = Σⱼ dOᵢⱼ·Oᵢⱼ: dV += Pᵀ·dO, dS = P∘(dO·Vᵀ − D)/√d, dQ = dS·K, dK += dSᵀ·Q. For queries = keys. dQ is written; dK and
+    /// dV are added to (heads of a group share them).
     /// </summary>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
     public static void Backward<T>(

@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// C (+)= A·B by tiles that stay in registers. B is cut into panels of a tile's width and packed (panel by panel, k-contiguous rows of that width), so that the
-/// inner loop reads it in order; A is read in place by broadcasts. One block of B is 256 × 512 entries (fits the second-level cache), one panel fits the first.
-/// The habit is that of BLIS and of GotoBLAS (Goto and van de Geijn, 2008).
+/// C (+)= A·B by tiles that stay in registers. B is cut into panels of a tile's width and packed (panel by panel, k-contiguous rows of that width), so that
+/// the inner loop reads it in order; A is read in place by broadcasts. One block of B is 256 × 512 entries (fits the second-level cache), one panel fits the
+/// first. The habit is that of BLIS and of GotoBLAS (Goto and van de Geijn, 2008).
 /// </summary>
 internal readonly unsafe ref struct BlockedProduct<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -86,8 +86,9 @@ internal readonly unsafe ref struct BlockedProduct<T>
             T* target = whole ? c : edge;
             nint targetRow = whole ? _cRow : packedWidth;
             bool addInTile = whole && add;
-            if (packedWidth == 2 * TLanes.Count && step == 8) ProductTile.Wide8<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
-            else if (packedWidth == 2 * TLanes.Count) ProductTile.Wide4<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
+            bool wide = packedWidth == 2 * TLanes.Count;
+            if (wide && step == 8) ProductTile.Wide8<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
+            else if (wide) ProductTile.Wide4<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
             else if (packedWidth == TLanes.Count) ProductTile.Narrow8<TLanes, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
             else ProductTile.Narrow8<Lanes256<T>, T>(kc, rows, a, _aRow, _aColumn, panel, panelRow, target, targetRow, addInTile);
             if (!whole) CopyEdge(edge, packedWidth, c, rows, width, add);

@@ -32,8 +32,8 @@ internal static class Simd
 }
 
 /// <summary>
-/// A vector of some width, so that each kernel is written once for all of them. The methods are static abstract, so the just-in-time compiler makes
-/// straight vector code for each width and element type.
+/// A vector of some width, so that each kernel is written once for all of them. The methods are static abstract, so the just-in-time compiler makes straight
+/// vector code for each width and element type.
 /// </summary>
 internal interface ILanes<TSelf, T>
     where TSelf : struct, ILanes<TSelf, T>

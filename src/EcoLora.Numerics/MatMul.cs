@@ -3,24 +3,27 @@ using System.Numerics;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// Matrix products on one thread. Each entry of the product is summed over k in ascending order, in blocks of 256, whatever the sizes of the
-/// other two dimensions; a product of one row (k-contiguous operands) is a dot product instead. So a result depends on the operands and the path, never on
-/// a thread count. Cost: 2·m·n·k operations. T is <see cref="float"/> or <see cref="double"/>. NaN and infinity propagate.
+/// Matrix products on one thread. Each entry of the product is summed over k in ascending order, in blocks of 256, whatever the sizes of the other two
+/// dimensions; a product of one row (k-contiguous operands) is a dot product instead. So a result depends on the operands and the path, never on a thread
+/// count. Cost: 2·m·n·k operations. T is <see cref="float"/> or <see cref="double"/>. NaN and infinity propagate.
 /// </summary>
 public static class MatMul
 {
     /// <summary>Y[rows, outputs] = X[rows, inputs]·Wᵀ, W[outputs, inputs]: a linear layer's forward pass. All row-major and dense.</summary>
-    public static void Forward<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> w, Span<T> y, int rows, int inputs, int outputs, bool accumulate = false, SimdPath path = SimdPath.Fastest)
+    public static void Forward<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> w, Span<T> y, int rows, int inputs, int outputs, bool accumulate = false,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Multiply(rows, outputs, inputs, x, inputs, 1, w, 1, inputs, y, outputs, accumulate, path);
 
     /// <summary>dX[rows, inputs] = dY[rows, outputs]·W: the gradient of a linear layer's input.</summary>
-    public static void InputGradient<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> w, Span<T> dx, int rows, int inputs, int outputs, bool accumulate = false, SimdPath path = SimdPath.Fastest)
+    public static void InputGradient<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> w, Span<T> dx, int rows, int inputs, int outputs, bool accumulate = false,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Multiply(rows, inputs, outputs, dy, outputs, 1, w, inputs, 1, dx, inputs, accumulate, path);
 
     /// <summary>dW[outputs, inputs] += dYᵀ·X: the gradient of a linear layer's weight.</summary>
-    public static void WeightGradient<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> x, Span<T> dw, int rows, int inputs, int outputs, bool accumulate = true, SimdPath path = SimdPath.Fastest)
+    public static void WeightGradient<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> x, Span<T> dw, int rows, int inputs, int outputs, bool accumulate = true,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Multiply(outputs, inputs, rows, dy, 1, outputs, x, inputs, 1, dw, inputs, accumulate, path);
 
@@ -40,7 +43,8 @@ public static class MatMul
     /// <param name="path">Code path.</param>
     /// <exception cref="ArgumentException">A size is negative or a span is shorter than its shape and strides demand.</exception>
     public static unsafe void Multiply<T>(
-        int m, int n, int k, ReadOnlySpan<T> a, int aRow, int aColumn, ReadOnlySpan<T> b, int bRow, int bColumn, Span<T> c, int cRow, bool accumulate, SimdPath path = SimdPath.Fastest)
+        int m, int n, int k, ReadOnlySpan<T> a, int aRow, int aColumn, ReadOnlySpan<T> b, int bRow, int bColumn, Span<T> c, int cRow, bool accumulate,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         ExpectCovers(a.Length, m, k, aRow, aColumn, nameof(a));
@@ -80,7 +84,8 @@ public static class MatMul
         }
     }
 
-    private static unsafe void MultiplyScalar<T>(int m, int n, int k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint bColumn, T* c, nint cRow, bool accumulate)
+    private static unsafe void MultiplyScalar<T>(int m, int n, int k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint bColumn, T* c, nint cRow,
+        bool accumulate)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         for (nint i = 0; i < m; i++)
@@ -96,7 +101,8 @@ public static class MatMul
 
     private static void ExpectCovers(int length, int rows, int columns, int row, int column, string name)
     {
-        if (rows < 0 || columns < 0 || row < 0 || column < 0) throw new ArgumentException($"{name}: expected sizes and strides of at least 0, found [{rows}, {columns}] with strides {row}, {column}", name);
+        if (rows < 0 || columns < 0 || row < 0 || column < 0)
+            throw new ArgumentException($"{name}: expected sizes and strides of at least 0, found [{rows}, {columns}] with strides {row}, {column}", name);
         long needed = rows == 0 || columns == 0 ? 0 : (rows - 1L) * row + (columns - 1L) * column + 1;
         if (length < needed) throw new ArgumentException($"{name}: expected at least {needed} entries for [{rows}, {columns}], found {length}", name);
     }

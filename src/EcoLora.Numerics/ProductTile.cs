@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// The innermost loops of a matrix product: a tile of C stays in registers while k runs. A's entry (r, k) is at a[r·aRow + k·aColumn], B's row k at b + k·bRow. Rows from
-/// <c>rows</c> on repeat the last valid row and their result is thrown away by the caller, so the loop has no branches. Longer than a method should be,
-/// since an accumulator must be a local variable to live in a register.
+/// The innermost loops of a matrix product: a tile of C stays in registers while k runs. A's entry (r, k) is at a[r·aRow + k·aColumn], B's row k at b +
+/// k·bRow. Rows from <c>rows</c> on repeat the last valid row and their result is thrown away by the caller, so the loop has no branches. Longer than a
+/// method should be, since an accumulator must be a local variable to live in a register.
 /// </summary>
 internal static unsafe class ProductTile
 {

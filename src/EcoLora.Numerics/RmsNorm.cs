@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// Root mean square normalisation (Zhang and Sennrich, 2019), row by row: y = x·ρ∘g with ρ = 1/√(mean(x²) + ε). Rows are n wide, row-major. NaN
-/// propagates inside its row.
+/// Root mean square normalisation (Zhang and Sennrich, 2019), row by row: y = x·ρ∘g with ρ = 1/√(mean(x²) + ε). Rows are n wide, row-major. NaN propagates
+/// inside its row.
 /// </summary>
 public static class RmsNorm
 {
@@ -42,7 +42,8 @@ public static class RmsNorm
     /// </summary>
     /// <exception cref="ArgumentException">A length does not fit rows × n.</exception>
     public static void Backward<T>(
-        ReadOnlySpan<T> x, ReadOnlySpan<T> gains, ReadOnlySpan<T> reciprocals, ReadOnlySpan<T> dy, Span<T> dx, Span<T> gainGradients, SimdPath path = SimdPath.Fastest)
+        ReadOnlySpan<T> x, ReadOnlySpan<T> gains, ReadOnlySpan<T> reciprocals, ReadOnlySpan<T> dy, Span<T> dx, Span<T> gainGradients,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         int n = gains.Length;
@@ -110,7 +111,8 @@ public static class RmsNorm
         for (int j = (int)whole; j < x.Length; j++) dx[j] += gains[j] * dy[j] * reciprocal - x[j] * correction;
 
         if (gainGradients.IsEmpty) return;
-        for (nuint i = 0; i < whole; i += width) TLanes.MultiplyAdd(TLanes.Load(ref pdy, i) * TLanes.Load(ref px, i), factor, TLanes.Load(ref pdg, i)).Store(ref pdg, i);
+        for (nuint i = 0; i < whole; i += width)
+            TLanes.MultiplyAdd(TLanes.Load(ref pdy, i) * TLanes.Load(ref px, i), factor, TLanes.Load(ref pdg, i)).Store(ref pdg, i);
         for (int j = (int)whole; j < x.Length; j++) gainGradients[j] += dy[j] * x[j] * reciprocal;
     }
 }

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// Rotary position embedding (Su et al., 2021) in the layout of Hugging Face's <c>rotate_half</c>: inside a head of size d, entry i &lt; d/2 is paired with entry
-/// i + d/2 and the pair is turned by the angle position·θ^(−2i/d). The backward pass turns the gradient by the opposite angle.
+/// Rotary position embedding (Su et al., 2021) in the layout of Hugging Face's <c>rotate_half</c>: inside a head of size d, entry i &lt; d/2 is paired with
+/// entry i + d/2 and the pair is turned by the angle position·θ^(−2i/d). The backward pass turns the gradient by the opposite angle.
 /// </summary>
 public static class Rope
 {
@@ -39,17 +39,20 @@ public static class Rope
     /// <param name="path">Code path.</param>
     /// <exception cref="ArgumentException">X is not a whole number of heads per row.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A position lies outside the tables.</exception>
-    public static void Forward<T>(Span<T> x, ReadOnlySpan<int> positions, ReadOnlySpan<T> cosines, ReadOnlySpan<T> sines, int headSize, SimdPath path = SimdPath.Fastest)
+    public static void Forward<T>(Span<T> x, ReadOnlySpan<int> positions, ReadOnlySpan<T> cosines, ReadOnlySpan<T> sines, int headSize,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Turn(x, positions, cosines, sines, headSize, T.One, path);
 
     /// <summary>Turns the gradient back in place: (a, b) ← (a·cos + b·sin, b·cos − a·sin).</summary>
     /// <inheritdoc cref="Forward"/>
-    public static void Backward<T>(Span<T> x, ReadOnlySpan<int> positions, ReadOnlySpan<T> cosines, ReadOnlySpan<T> sines, int headSize, SimdPath path = SimdPath.Fastest)
+    public static void Backward<T>(Span<T> x, ReadOnlySpan<int> positions, ReadOnlySpan<T> cosines, ReadOnlySpan<T> sines, int headSize,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Turn(x, positions, cosines, sines, headSize, -T.One, path);
 
-    private static void Turn<T>(Span<T> x, ReadOnlySpan<int> positions, ReadOnlySpan<T> cosines, ReadOnlySpan<T> sines, int headSize, T direction, SimdPath path)
+    private static void Turn<T>(Span<T> x, ReadOnlySpan<int> positions, ReadOnlySpan<T> cosines, ReadOnlySpan<T> sines, int headSize, T direction,
+        SimdPath path)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (positions.IsEmpty) return;

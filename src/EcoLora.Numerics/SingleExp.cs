@@ -4,14 +4,15 @@ using System.Runtime.Intrinsics;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// eˣ of floats within 2 units in the last place, in float arithmetic and always inlined (the library's goes through double precision and a call). With n = round(x·log₂e) and
-/// r = x − n·ln 2 in two parts, eˣ = 2ⁿ·(1 + r + r²·P(r)); P is the polynomial of Cephes' expf (Moshier). 2ⁿ is applied in two factors, so results that are subnormal
-/// come out right. Below −104 the result is 0, above 88.73 it is +∞; NaN stays NaN.
+/// eˣ of floats within 2 units in the last place, in float arithmetic and always inlined (the library's goes through double precision and a call). With n =
+/// round(x·log₂e) and r = x − n·ln 2 in two parts, eˣ = 2ⁿ·(1 + r + r²·P(r)); P is the polynomial of Cephes' expf (Moshier). 2ⁿ is applied in two factors, so
+/// results that are subnormal come out right. Below −104 the result is 0, above 88.73 it is +∞; NaN stays NaN.
 /// </summary>
 internal static class SingleExp
 {
     private const float Log2E = 1.44269504f, Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
-    private const float P0 = 1.9875691500e-4f, P1 = 1.3981999507e-3f, P2 = 8.3334519073e-3f, P3 = 4.1665795894e-2f, P4 = 1.6666665459e-1f, P5 = 5.0000001201e-1f;
+    private const float P0 = 1.9875691500e-4f, P1 = 1.3981999507e-3f, P2 = 8.3334519073e-3f, P3 = 4.1665795894e-2f, P4 = 1.6666665459e-1f,
+        P5 = 5.0000001201e-1f;
 
     /// <summary>eˣ, lane by lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -8,8 +8,8 @@ namespace EcoLora.Numerics;
 public static class SoftMax
 {
     /// <summary>
-    /// Replaces the row x[n], n ≥ 1, by softmax(s·x) and returns ln Σ exp(s·xᵢ). The maximum is subtracted first, so finite inputs of any size are safe; a row with
-    /// NaN or +∞ becomes NaN and returns NaN. s must be positive.
+    /// Replaces the row x[n], n ≥ 1, by softmax(s·x) and returns ln Σ exp(s·xᵢ). The maximum is subtracted first, so finite inputs of any size are safe; a
+    /// row with NaN or +∞ becomes NaN and returns NaN. s must be positive.
     /// </summary>
     public static T Forward<T>(Span<T> x, T scale, SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>

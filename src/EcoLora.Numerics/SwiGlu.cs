@@ -26,9 +26,11 @@ public static class SwiGlu
         for (int i = done; i < gate.Length; i++) y[i] = gate[i] / (T.One + T.Exp(-gate[i])) * up[i];
     }
 
-    /// <summary>dg = dy∘u∘σ(g)∘(1 + g∘(1 − σ(g))), du = dy∘g∘σ(g). The outputs may be the same memory as <paramref name="gate"/> and <paramref name="up"/>.</summary>
+    /// <summary>dg = dy∘u∘σ(g)∘(1 + g∘(1 − σ(g))), du = dy∘g∘σ(g). The outputs may be the same memory as <paramref name="gate"/> and
+    /// <paramref name="up"/>.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public static void Backward<T>(ReadOnlySpan<T> gate, ReadOnlySpan<T> up, ReadOnlySpan<T> dy, Span<T> gateGradient, Span<T> upGradient, SimdPath path = SimdPath.Fastest)
+    public static void Backward<T>(ReadOnlySpan<T> gate, ReadOnlySpan<T> up, ReadOnlySpan<T> dy, Span<T> gateGradient, Span<T> upGradient,
+        SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Shape.Expect(up.Length, gate.Length);

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// Sums and scalings of whole vectors. T is <see cref="float"/> or <see cref="double"/>. The order of each sum
-/// depends on the length and on the path only. NaN and infinity propagate.
+/// Sums and scalings of whole vectors. T is <see cref="float"/> or <see cref="double"/>. The order of each sum depends on the length and on the path only.
+/// NaN and infinity propagate.
 /// </summary>
 public static class VectorMath
 {

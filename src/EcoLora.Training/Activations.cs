@@ -72,9 +72,10 @@ internal sealed class Activations<T>
     /// <summary>Masked LoRA input [N, widest input].</summary>
     public T[] Dropped = [];
 
-    /// <summary>Gradients: of the residual stream [N, D], of a norm's output [N, D], of queries, keys, values and attention's output, of the gated product [N, F], of a
-    /// LoRA hidden [N, r], of a masked LoRA input [N, widest input], of the scored rows [S, D] twice.</summary>
-    public T[] DResidual = [], DNormed = [], DQ = [], DK = [], DV = [], DAttended = [], DGated = [], DHidden = [], DDropped = [], DScored = [], DScoredOutput = [];
+    /// <summary>Gradients: of the residual stream [N, D], of a norm's output [N, D], of queries, keys, values and attention's output, of the gated product
+    /// [N, F], of a LoRA hidden [N, r], of a masked LoRA input [N, widest input], of the scored rows [S, D] twice.</summary>
+    public T[] DResidual = [], DNormed = [], DQ = [], DK = [], DV = [], DAttended = [], DGated = [], DHidden = [], DDropped = [], DScored = [],
+        DScoredOutput = [];
 
     /// <summary>Makes room for a batch.</summary>
     public void Reserve(int rows, int scored, int longestSequence)

@@ -11,7 +11,9 @@ internal readonly record struct TrainedRange(int Offset, int Length, bool Decays
 {
     /// <summary>The trained tensors of a LoRA vector: all, or only B.</summary>
     public static TrainedRange[] Of(LoraLayout layout, bool freezeA)
-        => [.. layout.Tensors.Where(tensor => !freezeA || tensor.Role == LoraRole.B).Select(tensor => new TrainedRange(tensor.Offset, tensor.Length, Decays: true))];
+        => [.. layout.Tensors
+            .Where(tensor => !freezeA || tensor.Role == LoraRole.B)
+            .Select(tensor => new TrainedRange(tensor.Offset, tensor.Length, Decays: true))];
 
     /// <summary>All base weights.</summary>
     public static TrainedRange[] Of(ParameterLayout layout)

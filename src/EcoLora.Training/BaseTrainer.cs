@@ -29,13 +29,16 @@ public static class BaseTrainer
     /// <exception cref="ArgumentException">An option is out of its range, or an example is malformed or missing.</exception>
     /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static (LlamaModel Model, TrainingResult Result) Train(
-        LlamaModel model, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null, CancellationToken cancellation = default)
+        LlamaModel model, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null,
+        CancellationToken cancellation = default)
     {
         float[] parameters = model.CopyParameters(), gradient = new float[parameters.Length];
         LlamaModel trained = LlamaModel.Of(model.Config, parameters);
         var pass = new LlamaPass<float>(trained.Weights, lora: null, training: true);
         var loop = new TrainingLoop(gradient, TrainedRange.Of(model.Layout), model.Config.Vocabulary);
-        TrainingResult result = loop.Run(parameters, (batch, dropout) => pass.LossAndGradient(batch, [], [], gradient, dropout), examples, options, stream, dropout: false, onStep, cancellation);
+        TrainingResult result = loop.Run(parameters, GradientOf, examples, options, stream, dropout: false, onStep, cancellation);
         return (trained, result);
+
+        double GradientOf(Batch batch, RandomStream? dropout) => pass.LossAndGradient(batch, [], [], gradient, dropout);
     }
 }

@@ -1,8 +1,8 @@
 namespace EcoLora.Training;
 
 /// <summary>
-/// Sequences laid end to end, without padding: the linear layers see one matrix of all rows, attention goes sequence by sequence. Row i of a sequence
-/// holds its token i and predicts token i + 1; a sequence of n tokens makes n − 1 rows. Reused between steps.
+/// Sequences laid end to end, without padding: the linear layers see one matrix of all rows, attention goes sequence by sequence. Row i of a sequence holds
+/// its token i and predicts token i + 1; a sequence of n tokens makes n − 1 rows. Reused between steps.
 /// </summary>
 internal sealed class Batch
 {
@@ -63,7 +63,8 @@ internal sealed class Batch
         LongestSequence = Math.Max(LongestSequence, tokens.Length - 1);
         for (int i = 0; i < tokens.Length; i++)
         {
-            if ((uint)tokens[i] >= (uint)vocabulary) throw new ArgumentException($"example {index}: token {i}: expected 0 to {vocabulary - 1}, found {tokens[i]}", nameof(example));
+            if ((uint)tokens[i] >= (uint)vocabulary)
+                throw new ArgumentException($"example {index}: token {i}: expected 0 to {vocabulary - 1}, found {tokens[i]}", nameof(example));
             if (i == tokens.Length - 1) break;
             _tokens[Rows] = tokens[i];
             _positions[Rows] = i;

@@ -3,9 +3,9 @@ using EcoLora.Numerics;
 namespace EcoLora.Training;
 
 /// <summary>
-/// The batches of an epoch, bucketed by length: the examples are shuffled, sorted by length inside runs of 16 batches (stable, so equal lengths keep the random order), cut
-/// into batches, and the batches are shuffled. Batches then differ little in length inside, so each sequence of a step has a similar share of
-/// its loss, and the order stays random.
+/// The batches of an epoch, bucketed by length: the examples are shuffled, sorted by length inside runs of 16 batches (stable, so equal lengths keep the
+/// random order), cut into batches, and the batches are shuffled. Batches then differ little in length inside, so each sequence of a step has a similar share
+/// of its loss, and the order stays random.
 /// </summary>
 internal sealed class BatchOrder
 {

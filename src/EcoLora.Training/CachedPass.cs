@@ -3,8 +3,8 @@ using EcoLora.Numerics;
 namespace EcoLora.Training;
 
 /// <summary>
-/// The forward pass of generation: the new tokens of several sequences go through the layers together as rows (first the whole prompts, then one token each), and
-/// attention reads each sequence's cached keys and values. Forward only; training's pass is <see cref="LlamaPass{T}"/>.
+/// The forward pass of generation: the new tokens of several sequences go through the layers together as rows (first the whole prompts, then one token each),
+/// and attention reads each sequence's cached keys and values. Forward only; training's pass is <see cref="LlamaPass{T}"/>.
 /// </summary>
 internal sealed class CachedPass
 {
@@ -65,7 +65,8 @@ internal sealed class CachedPass
         Reserve(rows);
         ReadOnlySpan<int> positions = _positions.AsSpan(0, rows);
         Span<float> residual = _residual.AsSpan(0, rows * d), normed = _normed.AsSpan(0, rows * d), factors = _factors.AsSpan(0, rows);
-        Span<float> queries = _q.AsSpan(0, rows * q), keys = _k.AsSpan(0, rows * kv), values = _v.AsSpan(0, rows * kv), attended = _attended.AsSpan(0, rows * q);
+        Span<float> queries = _q.AsSpan(0, rows * q), keys = _k.AsSpan(0, rows * kv), values = _v.AsSpan(0, rows * kv),
+            attended = _attended.AsSpan(0, rows * q);
         Span<float> gate = _gate.AsSpan(0, rows * f), up = _up.AsSpan(0, rows * f);
         Embedding.Forward(_weights.Embedding.Span, _tokens.AsSpan(0, rows), residual, d);
         for (int layer = 0; layer < _config.Layers; layer++)

@@ -14,8 +14,8 @@ public sealed record LossScore(double MeanLoss, long Tokens, int Examples);
 public sealed record EvaluationResult(LossScore Overall, IReadOnlyList<KeyValuePair<string, LossScore>> ByCategory);
 
 /// <summary>
-/// Measures the loss of a model; evaluate an adapter with <see cref="LlamaModel.WithAdapter"/>. The examples are cut into fixed groups of 16 neighbours, which may run on
-/// several threads; the sums run in the order of the examples. So the result has the same bits for any number of threads.
+/// Measures the loss of a model; evaluate an adapter with <see cref="LlamaModel.WithAdapter"/>. The examples are cut into fixed groups of 16 neighbours,
+/// which may run on several threads; the sums run in the order of the examples. So the result has the same bits for any number of threads.
 /// </summary>
 public static class Evaluator
 {
@@ -65,7 +65,8 @@ public static class Evaluator
         var idle = new ConcurrentBag<(LlamaPass<float> Pass, Batch Batch)>();
         WorkGroups.Run(examples.Count, Group, threads, chosen =>
         {
-            if (!idle.TryTake(out (LlamaPass<float> Pass, Batch Batch) worker)) worker = (new LlamaPass<float>(model.Weights, lora: null, training: false), new Batch());
+            if (!idle.TryTake(out (LlamaPass<float> Pass, Batch Batch) worker))
+                worker = (new LlamaPass<float>(model.Weights, lora: null, training: false), new Batch());
             worker.Batch.Fill(examples, chosen, model.Config.Vocabulary);
             worker.Pass.Loss(worker.Batch, []);
             ReadOnlySpan<float> rows = worker.Pass.Losses(worker.Batch);

@@ -24,12 +24,14 @@ public static class Generator
     /// <exception cref="ArgumentException">The prompt is empty or holds a token outside the vocabulary.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static int[] Generate(LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens, CancellationToken cancellation = default)
+    public static int[] Generate(LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens,
+        CancellationToken cancellation = default)
         => GenerateAll(model, [prompt], maxNewTokens, stopTokens, threads: 1, cancellation)[0];
 
     /// <summary>
-    /// Continues many prompts, in groups of up to 32 neighbours that go through the model together (fewer where their cached keys and values would need more than 512 MiB). The
-    /// groups, and so the answers, do not depend on the number of threads. A prompt alone and in a group may differ where two logits agree to rounding.
+    /// Continues many prompts, in groups of up to 32 neighbours that go through the model together (fewer where their cached keys and values would need more
+    /// than 512 MiB). The groups, and so the answers, do not depend on the number of threads. A prompt alone and in a group may differ where two logits agree
+    /// to rounding.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="prompts">Each at least one token.</param>
@@ -42,7 +44,8 @@ public static class Generator
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static int[][] GenerateAll(
-        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int threads = 1, CancellationToken cancellation = default)
+        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int threads = 1,
+        CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxNewTokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
@@ -51,11 +54,13 @@ public static class Generator
         {
             if (prompts[i].Length == 0) throw new ArgumentException($"prompt {i}: expected at least one token, found none", nameof(prompts));
             foreach (int token in prompts[i])
-                if ((uint)token >= (uint)model.Config.Vocabulary) throw new ArgumentException($"prompt {i}: expected tokens from 0 to {model.Config.Vocabulary - 1}, found {token}", nameof(prompts));
+                if ((uint)token >= (uint)model.Config.Vocabulary)
+                    throw new ArgumentException($"prompt {i}: expected tokens from 0 to {model.Config.Vocabulary - 1}, found {token}", nameof(prompts));
         }
         if (prompts.Count == 0) return answers;
         long perPrompt = (long)model.Config.Layers * model.Config.KeyValueWidth * (prompts.Max(prompt => prompt.Length) + (long)maxNewTokens);
-        if (perPrompt > Array.MaxLength) throw new ArgumentOutOfRangeException(nameof(maxNewTokens), maxNewTokens, "the cached keys of one prompt would exceed an array");
+        if (perPrompt > Array.MaxLength)
+            throw new ArgumentOutOfRangeException(nameof(maxNewTokens), maxNewTokens, "the cached keys of one prompt would exceed an array");
         var idle = new ConcurrentBag<CachedPass>();
         WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, chosen =>
         {
@@ -67,7 +72,8 @@ public static class Generator
     }
 
     private static void Answer(
-        CachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int[][] answers, CancellationToken cancellation)
+        CachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int[][] answers,
+        CancellationToken cancellation)
     {
         var generated = new List<int>[chosen.Length];
         pass.Start(chosen.Max(i => prompts[i].Length) + maxNewTokens, chosen.Length);

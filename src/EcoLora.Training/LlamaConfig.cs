@@ -32,7 +32,8 @@ public sealed record LlamaConfig
     /// <summary>θ of the rotary positions [rope_theta], at least 1.</summary>
     public double RopeTheta { get; init; } = 10_000;
 
-    /// <summary>The longest window [max_position_embeddings], 1 to 16,777,216. The engine does not refuse longer sequences; whoever cuts the records does.</summary>
+    /// <summary>The longest window [max_position_embeddings], 1 to 16,777,216. The engine does not refuse longer sequences; whoever cuts the records
+    /// does.</summary>
     public required int MaxPositions { get; init; }
 
     /// <summary>Whether the output layer is the embedding [tie_word_embeddings].</summary>

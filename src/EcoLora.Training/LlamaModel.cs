@@ -42,7 +42,8 @@ public sealed class LlamaModel
         {
             Span<float> destination = parameters.AsSpan(tensor.Offset, tensor.Length);
             source(tensor.Name, tensor.Rows, tensor.Columns, destination);
-            if (!double.IsFinite(VectorMath.SumOfSquares<float>(destination))) throw new ModelException($"tensor '{tensor.Name}': expected finite weights, found NaN or infinity");
+            if (!double.IsFinite(VectorMath.SumOfSquares<float>(destination)))
+                throw new ModelException($"tensor '{tensor.Name}': expected finite weights, found NaN or infinity");
         }
         return Of(config, layout, parameters);
     }
@@ -57,8 +58,8 @@ public sealed class LlamaModel
     });
 
     /// <summary>
-    /// A model to be trained from scratch: weights normal with standard deviation 0.02, those of the two layers that end in the residual stream divided by √(2·layers)
-    /// (Radford et al., GPT-2, 2019), gains 1.
+    /// A model to be trained from scratch: weights normal with standard deviation 0.02, those of the two layers that end in the residual stream divided by
+    /// √(2·layers) (Radford et al., GPT-2, 2019), gains 1.
     /// </summary>
     /// <exception cref="ModelException">The config is invalid.</exception>
     public static LlamaModel Random(LlamaConfig config, RandomStream stream)
@@ -69,7 +70,8 @@ public sealed class LlamaModel
         foreach (ParameterTensor tensor in layout.Tensors)
         {
             Span<float> destination = parameters.AsSpan(tensor.Offset, tensor.Length);
-            bool endsInResidual = tensor.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || tensor.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
+            bool endsInResidual = tensor.Name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                || tensor.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
             if (tensor.IsVector) destination.Fill(1);
             else foreach (ref float weight in destination) weight = (float)(stream.NextGaussian() * (endsInResidual ? residual : 0.02));
         }
@@ -81,7 +83,8 @@ public sealed class LlamaModel
     public static LlamaModel Of(LlamaConfig config, ReadOnlyMemory<float> parameters)
     {
         ParameterLayout layout = ParameterLayout.Of(config);
-        if (parameters.Length != layout.Length) throw new ArgumentException($"parameters: expected {layout.Length}, found {parameters.Length}", nameof(parameters));
+        if (parameters.Length != layout.Length)
+            throw new ArgumentException($"parameters: expected {layout.Length}, found {parameters.Length}", nameof(parameters));
         return Of(config, layout, parameters);
     }
 
@@ -90,7 +93,8 @@ public sealed class LlamaModel
     public ReadOnlySpan<float> Tensor(int index) => _tensors[index].Span;
 
     /// <summary>All tensors under their Hugging Face names, to be saved with <see cref="ModelFolder.Save"/>; views, not copies.</summary>
-    public IReadOnlyList<SafetensorsTensor> Tensors() => [.. Layout.Tensors.Select((tensor, i) => new SafetensorsTensor(tensor.Name, tensor.Shape, _tensors[i]))];
+    public IReadOnlyList<SafetensorsTensor> Tensors()
+        => [.. Layout.Tensors.Select((tensor, i) => new SafetensorsTensor(tensor.Name, tensor.Shape, _tensors[i]))];
 
     /// <summary>All weights in one vector of the layout: a copy, to be trained.</summary>
     public float[] CopyParameters()
@@ -101,7 +105,8 @@ public sealed class LlamaModel
     }
 
     /// <summary>
-    /// The model with W + s·B·A in the place of W: what evaluation and generation run on. It shares the other weights, so it costs only the memory of the targets.
+    /// The model with W + s·B·A in the place of W: what evaluation and generation run on. It shares the other weights, so it costs only the memory of the
+    /// targets.
     /// </summary>
     /// <param name="options">The adapter's shape.</param>
     /// <param name="adapter">One vector of the options' layout.</param>

@@ -48,24 +48,31 @@ internal sealed partial class LlamaPass<T>
     /// <param name="baseGradient">The base weights' gradient, added to; empty for none.</param>
     /// <param name="accumulate">Whether dx is added to.</param>
     private void LinearBackward(
-        LinearStep step, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> dy, Span<T> dx, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient, bool accumulate)
+        LinearStep step, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> dy, Span<T> dx, ReadOnlySpan<T> adapter, Span<T> adapterGradient,
+        Span<T> baseGradient, bool accumulate)
     {
         (int outputs, int inputs) = LlamaWeights<T>.ShapeOf(_config, kind);
         int rows = step.Rows;
-        if (!baseGradient.IsEmpty) MatMul.WeightGradient(dy, x, GradientOf(baseGradient, LlamaWeights<T>.TensorOf(step.Layer, kind)), rows, inputs, outputs, accumulate: true, _path);
+        Span<T> weightGradient = GradientOf(baseGradient, LlamaWeights<T>.TensorOf(step.Layer, kind));
+        if (!weightGradient.IsEmpty) MatMul.WeightGradient(dy, x, weightGradient, rows, inputs, outputs, accumulate: true, _path);
         if (!dx.IsEmpty) MatMul.InputGradient(dy, _weights.Layers[step.Layer].Linear[(int)kind].Span, dx, rows, inputs, outputs, accumulate, _path);
         if (_lora?[step.Layer, kind] is not { } pair) return;
 
         LayerActivations<T> m = _memory.Layers[step.Layer];
         int rank = _lora.Options.Rank;
         bool dropout = step.Dropout && _lora.Options.Dropout > 0, gradientOfA = !adapterGradient.IsEmpty && !_lora.Options.FreezeA;
-        if (!adapterGradient.IsEmpty) MatMul.WeightGradient(dy, Of(m.LoraHidden[(int)kind], rows, rank), pair.B.In(adapterGradient), rows, rank, outputs, accumulate: true, _path);
+        Span<T> hidden = Of(m.LoraHidden[(int)kind], rows, rank);
+        if (!adapterGradient.IsEmpty) MatMul.WeightGradient(dy, hidden, pair.B.In(adapterGradient), rows, rank, outputs, accumulate: true, _path);
         if (!gradientOfA && dx.IsEmpty) return;
 
         Span<T> dHidden = Of(_memory.DHidden, rows, rank);
         MatMul.InputGradient(dy, pair.B.In(adapter), dHidden, rows, rank, outputs, accumulate: false, _path);
         VectorMath.Scale(T.CreateTruncating(_lora.Options.Scale), dHidden, _path);
-        if (gradientOfA) MatMul.WeightGradient(dHidden, dropout ? Masked(x, m.Kept[(int)kind]) : x, pair.A.In(adapterGradient), rows, inputs, rank, accumulate: true, _path);
+        if (gradientOfA)
+        {
+            ReadOnlySpan<T> seen = dropout ? Masked(x, m.Kept[(int)kind]) : x;
+            MatMul.WeightGradient(dHidden, seen, pair.A.In(adapterGradient), rows, inputs, rank, accumulate: true, _path);
+        }
         if (dx.IsEmpty) return;
         if (!dropout)
         {

@@ -4,8 +4,8 @@ using EcoLora.Numerics;
 namespace EcoLora.Training;
 
 /// <summary>
-/// The forward and backward pass of a decoder over a batch, on one thread: h = x + o(attention(q, k, v of norm(x))); y = h + down(silu(gate)∘up of norm(h)). Rows N
-/// are the batch's; D, F, H, d, V as in <see cref="LlamaConfig"/>. The same code computes in float for training and in double for the gradient checks.
+/// The forward and backward pass of a decoder over a batch, on one thread: h = x + o(attention(q, k, v of norm(x))); y = h + down(silu(gate)∘up of norm(h)).
+/// Rows N are the batch's; D, F, H, d, V as in <see cref="LlamaConfig"/>. The same code computes in float for training and in double for the gradient checks.
 /// </summary>
 internal sealed partial class LlamaPass<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -106,7 +106,8 @@ internal sealed partial class LlamaPass<T>
             LinearBackward(step, LinearKind.Gate, Of(m.FeedForwardNormed, rows, d), gate, dNormed, adapter, adapterGradient, baseGradient, accumulate: false);
             LinearBackward(step, LinearKind.Up, Of(m.FeedForwardNormed, rows, d), up, dNormed, adapter, adapterGradient, baseGradient, accumulate: true);
             RmsNorm.Backward(
-                Of(m.Middle, rows, d), w.FeedForwardNorm.Span, m.FeedForwardFactor.AsSpan(0, rows), dNormed, residual, GradientOf(baseGradient, ParameterLayout.FirstOfLayer(layer) + 5), _path);
+                Of(m.Middle, rows, d), w.FeedForwardNorm.Span, m.FeedForwardFactor.AsSpan(0, rows), dNormed, residual,
+                GradientOf(baseGradient, ParameterLayout.FirstOfLayer(layer) + 5), _path);
 
             Span<T> dAttended = Of(_memory.DAttended, rows, q), dq = Of(_memory.DQ, rows, q), dk = Of(_memory.DK, rows, kv), dv = Of(_memory.DV, rows, kv);
             LinearBackward(step, LinearKind.Output, Of(m.Attended, rows, q), residual, dAttended, adapter, adapterGradient, baseGradient, accumulate: false);
@@ -120,14 +121,15 @@ internal sealed partial class LlamaPass<T>
             LinearBackward(step, LinearKind.Value, Of(m.AttentionNormed, rows, d), dv, below, adapter, adapterGradient, baseGradient, accumulate: true);
             if (below.IsEmpty) return;
             RmsNorm.Backward(
-                Of(m.Input, rows, d), w.AttentionNorm.Span, m.AttentionFactor.AsSpan(0, rows), dNormed, residual, GradientOf(baseGradient, ParameterLayout.FirstOfLayer(layer)), _path);
+                Of(m.Input, rows, d), w.AttentionNorm.Span, m.AttentionFactor.AsSpan(0, rows), dNormed, residual,
+                GradientOf(baseGradient, ParameterLayout.FirstOfLayer(layer)), _path);
         }
         if (!baseGradient.IsEmpty) Embedding.Backward(residual, batch.Tokens, GradientOf(baseGradient, 0), d);
     }
 
     /// <summary>
-    /// Norm, logits and loss of the scored rows only, <see cref="Activations{T}.HeadRows"/> rows of logits at a time. With a gradient scale it also leaves the gradient
-    /// of the last layer's output in the residual gradient.
+    /// Norm, logits and loss of the scored rows only, <see cref="Activations{T}.HeadRows"/> rows of logits at a time. With a gradient scale it also leaves
+    /// the gradient of the last layer's output in the residual gradient.
     /// </summary>
     private double Head(Batch batch, T gradientScale, Span<T> baseGradient)
     {
@@ -149,7 +151,8 @@ internal sealed partial class LlamaPass<T>
             }
             CrossEntropy.ForwardBackward(logits, batch.Targets.Slice(first, rows), losses.Slice(first, rows), gradientScale, _path);
             MatMul.InputGradient(logits, head, _memory.DScored.AsSpan(first * d, rows * d), rows, d, v, accumulate: false, _path);
-            if (!baseGradient.IsEmpty) MatMul.WeightGradient(logits, x, GradientOf(baseGradient, _config.TieEmbeddings ? 0 : last), rows, d, v, accumulate: true, _path);
+            Span<T> headGradient = GradientOf(baseGradient, _config.TieEmbeddings ? 0 : last);
+            if (!headGradient.IsEmpty) MatMul.WeightGradient(logits, x, headGradient, rows, d, v, accumulate: true, _path);
         }
         if (gradient)
         {
@@ -173,7 +176,8 @@ internal sealed partial class LlamaPass<T>
         {
             int start = batch.Start(sequence), length = batch.Start(sequence + 1) - start;
             Attention.Forward<T>(
-                m.Q.AsSpan(start * q, length * q), m.K.AsSpan(start * kv, length * kv), m.V.AsSpan(start * kv, length * kv), m.Attended.AsSpan(start * q, length * q),
+                m.Q.AsSpan(start * q, length * q), m.K.AsSpan(start * kv, length * kv), m.V.AsSpan(start * kv, length * kv),
+                m.Attended.AsSpan(start * q, length * q),
                 m.LogSums.AsSpan(start * heads, length * heads), _memory.AttentionScratch, heads, _config.KeyValueHeads, _path);
         }
     }
@@ -187,9 +191,11 @@ internal sealed partial class LlamaPass<T>
         {
             int start = batch.Start(sequence), length = batch.Start(sequence + 1) - start;
             Attention.Backward<T>(
-                m.Q.AsSpan(start * q, length * q), m.K.AsSpan(start * kv, length * kv), m.V.AsSpan(start * kv, length * kv), m.Attended.AsSpan(start * q, length * q),
+                m.Q.AsSpan(start * q, length * q), m.K.AsSpan(start * kv, length * kv), m.V.AsSpan(start * kv, length * kv),
+                m.Attended.AsSpan(start * q, length * q),
                 m.LogSums.AsSpan(start * heads, length * heads), _memory.DAttended.AsSpan(start * q, length * q), _memory.DQ.AsSpan(start * q, length * q),
-                _memory.DK.AsSpan(start * kv, length * kv), _memory.DV.AsSpan(start * kv, length * kv), _memory.AttentionScratch, heads, _config.KeyValueHeads, _path);
+                _memory.DK.AsSpan(start * kv, length * kv), _memory.DV.AsSpan(start * kv, length * kv), _memory.AttentionScratch, heads, _config.KeyValueHeads,
+                _path);
         }
     }
 

@@ -33,7 +33,8 @@ internal sealed class LlamaWeights<T>
         for (int layer = 0; layer < config.Layers; layer++)
         {
             int at = ParameterLayout.FirstOfLayer(layer);
-            Layers[layer] = new(tensors[at], tensors[at + 5], [tensors[at + 1], tensors[at + 2], tensors[at + 3], tensors[at + 4], tensors[at + 6], tensors[at + 7], tensors[at + 8]]);
+            ReadOnlyMemory<T>[] linear = [.. tensors.Skip(at + 1).Take(4), .. tensors.Skip(at + 6).Take(3)];
+            Layers[layer] = new(tensors[at], tensors[at + 5], linear);
         }
         FinalNorm = tensors[ParameterLayout.FirstOfLayer(config.Layers)];
         Head = config.TieEmbeddings ? Embedding : tensors[^1];

@@ -38,7 +38,8 @@ public sealed class LocalTrainer
     /// <exception cref="ArgumentException">An option is out of its range, the adapter has a wrong length, or an example is malformed or missing.</exception>
     /// <exception cref="OperationCanceledException">The job was cancelled; the adapter is unchanged.</exception>
     public TrainingResult Train(
-        Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null, CancellationToken cancellation = default)
+        Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null,
+        CancellationToken cancellation = default)
     {
         _lora.Expect(adapter.Length);
         adapter.CopyTo(_adapter);

@@ -36,8 +36,8 @@ public enum LoraTargets
 }
 
 /// <summary>
-/// Low-rank adaptation (Hu et al., 2021): y = W·x + s·B·A·dropout(x) with A [r, n], B [m, r] and s = α/r, or α/√r with <see cref="RsLora"/>
-/// (Kalajdzievski, 2023).
+/// Low-rank adaptation (Hu et al., 2021): y = W·x + s·B·A·dropout(x) with A [r, n], B [m, r] and s = α/r, or α/√r with <see cref="RsLora"/> (Kalajdzievski,
+/// 2023).
 /// </summary>
 /// <param name="Rank">r, 1 to 1,024.</param>
 /// <param name="Alpha">α, positive.</param>
@@ -76,7 +76,8 @@ public sealed record LoraOptions(
     {
         Limit.Range(nameof(Rank), Rank, 1, 1_024);
         Limit.Positive(nameof(Alpha), Alpha);
-        if (Targets == LoraTargets.None || (Targets & ~LoraTargets.All) != 0) throw new ArgumentException($"{nameof(Targets)} is {(int)Targets}; expected at least one of {string.Join(", ", s_names)}");
+        if (Targets == LoraTargets.None || (Targets & ~LoraTargets.All) != 0)
+            throw new ArgumentException($"{nameof(Targets)} is {(int)Targets}; expected at least one of {string.Join(", ", s_names)}");
         Limit.Fraction(nameof(Dropout), Dropout);
     }
 

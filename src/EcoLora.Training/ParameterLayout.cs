@@ -64,7 +64,8 @@ public sealed class ParameterLayout
         void Add(string module, int rows, int columns)
         {
             long length = (long)rows * columns;
-            if (offset + length > Array.MaxLength) throw new ModelException($"model config: parameters: expected at most {Array.MaxLength}, found more up to {module}");
+            if (offset + length > Array.MaxLength)
+                throw new ModelException($"model config: parameters: expected at most {Array.MaxLength}, found more up to {module}");
             tensors.Add(new ParameterTensor(module + ".weight", rows, columns, (int)offset));
             offset += length;
         }

@@ -6,8 +6,8 @@ namespace EcoLora.Training;
 internal delegate double BatchGradient(Batch batch, RandomStream? dropout);
 
 /// <summary>
-/// The steps of a job, the same for LoRA and for whole models: draw a batch, gradient, clip, AdamW. One thread: a federation trains several clients at once, one
-/// thread each, which keeps all cores busy without any synchronisation and makes each result independent of the number of threads.
+/// The steps of a job, the same for LoRA and for whole models: draw a batch, gradient, clip, AdamW. One thread: a federation trains several clients at once,
+/// one thread each, which keeps all cores busy without any synchronisation and makes each result independent of the number of threads.
 /// </summary>
 internal sealed class TrainingLoop
 {

@@ -54,7 +54,8 @@ public sealed record TrainingOptions
         Limit.Range(nameof(Epochs), Epochs, 1, 100_000);
         Limit.Range(nameof(BatchSize), BatchSize, 1, 65_536);
         Limit.Positive(nameof(LearningRate), LearningRate);
-        if (!Enum.IsDefined(Schedule)) throw new ArgumentException($"{nameof(Schedule)} is {(int)Schedule}; expected {string.Join(" or ", Enum.GetNames<LearningRateSchedule>())}");
+        if (!Enum.IsDefined(Schedule))
+            throw new ArgumentException($"{nameof(Schedule)} is {(int)Schedule}; expected {string.Join(" or ", Enum.GetNames<LearningRateSchedule>())}");
         Limit.Range(nameof(WarmupSteps), WarmupSteps, 0, int.MaxValue);
         Limit.NotNegative(nameof(WeightDecay), WeightDecay);
         Limit.Fraction(nameof(Beta1), Beta1);

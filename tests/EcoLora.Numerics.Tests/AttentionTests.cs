@@ -27,7 +27,8 @@ public class AttentionTests
             for (int head = 0; head < Heads; head++)
             {
                 int keyHead = head / 3, visible = keys - queries + i + 1;
-                double[] e = [.. Enumerable.Range(0, visible).Select(j => Math.Exp(Enumerable.Range(0, D).Sum(x => q[(i * Heads + head) * D + x] * k[(j * KeyHeads + keyHead) * D + x]) / Math.Sqrt(D)))];
+                double Score(int j) => Enumerable.Range(0, D).Sum(x => q[(i * Heads + head) * D + x] * k[(j * KeyHeads + keyHead) * D + x]) / Math.Sqrt(D);
+                double[] e = [.. Enumerable.Range(0, visible).Select(j => Math.Exp(Score(j)))];
                 double sum = e.Sum();
                 Assert.Equal(Math.Log(sum), logSums[i * Heads + head], 1e-10);
                 for (int x = 0; x < D; x++)
@@ -50,8 +51,10 @@ public class AttentionTests
         static float[] Run(int n, SimdPath p)
         {
             const int Heads = 4, KeyHeads = 2, D = 8;
-            float[] q = Numbers.Floats(n * Heads * D), k = Numbers.Floats(n * KeyHeads * D, 1), v = Numbers.Floats(n * KeyHeads * D, 2), dOut = Numbers.Floats(n * Heads * D, 3);
-            float[] o = new float[q.Length], logSums = new float[n * Heads], scratch = new float[Attention.ScratchLength(n)], dq = new float[q.Length], dk = new float[k.Length], dv = new float[v.Length];
+            float[] q = Numbers.Floats(n * Heads * D), k = Numbers.Floats(n * KeyHeads * D, 1), v = Numbers.Floats(n * KeyHeads * D, 2),
+                dOut = Numbers.Floats(n * Heads * D, 3);
+            float[] o = new float[q.Length], logSums = new float[n * Heads], scratch = new float[Attention.ScratchLength(n)], dq = new float[q.Length],
+                dk = new float[k.Length], dv = new float[v.Length];
             Attention.Forward<float>(q, k, v, o, logSums, scratch, Heads, KeyHeads, p);
             Attention.Backward<float>(q, k, v, o, logSums, dOut, dq, dk, dv, scratch, Heads, KeyHeads, p);
             return [.. o, .. logSums, .. dq, .. dk, .. dv];
@@ -62,8 +65,10 @@ public class AttentionTests
     public void The_gradient_matches_finite_differences()
     {
         const int N = 9, Heads = 4, KeyHeads = 2, D = 6;
-        double[] q = Numbers.Doubles(N * Heads * D), k = Numbers.Doubles(N * KeyHeads * D, 1), v = Numbers.Doubles(N * KeyHeads * D, 2), weight = Numbers.Doubles(N * Heads * D, 3);
-        double[] o = new double[q.Length], logSums = new double[N * Heads], scratch = new double[Attention.ScratchLength(N)], dq = new double[q.Length], dk = new double[k.Length], dv = new double[v.Length];
+        double[] q = Numbers.Doubles(N * Heads * D), k = Numbers.Doubles(N * KeyHeads * D, 1), v = Numbers.Doubles(N * KeyHeads * D, 2),
+            weight = Numbers.Doubles(N * Heads * D, 3);
+        double[] o = new double[q.Length], logSums = new double[N * Heads], scratch = new double[Attention.ScratchLength(N)], dq = new double[q.Length],
+            dk = new double[k.Length], dv = new double[v.Length];
         Objective();
         Attention.Backward<double>(q, k, v, o, logSums, weight, dq, dk, dv, scratch, Heads, KeyHeads);
         foreach ((double[] x, double[] gradient) in new[] { (q, dq), (k, dk), (v, dv) })

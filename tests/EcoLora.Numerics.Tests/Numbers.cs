@@ -21,7 +21,8 @@ internal static class Numbers
         Assert.Equal(expected.Length, found.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            if (!(Math.Abs(expected[i] - found[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i])))) Assert.Fail($"{what}: entry {i} of {expected.Length}: expected {expected[i]:R}, found {found[i]:R}");
+            if (!(Math.Abs(expected[i] - found[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i]))))
+                Assert.Fail($"{what}: entry {i} of {expected.Length}: expected {expected[i]:R}, found {found[i]:R}");
         }
     }
 
@@ -30,7 +31,8 @@ internal static class Numbers
         Assert.Equal(expected.Length, found.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            if (!(Math.Abs(expected[i] - found[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i])))) Assert.Fail($"{what}: entry {i} of {expected.Length}: expected {expected[i]:R}, found {found[i]:R}");
+            if (!(Math.Abs(expected[i] - found[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i]))))
+                Assert.Fail($"{what}: entry {i} of {expected.Length}: expected {expected[i]:R}, found {found[i]:R}");
         }
     }
 }

@@ -60,7 +60,10 @@ public class EvaluationTests
     {
         List<Example> examples = [.. s_examples, new Example([1, 99], 1, "", "")];
         foreach (int threads in new[] { 1, 4 })
-            Assert.Contains("example 75: token 1", Assert.Throws<ArgumentException>(() => Evaluator.Evaluate(s_model, examples, threads, Cancel)).Message, StringComparison.Ordinal);
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(() => Evaluator.Evaluate(s_model, examples, threads, Cancel));
+            Assert.Contains("example 75: token 1", error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

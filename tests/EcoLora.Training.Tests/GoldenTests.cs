@@ -7,24 +7,41 @@ namespace EcoLora.Training.Tests;
 /// <summary>Against PyTorch in double precision: tools/golden/training_golden.py.</summary>
 public class GoldenTests
 {
-    private static readonly JsonElement s_golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "EcoLora.Training.Tests", "golden", "training.json"))).RootElement;
+    private static readonly string s_file = Path.Combine(Repository.Root, "tests", "EcoLora.Training.Tests", "golden", "training.json");
+    private static readonly JsonElement s_golden = JsonDocument.Parse(File.ReadAllBytes(s_file)).RootElement;
 
     private static LlamaConfig Config { get; } = new()
     {
-        HiddenSize = Int("config", "hidden"), IntermediateSize = Int("config", "intermediate"), Layers = Int("config", "layers"), Heads = Int("config", "heads"),
-        KeyValueHeads = Int("config", "kv_heads"), HeadSize = Int("config", "head_size"), Vocabulary = Int("config", "vocabulary"), MaxPositions = 64,
-        NormEpsilon = Double("config", "epsilon"), RopeTheta = Double("config", "theta"),
+        HiddenSize = Int("config", "hidden"),
+        IntermediateSize = Int("config", "intermediate"),
+        Layers = Int("config", "layers"),
+        Heads = Int("config", "heads"),
+        KeyValueHeads = Int("config", "kv_heads"),
+        HeadSize = Int("config", "head_size"),
+        Vocabulary = Int("config", "vocabulary"),
+        MaxPositions = 64,
+        NormEpsilon = Double("config", "epsilon"),
+        RopeTheta = Double("config", "theta"),
     };
 
     private static LoraOptions Lora { get; } = new(Int("lora", "rank"), Double("lora", "alpha"), LoraTargets.All);
 
     private static List<Example> Examples { get; } =
-        [.. s_golden.GetProperty("examples").EnumerateArray().Select(e => new Example([.. e.GetProperty("tokens").EnumerateArray().Select(t => t.GetInt32())], e.GetProperty("prompt").GetInt32(), "", ""))];
+    [
+        .. s_golden.GetProperty("examples").EnumerateArray().Select(e =>
+            new Example([.. e.GetProperty("tokens").EnumerateArray().Select(t => t.GetInt32())], e.GetProperty("prompt").GetInt32(), "", "")),
+    ];
 
     private static TrainingOptions Options { get; } = new()
     {
-        Steps = Int("adamw", "steps"), BatchSize = 3, LearningRate = Double("adamw", "learning_rate"), WeightDecay = Double("adamw", "weight_decay"), Beta1 = Double("adamw", "beta1"),
-        Beta2 = Double("adamw", "beta2"), Epsilon = Double("adamw", "epsilon"), ClipNorm = Double("adamw", "clip_norm"),
+        Steps = Int("adamw", "steps"),
+        BatchSize = 3,
+        LearningRate = Double("adamw", "learning_rate"),
+        WeightDecay = Double("adamw", "weight_decay"),
+        Beta1 = Double("adamw", "beta1"),
+        Beta2 = Double("adamw", "beta2"),
+        Epsilon = Double("adamw", "epsilon"),
+        ClipNorm = Double("adamw", "clip_norm"),
     };
 
     [Fact]
@@ -44,7 +61,8 @@ public class GoldenTests
         float[] weights = Floats("weights"), adapter = Floats("adapter"), gradient = new float[adapter.Length];
         foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
         {
-            var pass = new LlamaPass<float>(LlamaWeights<float>.In(Config, ParameterLayout.Of(Config), weights), new LoraPlan(Config, Lora), training: true, path);
+            var pass = new LlamaPass<float>(LlamaWeights<float>.In(Config, ParameterLayout.Of(Config), weights), new LoraPlan(Config, Lora), training: true,
+                path);
             var batch = new Batch();
             batch.Fill(Examples, [0, 1, 2], Config.Vocabulary);
             gradient.AsSpan().Clear();
@@ -65,7 +83,9 @@ public class GoldenTests
             Assert.Equal(losses[step], pass.LossAndGradient(batch, adapter, gradient, [], null) / batch.Scored, 1e-6);
             double norm = Math.Sqrt(VectorMath.SumOfSquares<double>(gradient));
             Assert.True(norm > Options.ClipNorm, "the golden run clips");
-            new AdamStep(Options.LearningRate, Options.Beta1, Options.Beta2, Options.Epsilon, Options.WeightDecay, Options.ClipNorm / norm, step + 1).Apply<double>(adapter, gradient, m, v);
+            double scale = Options.ClipNorm / norm;
+            var update = new AdamStep(Options.LearningRate, Options.Beta1, Options.Beta2, Options.Epsilon, Options.WeightDecay, scale, step + 1);
+            update.Apply<double>(adapter, gradient, m, v);
         }
         AssertClose(Vector("trained"), adapter, 1e-6);   // PyTorch clips by max/(norm + 1e-6)
     }
@@ -75,7 +95,8 @@ public class GoldenTests
     {
         LlamaModel model = LlamaModel.Of(Config, Floats("weights"));
         float[] adapter = Floats("adapter");
-        TrainingResult result = new LocalTrainer(model, Lora).Train(adapter, Examples, Options, new RandomStream(1, "golden"), cancellation: TestContext.Current.CancellationToken);
+        TrainingResult result = new LocalTrainer(model, Lora).Train(adapter, Examples, Options, new RandomStream(1, "golden"),
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(TrainingOutcome.Completed, result.Outcome);
         Assert.Equal(Options.Steps, result.Steps);
         Assert.Equal(Vector("step_losses").Average(), result.MeanLoss, 1e-5);
@@ -86,13 +107,15 @@ public class GoldenTests
     {
         var batch = new Batch();
         batch.Fill(Examples, [0, 1, 2], Config.Vocabulary);
-        return (new LlamaPass<double>(LlamaWeights<double>.In(Config, ParameterLayout.Of(Config), Vector("weights")), new LoraPlan(Config, Lora), training: true), batch);
+        var weights = LlamaWeights<double>.In(Config, ParameterLayout.Of(Config), Vector("weights"));
+        return (new LlamaPass<double>(weights, new LoraPlan(Config, Lora), training: true), batch);
     }
 
     private static void AssertClose(double[] expected, double[] found, double tolerance)
     {
         Assert.Equal(expected.Length, found.Length);
-        for (int i = 0; i < expected.Length; i++) Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance, $"entry {i}: expected {expected[i]:R}, found {found[i]:R}");
+        for (int i = 0; i < expected.Length; i++)
+            Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance, $"entry {i}: expected {expected[i]:R}, found {found[i]:R}");
     }
 
     private static int Int(string group, string name) => s_golden.GetProperty(group).GetProperty(name).GetInt32();

@@ -60,7 +60,8 @@ public class KnownAnswerTests
         string[] stories = File.ReadAllText(SharedData.Path("corpus/tinystories_sample.txt")).Split("<|endoftext|>");
         foreach (JsonElement known in Answers().GetProperty("tinystories_sample_nll").EnumerateArray())
         {
-            string story = stories.Select(text => text.Trim()).Single(text => text.StartsWith(known.GetProperty("text").GetString()!, StringComparison.Ordinal));
+            string start = known.GetProperty("text").GetString()!;
+            string story = stories.Select(text => text.Trim()).Single(text => text.StartsWith(start, StringComparison.Ordinal));
             int[] tokens = [folder.BosId!.Value, .. folder.Tokenizer.Encode(story)];
             EvaluationResult result = Evaluator.Evaluate(model, [new Example(tokens, 1, "", "")], cancellation: Cancel);
             Assert.Equal(known.GetProperty("mean_nll").GetDouble(), result.Overall.MeanLoss, 2e-6);

@@ -17,7 +17,8 @@ public class LocalTrainerTests
         float[] adapter = NewAdapter(s_lora);
         var trainer = new LocalTrainer(s_model, s_lora);
         TrainingResult first = Train(trainer, adapter, new TrainingOptions { Epochs = 1, LearningRate = 1e-2 });
-        TrainingResult later = Train(trainer, adapter, new TrainingOptions { Epochs = 20, LearningRate = 1e-2, Schedule = LearningRateSchedule.Cosine, WarmupSteps = 5 });
+        var options = new TrainingOptions { Epochs = 20, LearningRate = 1e-2, Schedule = LearningRateSchedule.Cosine, WarmupSteps = 5 };
+        TrainingResult later = Train(trainer, adapter, options);
         TrainingResult last = Train(trainer, adapter, new TrainingOptions { Epochs = 1, LearningRate = 1e-3 });
         Assert.Equal(TrainingOutcome.Completed, later.Outcome);
         Assert.InRange(first.MeanLoss, 3.5, 4.5);   // ln 64 = 4.16
@@ -47,7 +48,8 @@ public class LocalTrainerTests
         float[] expected = NewAdapter(s_lora);
         Train(new LocalTrainer(s_model, s_lora), expected, options);
         float[][] found = new float[6][];
-        Parallel.For(0, found.Length, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = Cancel }, i => Train(new LocalTrainer(s_model, s_lora), found[i] = NewAdapter(s_lora), options));
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = Cancel };
+        Parallel.For(0, found.Length, parallel, i => Train(new LocalTrainer(s_model, s_lora), found[i] = NewAdapter(s_lora), options));
         Assert.All(found, adapter => Assert.Equal(expected, adapter));
     }
 
@@ -102,12 +104,16 @@ public class LocalTrainerTests
         using var source = new CancellationTokenSource();
         float[] start = NewAdapter(s_lora), adapter = [.. start];
         int steps = 0;
-        Assert.Throws<OperationCanceledException>(() => new LocalTrainer(s_model, s_lora).Train(adapter, s_examples, new TrainingOptions { Steps = 100 }, new RandomStream(1, "x"), step =>
-        {
-            if (++steps == 3) source.Cancel();
-        }, source.Token));
+        var trainer = new LocalTrainer(s_model, s_lora);
+        var options = new TrainingOptions { Steps = 100 };
+        Assert.Throws<OperationCanceledException>(() => trainer.Train(adapter, s_examples, options, new RandomStream(1, "x"), CancelAtThird, source.Token));
         Assert.Equal(3, steps);
         Assert.Equal(start, adapter);
+
+        void CancelAtThird(TrainingStep step)
+        {
+            if (++steps == 3) source.Cancel();
+        }
     }
 
     [Fact]
@@ -137,7 +143,8 @@ public class LocalTrainerTests
     public void Tokens_and_steps_are_counted_and_reported()
     {
         var reports = new List<TrainingStep>();
-        TrainingResult result = new LocalTrainer(s_model, s_lora).Train(NewAdapter(s_lora), s_examples, new TrainingOptions { Epochs = 2, BatchSize = 7 }, new RandomStream(1, "x"), reports.Add, Cancel);
+        var options = new TrainingOptions { Epochs = 2, BatchSize = 7 };
+        TrainingResult result = new LocalTrainer(s_model, s_lora).Train(NewAdapter(s_lora), s_examples, options, new RandomStream(1, "x"), reports.Add, Cancel);
         Assert.Equal(12, result.Steps);   // 2 · ⌈40/7⌉
         Assert.Equal(2 * s_examples.Sum(e => e.AnswerTokens), result.ScoredTokens);
         Assert.Equal(2 * s_examples.Sum(e => e.Tokens.Length - 1), result.Tokens);
@@ -153,12 +160,15 @@ public class LocalTrainerTests
         Refuses("adapter", () => Train(trainer, new float[3], new TrainingOptions()));
         Refuses("examples", () => trainer.Train(adapter, [], new TrainingOptions(), new RandomStream(1, "x"), cancellation: Cancel));
         Refuses("LearningRate is 0", () => Train(trainer, adapter, new TrainingOptions { LearningRate = 0 }));
-        Refuses("example 0: PromptLength: expected 1 to 2, found 3", () => trainer.Train(adapter, [new Example([1, 2, 3], 3, "", "")], new TrainingOptions(), new RandomStream(1, "x"), cancellation: Cancel));
-        Refuses("example 0: token 2: expected 0 to 63, found 64", () => trainer.Train(adapter, [new Example([1, 2, 64], 1, "", "")], new TrainingOptions(), new RandomStream(1, "x"), cancellation: Cancel));
+        Refuses("example 0: PromptLength: expected 1 to 2, found 3", () => TrainOn(new Example([1, 2, 3], 3, "", "")));
+        Refuses("example 0: token 2: expected 0 to 63, found 64", () => TrainOn(new Example([1, 2, 64], 1, "", "")));
         Refuses("Rank is 0; expected 1 to 1024", (s_lora with { Rank = 0 }).Validate);
+
+        void TrainOn(Example example) => trainer.Train(adapter, [example], new TrainingOptions(), new RandomStream(1, "x"), cancellation: Cancel);
     }
 
-    private static void Refuses(string message, Action action) => Assert.Contains(message, Assert.Throws<ArgumentException>(action).Message, StringComparison.Ordinal);
+    private static void Refuses(string message, Action action)
+        => Assert.Contains(message, Assert.Throws<ArgumentException>(action).Message, StringComparison.Ordinal);
 
     private static TrainingResult Train(LocalTrainer trainer, float[] adapter, TrainingOptions options)
         => trainer.Train(adapter, s_examples, options, new RandomStream(2, "job"), cancellation: Cancel);

@@ -43,7 +43,8 @@ public class ModelTests
     [Fact]
     public void Weights_that_are_not_finite_are_refused_by_name()
     {
-        ModelException error = Assert.Throws<ModelException>(() => LlamaModel.Load(TinyModel.Config(), (name, _, _, destination) => destination.Fill(name == "model.norm.weight" ? float.NaN : 1)));
+        WeightSource source = (name, _, _, destination) => destination.Fill(name == "model.norm.weight" ? float.NaN : 1);
+        ModelException error = Assert.Throws<ModelException>(() => LlamaModel.Load(TinyModel.Config(), source));
         Assert.Equal("tensor 'model.norm.weight': expected finite weights, found NaN or infinity", error.Message);
     }
 
@@ -55,7 +56,10 @@ public class ModelTests
         { TinyModel.Config() with { Layers = 5_000 }, "num_hidden_layers: expected 1 to 1024, found 5000" },
         { TinyModel.Config() with { NormEpsilon = double.NaN }, "rms_norm_eps: expected a number above 0 and below 1, found NaN" },
         { TinyModel.Config() with { RopeTheta = 0 }, "rope_theta: expected a number of at least 1, found 0" },
-        { TinyModel.Config() with { HiddenSize = 65_536, Vocabulary = 4_000_000 }, "parameters: expected at most 2147483591, found more up to model.embed_tokens" },
+        {
+            TinyModel.Config() with { HiddenSize = 65_536, Vocabulary = 4_000_000 },
+            "parameters: expected at most 2147483591, found more up to model.embed_tokens"
+        },
     };
 
     [Theory]
@@ -68,8 +72,12 @@ public class ModelTests
     {
         LoraLayout layout = new LoraOptions(2, 4, LoraTargets.DownProj | LoraTargets.KProj).LayoutFor(TinyModel.Config());
         Assert.Equal(
-            ["model.layers.0.self_attn.k_proj A 2x12", "model.layers.0.self_attn.k_proj B 12x2", "model.layers.0.mlp.down_proj A 2x18", "model.layers.0.mlp.down_proj B 12x2",
-             "model.layers.1.self_attn.k_proj A 2x12", "model.layers.1.self_attn.k_proj B 12x2", "model.layers.1.mlp.down_proj A 2x18", "model.layers.1.mlp.down_proj B 12x2"],
+            [
+                "model.layers.0.self_attn.k_proj A 2x12", "model.layers.0.self_attn.k_proj B 12x2",
+                "model.layers.0.mlp.down_proj A 2x18", "model.layers.0.mlp.down_proj B 12x2",
+                "model.layers.1.self_attn.k_proj A 2x12", "model.layers.1.self_attn.k_proj B 12x2",
+                "model.layers.1.mlp.down_proj A 2x18", "model.layers.1.mlp.down_proj B 12x2",
+            ],
             layout.Tensors.Select(t => $"{t.Module} {t.Role} {t.Rows}x{t.Columns}"));
     }
 
@@ -111,7 +119,8 @@ public class ModelTests
         Assert.Equal(trained.CopyParameters(), again.CopyParameters());
         Assert.Equal(result, same);
         Assert.Equal(before, model.CopyParameters());
-        double start = Evaluator.Evaluate(model, windows, cancellation: Cancel).Overall.MeanLoss, end = Evaluator.Evaluate(trained, windows, cancellation: Cancel).Overall.MeanLoss;
+        double start = Evaluator.Evaluate(model, windows, cancellation: Cancel).Overall.MeanLoss,
+            end = Evaluator.Evaluate(trained, windows, cancellation: Cancel).Overall.MeanLoss;
         Assert.True(end < start - 1.5, $"from {start} to {end}");
         for (int i = 0; i < model.Layout.Tensors.Count; i++) Assert.NotEqual(model.Tensor(i).ToArray(), trained.Tensor(i).ToArray());
     }

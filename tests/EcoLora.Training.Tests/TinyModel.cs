@@ -8,13 +8,30 @@ internal static class TinyModel
     /// <summary>Two layers, grouped queries (4 heads on 2), a head size that is not hidden/heads.</summary>
     public static LlamaConfig Config(bool tied = true) => new()
     {
-        HiddenSize = 12, IntermediateSize = 18, Layers = 2, Heads = 4, KeyValueHeads = 2, HeadSize = 6, Vocabulary = 23, MaxPositions = 64, TieEmbeddings = tied, NormEpsilon = 1e-5,
+        HiddenSize = 12,
+        IntermediateSize = 18,
+        Layers = 2,
+        Heads = 4,
+        KeyValueHeads = 2,
+        HeadSize = 6,
+        Vocabulary = 23,
+        MaxPositions = 64,
+        TieEmbeddings = tied,
+        NormEpsilon = 1e-5,
     };
 
     /// <summary>A model of the size of the samples' base.</summary>
     public static LlamaConfig Small { get; } = new()
     {
-        HiddenSize = 32, IntermediateSize = 88, Layers = 2, Heads = 4, KeyValueHeads = 2, HeadSize = 8, Vocabulary = 64, MaxPositions = 128, TieEmbeddings = true,
+        HiddenSize = 32,
+        IntermediateSize = 88,
+        Layers = 2,
+        Heads = 4,
+        KeyValueHeads = 2,
+        HeadSize = 8,
+        Vocabulary = 64,
+        MaxPositions = 128,
+        TieEmbeddings = true,
     };
 
     /// <summary>Two sequences of different length with masked prompts, longer than one vector.</summary>

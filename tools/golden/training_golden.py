@@ -121,7 +121,8 @@ def main():
         weights=flat(base.values()), adapter=start, loss=loss.item(),
         adapter_gradient=short(flat(t.grad for t in pairs), 12), base_gradient=short(flat(t.grad for t in base.values())))
 
-    optimiser = torch.optim.AdamW(pairs, lr=ADAMW["learning_rate"], betas=(ADAMW["beta1"], ADAMW["beta2"]), eps=ADAMW["epsilon"], weight_decay=ADAMW["weight_decay"])
+    optimiser = torch.optim.AdamW(pairs, lr=ADAMW["learning_rate"], betas=(ADAMW["beta1"], ADAMW["beta2"]), eps=ADAMW["epsilon"],
+                                  weight_decay=ADAMW["weight_decay"])
     losses = []
     for _ in range(ADAMW["steps"]):
         optimiser.zero_grad()
