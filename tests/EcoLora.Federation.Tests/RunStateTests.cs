@@ -284,14 +284,14 @@ public class RunStateTests
     public void Control_bytes_belong_to_the_round_under_way_twice_down_per_site_and_up_from_the_sender()
     {
         _state.Apply(new Decided(_state.Next()!, 100));
-        Assert.Equal([new ControlBytes(200, 0), new ControlBytes(200, 0), new ControlBytes(200, 0)], _state.BeforeFirstRound.Values);
         _state.Apply(new Decided(_state.Next()!, 50));
         Participant first = _state.Rounds[0].Opened.Participants[0];
         int site = first.Client % 3;
         _state.Apply(new Heard(Trained(first, 3), 7));
         _state.Apply(new Heard(Stored(first), 1000)); // The aggregator stands beside the scheduler.
-        Assert.Equal(new ControlBytes(100, 7), _state.Rounds[0].Control[site]);
-        Assert.Equal(new ControlBytes(100, 0), _state.Rounds[0].Control[(site + 1) % 3]);
+        // To the site's codec and trainer: 2·100 of opening the run, which counts with round 0, and 2·50 of opening the round.
+        Assert.Equal(new ControlBytes(300, 7), _state.Rounds[0].Control[site]);
+        Assert.Equal(new ControlBytes(300, 0), _state.Rounds[0].Control[(site + 1) % 3]);
     }
 
     private static IEnumerable<ReportMessage> Answers(RoundMessage message) => message switch

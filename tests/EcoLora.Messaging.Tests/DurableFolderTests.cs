@@ -134,12 +134,5 @@ public sealed class DurableFolderTests : IDisposable
         Assert.Equal(2, new FileInfo(_temporary["log"]).Length);
     }
 
-    [Fact]
-    public void A_log_has_one_writer()
-    {
-        using AppendLog log = AppendLog.Open(_temporary["log"], out _);
-        Assert.ThrowsAny<IOException>(() => AppendLog.Open(_temporary["log"], out _));
-    }
-
     private static byte[] Line(int number) => [.. Enumerable.Range(0, number % 50).Select(i => (byte)(128 + i))];
 }

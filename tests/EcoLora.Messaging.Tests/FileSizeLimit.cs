@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>
-/// Makes every file of the process end at a size, so that a write fails in its middle as on a full disk (EFBIG instead of ENOSPC, which .NET tells by ArgumentOutOfRangeException). Linux only; the
-/// tests that use it run alone.
+/// Makes every file of the process end at a size, so that a write fails in its middle as on a full disk (EFBIG instead of ENOSPC, which .NET tells
+/// by ArgumentOutOfRangeException). Linux only; the tests that use it run alone.
 /// </summary>
 internal sealed class FileSizeLimit : IDisposable
 {

@@ -25,7 +25,8 @@ public static class FrameEncoder
     /// <param name="residual">[segment] receives change − sent; may be the same memory as <paramref name="change"/>.</param>
     /// <returns>The frame.</returns>
     /// <exception cref="ArgumentException">A length that differs from the segment's, or a value that is not finite, named by tensor and index.</exception>
-    public static byte[] Encode(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> change, Compression compression, Span<float> sent, Span<float> residual)
+    public static byte[] Encode(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> change, Compression compression, Span<float> sent,
+        Span<float> residual)
     {
         SegmentRange range = header.Range(layout.Length);
         if (change.Length != range.Length || sent.Length != range.Length || residual.Length != range.Length)
@@ -57,7 +58,8 @@ public static class FrameEncoder
         }
     }
 
-    private static byte[] EncodeRole(LoraLayout layout, SegmentRange range, LoraRole role, ReadOnlySpan<float> change, double fraction, ValueMode mode, Span<float> sent)
+    private static byte[] EncodeRole(LoraLayout layout, SegmentRange range, LoraRole role, ReadOnlySpan<float> change, double fraction, ValueMode mode,
+        Span<float> sent)
     {
         float[] values = Gather(layout, range, role, change);
         int[] kept = new int[TopK.CountFor(fraction, values.Length)];

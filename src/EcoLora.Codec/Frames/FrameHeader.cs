@@ -93,7 +93,8 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
         if (BaseVersion < 0) throw new FrameException("base version", "0 or more", $"{BaseVersion}");
         if (Segments < 1 || Segment >= Segments) throw new FrameException("segment", $"0 to {Segments - 1}", $"{Segment}");
         bool fromAggregator = Client == Aggregator;
-        if (Kind == FrameKind.GlobalChange && (!fromAggregator || Segments != 1)) throw new FrameException("sender of a global change", "the aggregator, one segment", $"client {Client}, {Segments} segments");
+        if (Kind == FrameKind.GlobalChange && (!fromAggregator || Segments != 1))
+            throw new FrameException("sender of a global change", "the aggregator, one segment", $"client {Client}, {Segments} segments");
         if (Kind == FrameKind.Segment && Client < 0) throw new FrameException("client", "0 or more", $"{Client}");
     }
 }

@@ -30,7 +30,8 @@ public enum PositionMode : byte
 /// <param name="GolombParameter">M ≥ 1.</param>
 /// <param name="Kept">Number of kept entries.</param>
 /// <param name="PositionBytes">Bytes of coded positions.</param>
-internal readonly record struct FrameSection(LoraRole Role, ValueMode Values, PositionMode Positions, sbyte ScaleExponent, int GolombParameter, int Kept, int PositionBytes)
+internal readonly record struct FrameSection(
+    LoraRole Role, ValueMode Values, PositionMode Positions, sbyte ScaleExponent, int GolombParameter, int Kept, int PositionBytes)
 {
     public const int HeaderSize = 13;
 
@@ -71,7 +72,8 @@ internal readonly record struct FrameSection(LoraRole Role, ValueMode Values, Po
             throw new FrameException(name, $"a scale exponent of {SectionValues.SmallestScale} to {SectionValues.LargestScale}", $"{section.ScaleExponent}");
         if (section.GolombParameter < 1) throw new FrameException(name, "a Golomb parameter of at least 1", $"{section.GolombParameter}");
         long bytes = (long)section.PositionBytes + (long)section.Kept * Width(section.Values);
-        if (section.PositionBytes < 0 || bytes > body.Length - HeaderSize) throw new FrameException(name, $"at most {body.Length - HeaderSize} bytes", $"{bytes}");
+        if (section.PositionBytes < 0 || bytes > body.Length - HeaderSize)
+            throw new FrameException(name, $"at most {body.Length - HeaderSize} bytes", $"{bytes}");
         return section;
     }
 }

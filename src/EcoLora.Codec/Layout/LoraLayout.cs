@@ -51,10 +51,14 @@ public sealed class LoraLayout
         long offset = 0;
         foreach (LoraTensor tensor in tensors)
         {
-            if (tensor.Rows < 1 || tensor.Columns < 1) throw new ArgumentException($"tensor {tensor.Module}.{tensor.Role}: expected a positive shape, found [{tensor.Rows}, {tensor.Columns}]", nameof(tensors));
-            if (tensor.Offset != offset) throw new ArgumentException($"tensor {tensor.Module}.{tensor.Role}: expected offset {offset}, found {tensor.Offset}", nameof(tensors));
+            if (tensor.Rows < 1 || tensor.Columns < 1)
+                throw new ArgumentException(
+                    $"tensor {tensor.Module}.{tensor.Role}: expected a positive shape, found [{tensor.Rows}, {tensor.Columns}]", nameof(tensors));
+            if (tensor.Offset != offset)
+                throw new ArgumentException($"tensor {tensor.Module}.{tensor.Role}: expected offset {offset}, found {tensor.Offset}", nameof(tensors));
             offset += (long)tensor.Rows * tensor.Columns;
-            if (offset > int.MaxValue) throw new ArgumentException($"a LoRA vector holds at most {int.MaxValue} entries, found {offset} up to {tensor.Module}", nameof(tensors));
+            if (offset > int.MaxValue)
+                throw new ArgumentException($"a LoRA vector holds at most {int.MaxValue} entries, found {offset} up to {tensor.Module}", nameof(tensors));
         }
         if (offset == 0) throw new ArgumentException("a LoRA layout needs at least one tensor", nameof(tensors));
         Tensors = [.. tensors];
@@ -86,7 +90,8 @@ public sealed class LoraLayout
 
         void Append(LoraModule module, LoraRole role, int rows, int columns)
         {
-            if (offset > int.MaxValue) throw new ArgumentException($"a LoRA vector holds at most {int.MaxValue} entries, found more up to {module.Name}", nameof(modules));
+            if (offset > int.MaxValue)
+                throw new ArgumentException($"a LoRA vector holds at most {int.MaxValue} entries, found more up to {module.Name}", nameof(modules));
             tensors.Add(new LoraTensor(module.Name, role, rows, columns, (int)offset));
             offset += (long)rows * columns;
         }

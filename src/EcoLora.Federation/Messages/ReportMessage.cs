@@ -40,7 +40,8 @@ public sealed record SegmentStored(string Run, int Round, int Client, int Segmen
 /// <param name="Digest">Digest of the global frame's bytes.</param>
 /// <param name="Sizes">Its sizes by stage.</param>
 /// <param name="ServerResidualNorm">‖S‖₂ after publishing.</param>
-public sealed record RoundAggregated(string Run, int Round, IReadOnlyList<int> Coverage, string Digest, FrameSizes Sizes, double ServerResidualNorm) : ReportMessage(Run);
+public sealed record RoundAggregated(string Run, int Round, IReadOnlyList<int> Coverage, string Digest, FrameSizes Sizes, double ServerResidualNorm)
+    : ReportMessage(Run);
 
 /// <summary>Codec: a site has received and applied a version.</summary>
 /// <param name="Run">The run's name.</param>

@@ -19,7 +19,8 @@ public sealed record ClientUpload(byte[] Frame, float[] Residual, float[] Unsent
     /// <param name="feedback">ρ.</param>
     /// <param name="compression">k of this round and the value mode.</param>
     /// <exception cref="ArgumentException">A change that is not finite, named by tensor and index.</exception>
-    public static ClientUpload Make(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> published, ReadOnlySpan<float> local, ReadOnlySpan<float> residual, double feedback, Compression compression)
+    public static ClientUpload Make(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> published, ReadOnlySpan<float> local,
+        ReadOnlySpan<float> residual, double feedback, Compression compression)
     {
         SegmentRange range = header.Range(layout.Length);
         float[] unsent = new float[range.Length];

@@ -44,7 +44,8 @@ public sealed class RunState
     /// </summary>
     public bool IsNews(ReportMessage report) => report.Run == Plan.Run && report switch
     {
-        ClientReport r => RoundOf(r.Round) is { Closed: null } round && !round.Clients.ContainsKey(r.Client) && round.Opened.Participants.Any(p => p.Client == r.Client)
+        ClientReport r => RoundOf(r.Round) is { Closed: null } round && !round.Clients.ContainsKey(r.Client)
+            && round.Opened.Participants.Any(p => p.Client == r.Client)
             && r.Samples == Plan.Roster[r.Client].Samples && r.Site == Plan.Roster[r.Client].Site && r.Loss.HasValue != (r.Refused is not null)
             && double.IsFinite(r.Loss ?? 0),
         SegmentStored r => RoundOf(r.Round) is { Closed: null } round && !round.Segments.ContainsKey(r.Client)

@@ -61,7 +61,8 @@ public sealed record ExchangeOptions
     /// <exception cref="ArgumentException">An option, its value and its limit.</exception>
     public void Validate(int participants)
     {
-        Require(Segments >= 1 && Segments <= participants, "exchange.segments", Segments, $"1 to {participants} (federation.participants), so that every segment has a sender");
+        Require(Segments >= 1 && Segments <= participants, "exchange.segments", Segments,
+            $"1 to {participants} (federation.participants), so that every segment has a sender");
         Require(Segments <= ushort.MaxValue, "exchange.segments", Segments, $"at most {ushort.MaxValue}, which is what a frame can name");
         Require(KMax is > 0 and <= 1, "exchange.k_max", KMax, "in (0, 1]");
         Require(KMinA > 0 && KMinA <= KMax, "exchange.k_min_a", KMinA, $"in (0, {KMax}] (k_max)");

@@ -52,12 +52,14 @@ public sealed record RunPlan(
     /// <exception cref="ArgumentException">What is wrong, with the option, its value and its limit.</exception>
     public void Validate()
     {
-        ExchangeOptions.Require(Run.Length is >= 1 and <= 63 && Run.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-'), "name", Run, "1 to 63 of a-z, 0-9 and -");
+        bool isName = Run.Length is >= 1 and <= 63 && Run.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-');
+        ExchangeOptions.Require(isName, "name", Run, "1 to 63 of a-z, 0-9 and -");
         _ = FederatedMethod;
         ExchangeOptions.Require(Rounds >= 1, "federation.rounds", Rounds, "1 or more");
         ExchangeOptions.Require(EvaluateEvery >= 1, "evaluation.every", EvaluateEvery, "1 or more");
         ExchangeOptions.Require(Roster.Count >= 1, "federation.clients", Roster.Count, "1 or more");
-        ExchangeOptions.Require(Participants >= 1 && Participants <= Roster.Count, "federation.participants", Participants, $"1 to {Roster.Count} (federation.clients)");
+        ExchangeOptions.Require(Participants >= 1 && Participants <= Roster.Count, "federation.participants", Participants,
+            $"1 to {Roster.Count} (federation.clients)");
         Exchange.Validate(Participants);
         CheckModules();
         for (int i = 0; i < Roster.Count; i++)
@@ -78,9 +80,11 @@ public sealed record RunPlan(
             ExchangeOptions.Require(module is not null, "lora modules", "null", "a module");
             ExchangeOptions.Require(!string.IsNullOrEmpty(module!.Name) && names.Add(module.Name), "lora module", module.Name, "a name of its own");
             ExchangeOptions.Require(module.Rank >= 1, $"rank of {module.Name}", module.Rank, "1 or more");
-            ExchangeOptions.Require(module is { Outputs: >= 1, Inputs: >= 1 }, $"shape of {module.Name}", $"[{module.Outputs}, {module.Inputs}]", "1 or more rows and columns");
+            ExchangeOptions.Require(module is { Outputs: >= 1, Inputs: >= 1 }, $"shape of {module.Name}", $"[{module.Outputs}, {module.Inputs}]",
+                "1 or more rows and columns");
         }
         int length = FederatedMethod.ExchangedLayout(AdapterLayout()).Length;
-        ExchangeOptions.Require(Exchange.Segments <= length, "exchange.segments", Exchange.Segments, $"at most {length}, the number of entries that are exchanged");
+        ExchangeOptions.Require(Exchange.Segments <= length, "exchange.segments", Exchange.Segments,
+            $"at most {length}, the number of entries that are exchanged");
     }
 }

@@ -101,6 +101,7 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
 
     private sealed record Consumer(string Name, Func<BusMessage, CancellationToken, Task<Verdict>> Handler)
     {
-        public Channel<(BusMessage Message, int Attempt)> Queue { get; } = Channel.CreateUnbounded<(BusMessage, int)>(new UnboundedChannelOptions { SingleReader = true });
+        public Channel<(BusMessage Message, int Attempt)> Queue { get; } =
+            Channel.CreateUnbounded<(BusMessage, int)>(new UnboundedChannelOptions { SingleReader = true });
     }
 }

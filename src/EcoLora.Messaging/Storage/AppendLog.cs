@@ -13,11 +13,10 @@ public sealed class AppendLog : IDisposable
     /// <summary>Opens or makes the file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="lines">The whole lines that it holds, without their line ends.</param>
-    /// <exception cref="IOException">Another log is open on the file, in this process or another.</exception>
     public static AppendLog Open(string path, out List<byte[]> lines)
     {
         // Without a buffer, so that a line whose write failed is not tried again behind the caller's back.
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         if (file.Length == 0) DurableFolder.FlushEntries(Path.GetDirectoryName(Path.GetFullPath(path))!);
         byte[] content = new byte[file.Length];
         file.ReadExactly(content);

@@ -62,7 +62,8 @@ public static class VectorFile
             if (rest.Length < sizeof(uint)) throw new StateFileException(path, $"vector {i}", "the end");
             uint length = BinaryPrimitives.ReadUInt32LittleEndian(rest);
             rest = rest[sizeof(uint)..];
-            if (length > rest.Length / sizeof(float)) throw new StateFileException(path, $"at most {rest.Length / sizeof(float)} entries in vector {i}", $"{length}");
+            if (length > rest.Length / sizeof(float))
+                throw new StateFileException(path, $"at most {rest.Length / sizeof(float)} entries in vector {i}", $"{length}");
             vectors[i] = MemoryMarshal.Cast<byte, float>(rest[..((int)length * sizeof(float))]).ToArray();
             rest = rest[((int)length * sizeof(float))..];
         }
