@@ -66,7 +66,7 @@ public sealed class InspectCommandTests : IDisposable
         Assert.Equal(6, (double)json["timesFewerBytes"]!["totalFp16"]!, 1e-12);
         string table = Ecolora.Succeed("inspect", _folder["ledger.csv"]);
         Assert.Matches("\nup +2 +1.60 kB +800 B +160 B +120 B +70 B +90 B\n", table);
-        Assert.Matches("\ndense fp32 +16.00× +8.00× +12.00×\n", table);
+        Assert.Matches("\ndense fp32 +16.0× +8.00× +12.0×\n", table);
 
         File.AppendAllText(_folder["ledger.csv"], "nonsense\n");
         Outcome outcome = Ecolora.Run("inspect", _folder["ledger.csv"]);

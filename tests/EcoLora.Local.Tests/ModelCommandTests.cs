@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using EcoLora.Formats.HuggingFace;
 using EcoLora.Formats.Peft;
 using EcoLora.TestKit;
+using EcoLora.Training;
 
 namespace EcoLora.Local.Tests;
 
@@ -47,6 +48,15 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         string line = outcome.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
         Assert.Contains(refusal, line, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder["other"]));
+    }
+
+    [Fact]
+    public void The_sample_is_a_pretraining_file_for_a_small_model()
+    {
+        PretrainFile sample = PretrainFile.Read(Path.Combine(Repository.Root, "samples/pretrain.yaml"), []);
+        LlamaConfig config = sample.Model;
+        config.Validate();
+        Assert.InRange(ParameterLayout.Of(config).Length, 100_000, 2_500_000);
     }
 
     [Fact]
