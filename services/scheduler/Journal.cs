@@ -9,11 +9,7 @@ public static class Journal
 {
     /// <summary>Reads the entries of a journal file.</summary>
     /// <exception cref="StateFileException">A line is not an entry: the file and the line's number.</exception>
-    public static IReadOnlyList<JournalEntry> Read(string path)
-    {
-        using AppendLog log = AppendLog.Open(path, out List<byte[]> lines);
-        return Read(path, lines);
-    }
+    public static IReadOnlyList<JournalEntry> Read(string path) => Read(path, AppendLog.ReadLines(path));
 
     internal static IReadOnlyList<JournalEntry> Read(string path, List<byte[]> lines)
     {

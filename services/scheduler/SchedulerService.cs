@@ -31,8 +31,16 @@ public sealed class SchedulerService
     {
         ScheduledRun run = ScheduledRun.Open(plan, _folder, _bus, replay, observer);
         lock (_lock) _runs.Add(plan.Run, run);
-        await run.ResumeAsync(cancellation);
-        return run;
+        try
+        {
+            await run.ResumeAsync(cancellation);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
     }
 
     private async Task<Verdict> HandleReportAsync(BusMessage message, CancellationToken cancellation)

@@ -20,8 +20,8 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
     private bool _started;
 
     /// <summary>
-    /// Completes with the first exception that outlived every retry of a handler. In one process that is the run's failure (a full disk, say), and
-    /// whoever hosts the run ends it with that exception.
+    /// Completes when a message has outlived every retry: with the handler's exception (a full disk, say), or a time-out. In one process that is the run's
+    /// failure, and whoever hosts the run ends it with that exception.
     /// </summary>
     public Task<Exception> Fault => _fault.Task;
 
@@ -76,7 +76,8 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
                     consumer.Queue.Writer.TryWrite((message, attempt + 1));
                     continue;
                 }
-                if (exception is not null) _fault.TrySetResult(exception);
+                if (verdict == Verdict.Retry)
+                    _fault.TrySetResult(exception ?? new TimeoutException($"{consumer.Name} did not accept a message of topic {message.Topic} in {MaximumAttempts} attempts"));
                 _deadLetters.AddOrUpdate(message.Topic, 1, (_, count) => count + 1);
                 await PublishAsync(message.Topic + ".dead", message.Key, message.Payload, _stop.Token);
             }

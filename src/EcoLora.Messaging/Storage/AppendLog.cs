@@ -20,16 +20,31 @@ public sealed class AppendLog : IDisposable
         if (file.Length == 0) DurableFolder.FlushEntries(Path.GetDirectoryName(Path.GetFullPath(path))!);
         byte[] content = new byte[file.Length];
         file.ReadExactly(content);
-        lines = [];
-        int start = 0;
-        for (int end = Array.IndexOf(content, (byte)'\n'); end >= 0; end = Array.IndexOf(content, (byte)'\n', start))
-        {
-            lines.Add(content[start..end]);
-            start = end + 1;
-        }
+        lines = Lines(content, out int start);
         if (start < content.Length) file.SetLength(start);
         file.Position = start;
         return new AppendLog(file);
+    }
+
+    /// <summary>The whole lines of such a file, which stays as it is, also while another process appends to it.</summary>
+    public static List<byte[]> ReadLines(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        byte[] content = new byte[file.Length];
+        file.ReadExactly(content);
+        return Lines(content, out _);
+    }
+
+    private static List<byte[]> Lines(byte[] content, out int end)
+    {
+        var lines = new List<byte[]>();
+        end = 0;
+        for (int next = Array.IndexOf(content, (byte)'\n'); next >= 0; next = Array.IndexOf(content, (byte)'\n', end))
+        {
+            lines.Add(content[end..next]);
+            end = next + 1;
+        }
+        return lines;
     }
 
     /// <summary>Appends one line and flushes it to the disk.</summary>
