@@ -23,7 +23,10 @@ internal static class AdapterFinding
             rows.Add([module.Name, Text(module.Rank), Text(module.Alpha), $"{module.Outputs} × {module.Inputs}", Text(normA), Text(normB), Text(normDelta)]);
         }
         long parameters = adapter.Modules.Sum(module => (long)module.A.Length + module.B.Length);
-        var json = new JsonObject { ["kind"] = "adapter", ["baseModel"] = adapter.BaseModel, ["parameters"] = parameters, ["dropout"] = adapter.Dropout, ["modules"] = modules };
+        var json = new JsonObject
+        {
+            ["kind"] = "adapter", ["baseModel"] = adapter.BaseModel, ["parameters"] = parameters, ["dropout"] = adapter.Dropout, ["modules"] = modules,
+        };
         string title = FormattableString.Invariant($"PEFT adapter of {adapter.BaseModel}: {adapter.Modules.Count} modules, {parameters} parameters");
         return new Finding(json, [new ResultTable(title, ["module", "rank", "alpha", "weight", "|A|", "|B|", "|ΔW|"], rows)]);
     }

@@ -45,7 +45,8 @@ internal static class PretrainCommand
     {
         if (File.Exists(folder)) throw new RunFolderRefusedException($"{folder}: expected a folder, found a file");
         if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any()) return;
-        if (!File.Exists(Path.Combine(folder, "config.json"))) throw new RunFolderRefusedException($"{folder}: expected no folder, an empty one or a model, found other files");
+        if (!File.Exists(Path.Combine(folder, "config.json")))
+            throw new RunFolderRefusedException($"{folder}: expected no folder, an empty one or a model, found other files");
         if (!force) throw new RunFolderRefusedException($"{folder} holds a model already; replace it by --force");
     }
 
