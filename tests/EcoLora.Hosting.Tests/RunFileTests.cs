@@ -57,7 +57,14 @@ public sealed class RunFileTests : IDisposable
         Assert.Equal(new FederationOptions { Method = "ffa-lora", Clients = 7, Participants = 3, Rounds = 2, Sites = 1 }, run.Federation);
         Assert.Equal(new ExchangeOptions
         {
-            Segments = 3, KMax = 0.9, KMinA = 0.25, KMinB = 0.125, GammaA = 1, GammaB = 2, MixingBeta = null, Feedback = ResidualFeedback.Full,
+            Segments = 3,
+            KMax = 0.9,
+            KMinA = 0.25,
+            KMinB = 0.125,
+            GammaA = 1,
+            GammaB = 2,
+            MixingBeta = null,
+            Feedback = ResidualFeedback.Full,
             Values = ValueMode.Fp32,
         }, run.Exchange);
         Assert.Equal([new Baseline("dense-fp32", ValueMode.Fp32)], run.Baselines);

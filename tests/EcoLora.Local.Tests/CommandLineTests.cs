@@ -46,8 +46,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run x.yaml --threads many", "ecolora: --threads: expected a whole number of 0 to 1024, found 'many' (see ecolora run --help)")]
     [InlineData("generate", "ecolora: Option '--model' is required (see ecolora generate --help)")]
     [InlineData("generate --model m --template llama", "ecolora: --template: expected none or alpaca or plain, found 'llama' (see ecolora generate --help)")]
-    [InlineData("data generate --records 5 --out x",
-        "ecolora: --records: expected a whole number of 100 to 20000, found '5' (see ecolora data generate --help)")]
+    [InlineData("data corpus --bytes 0 --out x",
+        "ecolora: --bytes: expected a whole number of 1 to 1073741824, found '0' (see ecolora data corpus --help)")]
     public void A_wrong_command_line_is_one_line_and_code_2(string arguments, string line)
     {
         Outcome outcome = Ecolora.Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));

@@ -77,8 +77,13 @@ internal static class DataCommand
         int training = data.Partition.Clients.Sum(client => client.Count);
         var json = new JsonObject
         {
-            ["kind"] = "partition", ["records"] = training + data.HeldOut.Count, ["training"] = training,
-            ["heldOut"] = data.HeldOut.Count, ["dropped"] = data.Dropped, ["scheme"] = run.Partition.Scheme, ["categories"] = Array(table.Categories),
+            ["kind"] = "partition",
+            ["records"] = training + data.HeldOut.Count,
+            ["training"] = training,
+            ["heldOut"] = data.HeldOut.Count,
+            ["dropped"] = data.Dropped,
+            ["scheme"] = run.Partition.Scheme,
+            ["categories"] = Array(table.Categories),
             ["clients"] = new JsonArray([.. table.Counts.Select(ClientJson)]),
         };
         string title = $"{training} records for training over {table.Counts.Count} clients ({run.Partition.Scheme}), "

@@ -22,8 +22,12 @@ internal static class LedgerFinding
         foreach ((_, string key, StageBytes bytes) in directions) json[key] = Json(bytes);
         json["timesFewerBytes"] = new JsonObject
         {
-            ["upFp32"] = reduction.UpFp32, ["upFp16"] = reduction.UpFp16, ["downFp32"] = reduction.DownFp32, ["downFp16"] = reduction.DownFp16,
-            ["totalFp32"] = reduction.TotalFp32, ["totalFp16"] = reduction.TotalFp16,
+            ["upFp32"] = reduction.UpFp32,
+            ["upFp16"] = reduction.UpFp16,
+            ["downFp32"] = reduction.DownFp32,
+            ["downFp16"] = reduction.DownFp16,
+            ["totalFp32"] = reduction.TotalFp32,
+            ["totalFp16"] = reduction.TotalFp16,
         };
         string title = FormattableString.Invariant($"Ledger: {ledger.Count} rows, {totals.Rounds.Count} rounds");
         return new Finding(json,
@@ -40,8 +44,15 @@ internal static class LedgerFinding
 
     private static JsonObject Json(StageBytes bytes) => new()
     {
-        ["messages"] = bytes.Messages, ["denseFp32"] = bytes.DenseFp32, ["denseFp16"] = bytes.DenseFp16, ["segment"] = bytes.Segment, ["sparse"] = bytes.Sparse,
-        ["coded"] = bytes.Coded, ["framed"] = bytes.Framed, ["densityA"] = bytes.DensityA, ["densityB"] = bytes.DensityB,
+        ["messages"] = bytes.Messages,
+        ["denseFp32"] = bytes.DenseFp32,
+        ["denseFp16"] = bytes.DenseFp16,
+        ["segment"] = bytes.Segment,
+        ["sparse"] = bytes.Sparse,
+        ["coded"] = bytes.Coded,
+        ["framed"] = bytes.Framed,
+        ["densityA"] = bytes.DensityA,
+        ["densityB"] = bytes.DensityB,
     };
 
     private static string[] Cells(string name, StageBytes bytes) =>

@@ -54,8 +54,13 @@ internal static class PretrainCommand
     {
         var numbers = new JsonObject
         {
-            ["kind"] = "pretraining", ["folder"] = folder, ["parameters"] = result.Parameters, ["vocabulary"] = result.Vocabulary,
-            ["corpusTokens"] = result.CorpusTokens, ["steps"] = result.Steps, ["loss"] = result.Loss,
+            ["kind"] = "pretraining",
+            ["folder"] = folder,
+            ["parameters"] = result.Parameters,
+            ["vocabulary"] = result.Vocabulary,
+            ["corpusTokens"] = result.CorpusTokens,
+            ["steps"] = result.Steps,
+            ["loss"] = result.Loss,
         };
         string[] cells = [folder, Text(result.Parameters), Text(result.Vocabulary), Text(result.CorpusTokens), Text(result.Steps), Quantity.Loss(result.Loss)];
         ResultTable.Print(json, numbers, new ResultTable("", ["model", "parameters", "vocabulary", "corpus tokens", "steps", "loss"], [cells]));
