@@ -14,7 +14,12 @@ public class RunFileDocumentTests
 {
     private const string Begin = "<!-- options: written by RunFileDocumentTests -->\n", End = "<!-- end of options -->\n";
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     [Fact]
     public void The_committed_schema_is_the_table_s() =>
@@ -38,7 +43,7 @@ public class RunFileDocumentTests
         Assert.False((bool)training["additionalProperties"]!);
         Assert.Equal("""{"required":["steps","epochs"]}""", training["not"]!.ToJsonString());
         Assert.Equal("""{"description":"Share of entries kept at the start (Eq. 4).","default":0.95,"type":"number","exclusiveMinimum":0,"maximum":1}""",
-            schema["properties"]!["exchange"]!["properties"]!["k_max"]!.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+            schema["properties"]!["exchange"]!["properties"]!["k_max"]!.ToJsonString());
     }
 
     [Fact]
@@ -69,7 +74,10 @@ public class RunFileDocumentTests
             text.Append(section.Key.Length == 0 ? $"\n### At the top\n\n{section.Description}\n\n" : $"\n### `{section.Key}`\n\n{section.Description}\n\n");
             text.Append("| key | values | default | meaning |\n|---|---|---|---|\n");
             foreach (OptionDefinition option in RunFileOptions.Table.Options.Where(option => option.Section == section.Key))
-                text.Append($"| `{option.Key}` | {option.Type.Expected} | {(option.Default is null ? "" : $"`{Shown(option.Default)}`")} | {option.Description} |\n");
+            {
+                string preset = option.Default is null ? "" : $"`{Shown(option.Default)}`";
+                text.Append($"| `{option.Key}` | {option.Type.Expected} | {preset} | {option.Description} |\n");
+            }
         }
         return text.Append('\n').ToString();
     }
@@ -85,6 +93,7 @@ public class RunFileDocumentTests
     {
         string file = Path.Combine(Repository.Root, path);
         if (Environment.GetEnvironmentVariable("ECOLORA_WRITE_DOCS") == "1") File.WriteAllText(file, expected);
-        Assert.True(File.Exists(file) && File.ReadAllText(file) == expected, $"{path} is not what the option table says; write it anew with ECOLORA_WRITE_DOCS=1");
+        Assert.True(File.Exists(file) && File.ReadAllText(file) == expected,
+            $"{path} is not what the option table says; write it anew with ECOLORA_WRITE_DOCS=1");
     }
 }

@@ -57,7 +57,15 @@ public sealed class RunFileTests : IDisposable
         Assert.Equal(new FederationOptions { Method = "ffa-lora", Clients = 7, Participants = 3, Rounds = 2, Sites = 1 }, run.Federation);
         Assert.Equal(new ExchangeOptions
         {
-            Segments = 3, KMax = 0.9, KMinA = 0.25, KMinB = 0.125, GammaA = 1, GammaB = 2, MixingBeta = null, Feedback = ResidualFeedback.Full, Values = ValueMode.Fp32,
+            Segments = 3,
+            KMax = 0.9,
+            KMinA = 0.25,
+            KMinB = 0.125,
+            GammaA = 1,
+            GammaB = 2,
+            MixingBeta = null,
+            Feedback = ResidualFeedback.Full,
+            Values = ValueMode.Fp32,
         }, run.Exchange);
         Assert.Equal([new Baseline("dense-fp32", ValueMode.Fp32)], run.Baselines);
         Assert.Equal(new EvaluationOptions { Every = 2, ExactMatch = false, MaxNewTokens = 5, Records = 11 }, run.Evaluation);
@@ -78,9 +86,13 @@ public sealed class RunFileTests : IDisposable
     [InlineData("lora: 8", ":2:7: lora: expected a group of options, found '8'")]
     [InlineData("lora: {dropout: 1}", ":2:17: lora.dropout: expected a number in [0, 1), found '1'")]
     [InlineData("lora: {rslora: yes}", ":2:16: lora.rslora: expected true or false, found 'yes'")]
-    [InlineData("lora: {targets: [q_proj, qproj]}", ":2:17: lora.targets: expected a list of at least 1 of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj, each once, found 'qproj'")]
-    [InlineData("lora: {targets: [q_proj, q_proj]}", ":2:17: lora.targets: expected a list of at least 1 of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj, each once, found [q_proj, q_proj]")]
-    [InlineData("lora: {targets: []}", ":2:17: lora.targets: expected a list of at least 1 of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj, each once, found []")]
+    [InlineData("lora: {targets: [q_proj, qproj]}",
+        ":2:17: lora.targets: expected a list of at least 1 of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj, each once, found 'qproj'")]
+    [InlineData("lora: {targets: [q_proj, q_proj]}",
+        ":2:17: lora.targets: expected a list of at least 1 of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj, "
+        + "each once, found [q_proj, q_proj]")]
+    [InlineData("lora: {targets: []}",
+        ":2:17: lora.targets: expected a list of at least 1 of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj, each once, found []")]
     [InlineData("exchange: {k_max: 0}", ":2:19: exchange.k_max: expected a number in (0, 1], found '0'")]
     [InlineData("exchange: {k_max: 1.01}", ":2:19: exchange.k_max: expected a number in (0, 1], found '1.01'")]
     [InlineData("exchange: {k_max: NaN}", ":2:19: exchange.k_max: expected a number in (0, 1], found 'NaN'")]
@@ -103,10 +115,12 @@ public sealed class RunFileTests : IDisposable
     [Theory]
     [InlineData("federation: {participants: 21}", ":2:28: federation.participants: expected 1 to 20 (federation.clients), found 21")]
     [InlineData("federation: {sites: 21}", ":2:21: federation.sites: expected 1 to 20 (federation.clients), found 21")]
-    [InlineData("exchange: {segments: 11}", ":2:22: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 11")]
+    [InlineData("exchange: {segments: 11}",
+        ":2:22: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 11")]
     [InlineData("exchange: {k_min_a: 0.96}", ":2:21: exchange.k_min_a: expected in (0, 0.95] (k_max), found 0.96")]
     [InlineData("federation: {participants: 4}", ": exchange.segments: expected 1 to 4 (federation.participants), so that every segment has a sender, found 5")]
-    [InlineData("data: {files: [a, b]}\npartition: {scheme: file}", ": federation.clients: expected 2, one per file of data.files, with partition.scheme file, found 20")]
+    [InlineData("data: {files: [a, b]}\npartition: {scheme: file}",
+        ": federation.clients: expected 2, one per file of data.files, with partition.scheme file, found 20")]
     public void Options_that_do_not_fit_together_are_refused_at_the_option_that_was_given(string lines, string refusal)
     {
         var refused = Assert.Throws<OptionsException>(() => Read("name: x\n" + lines));
@@ -139,7 +153,8 @@ public sealed class RunFileTests : IDisposable
     [Fact]
     public void Whatever_the_text_is_it_is_read_or_refused_in_one_line()
     {
-        const string Good = "name: x # a comment\ndata: {files: [a, 'b'], held_out: 0.1}\nlora:\n  rank: 4\n  targets:\n  - q_proj\nexchange:\n  k_max: \"0.9\"\n";
+        const string Good = "name: x # a comment\ndata: {files: [a, 'b'], held_out: 0.1}\n"
+            + "lora:\n  rank: 4\n  targets:\n  - q_proj\nexchange:\n  k_max: \"0.9\"\n";
         const string Alphabet = "{}[]:,-#&*!|>'\"%@`?~ \n\t\0\u0085ax0";
         var random = new RandomStream(1, "mutations");
         for (int i = 0; i < 600; i++)
@@ -177,7 +192,8 @@ public sealed class RunFileTests : IDisposable
     [Fact]
     public void Set_replaces_what_the_file_says_and_the_last_one_counts()
     {
-        RunFile run = Read("name: x\nexchange: {segments: 4}", "exchange.segments=3", "exchange.segments=2", "lora.targets=[k_proj, o_proj]", "baselines=[]", "exchange.mixing_beta=off");
+        RunFile run = Read("name: x\nexchange: {segments: 4}", "exchange.segments=3", "exchange.segments=2", "lora.targets=[k_proj, o_proj]", "baselines=[]",
+            "exchange.mixing_beta=off");
         Assert.Equal(2, run.Exchange.Segments);
         Assert.Equal(["k_proj", "o_proj"], run.Lora.Targets);
         Assert.Empty(run.Baselines);
@@ -199,7 +215,8 @@ public sealed class RunFileTests : IDisposable
     [InlineData("seed=*x", "--set seed=*x: expected a value, found an alias (*), which option files do not use")]
     [InlineData("=3", "--set =3: expected key=value, such as exchange.segments=3")]
     [InlineData("exchange.segments=", "--set exchange.segments=: exchange.segments: expected a whole number of 1 to 65535, found nothing")]
-    [InlineData("exchange.segments=11", "--set exchange.segments=11: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 11")]
+    [InlineData("exchange.segments=11",
+        "--set exchange.segments=11: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 11")]
     [InlineData("lora.targets=[q_proj", "--set lora.targets=[q_proj: not valid YAML: ")]
     public void A_wrong_set_is_refused_and_named(string assignment, string refusal) =>
         Assert.StartsWith(refusal, Refusal(() => Read("name: x", assignment)), StringComparison.Ordinal);
@@ -209,7 +226,8 @@ public sealed class RunFileTests : IDisposable
     {
         File.WriteAllText(_folder["run.yaml"], "name: x\nmodel: other");
         string model = _folder["with space, and [brackets]/m: #1"];
-        RunFile run = RunFile.Read(_folder["run.yaml"], [RunFile.PathOverride(_folder["run.yaml"], "model", [model], "--model"), RunFile.PathOverride(_folder["run.yaml"], "data.files", [_folder["a"], "/b"], "--data")]);
+        RunFile run = RunFile.Read(_folder["run.yaml"], [RunFile.PathOverride(_folder["run.yaml"], "model", [model], "--model"),
+            RunFile.PathOverride(_folder["run.yaml"], "data.files", [_folder["a"], "/b"], "--data")]);
         Assert.Equal(model, run.Model);
         Assert.Equal([_folder["a"], "/b"], run.Data.Files);
         Assert.Equal("with space, and [brackets]/m: #1", (string?)run.Values.ToJson()["model"]);
@@ -231,8 +249,10 @@ public sealed class RunFileTests : IDisposable
     public void The_first_option_that_differs_is_named_with_both_values()
     {
         JsonObject first = Read("name: x").Values.ToJson();
-        Assert.Equal(new OptionDifference("exchange.segments", "5", "3"), OptionDifference.First(first, Read("name: x", "exchange.segments=3").Values.ToJson()));
-        Assert.Equal(new OptionDifference("training.steps", "8", "nothing"), OptionDifference.First(first, Read("name: x", "training.epochs=3").Values.ToJson()));
+        Assert.Equal(new OptionDifference("exchange.segments", "5", "3"),
+            OptionDifference.First(first, Read("name: x", "exchange.segments=3").Values.ToJson()));
+        Assert.Equal(new OptionDifference("training.steps", "8", "nothing"),
+            OptionDifference.First(first, Read("name: x", "training.epochs=3").Values.ToJson()));
         Assert.Equal(new OptionDifference("model", "nothing", "\"m\""), OptionDifference.First(first, Read("name: x\nmodel: m").Values.ToJson()));
     }
 

@@ -8,7 +8,14 @@ public class AdapterVectorTests
 {
     private static readonly LlamaConfig Config = new()
     {
-        HiddenSize = 4, IntermediateSize = 6, Layers = 2, Heads = 2, KeyValueHeads = 1, HeadSize = 2, Vocabulary = 8, MaxPositions = 16,
+        HiddenSize = 4,
+        IntermediateSize = 6,
+        Layers = 2,
+        Heads = 2,
+        KeyValueHeads = 1,
+        HeadSize = 2,
+        Vocabulary = 8,
+        MaxPositions = 16,
     };
 
     [Fact]

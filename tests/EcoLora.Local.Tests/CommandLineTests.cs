@@ -32,7 +32,8 @@ public sealed class CommandLineTests : IDisposable
     public void The_root_lists_every_command()
     {
         string help = Ecolora.Succeed("--help");
-        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain"]) Assert.Contains($"\n  {command} ", help, StringComparison.Ordinal);
+        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain"])
+            Assert.Contains($"\n  {command} ", help, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -45,7 +46,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run x.yaml --threads many", "ecolora: --threads: expected a whole number of 0 to 1024, found 'many' (see ecolora run --help)")]
     [InlineData("generate", "ecolora: Option '--model' is required (see ecolora generate --help)")]
     [InlineData("generate --model m --template llama", "ecolora: --template: expected none or alpaca or plain, found 'llama' (see ecolora generate --help)")]
-    [InlineData("data generate --records 5 --out x", "ecolora: --records: expected a whole number of 100 to 20000, found '5' (see ecolora data generate --help)")]
+    [InlineData("data corpus --bytes 0 --out x",
+        "ecolora: --bytes: expected a whole number of 1 to 1073741824, found '0' (see ecolora data corpus --help)")]
     public void A_wrong_command_line_is_one_line_and_code_2(string arguments, string line)
     {
         Outcome outcome = Ecolora.Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -60,10 +62,13 @@ public sealed class CommandLineTests : IDisposable
         File.WriteAllText(_folder["empty.jsonl"], "");
         AssertRefused($"{_folder["none.yaml"]}: no such file", "run", _folder["none.yaml"]);
         AssertRefused($"{_folder["bad.yaml"]}:3:3: unknown option 'segmets' in exchange; did you mean 'segments'?", "run", _folder["bad.yaml"]);
-        AssertRefused("--set exchange.segments=99: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 99", "run", _folder["good.yaml"], "--set", "exchange.segments=99");
+        AssertRefused(
+            "--set exchange.segments=99: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 99",
+            "run", _folder["good.yaml"], "--set", "exchange.segments=99");
         AssertRefused("model: expected the base model's folder (or --model), found none", "run", _folder["good.yaml"], "--out", _folder["out"]);
         AssertRefused("data.files: expected at least one file (or --data), found none", "data", "show", _folder["good.yaml"]);
-        AssertRefused($"{_folder["empty.jsonl"]}: expected at least one record, found an empty file", "data", "show", _folder["good.yaml"], "--data", _folder["empty.jsonl"]);
+        AssertRefused($"{_folder["empty.jsonl"]}: expected at least one record, found an empty file", "data", "show", _folder["good.yaml"], "--data",
+            _folder["empty.jsonl"]);
         AssertRefused($"{_folder["none.jsonl"]}: no such file", "data", "show", _folder["good.yaml"], "--data", _folder["none.jsonl"]);
         AssertRefused("--model: expected a folder (or a run file), found none", "eval", "--data", _folder["empty.jsonl"]);
         AssertRefused($"{_folder["none"]}: no such file", "inspect", _folder["none"]);
@@ -97,7 +102,8 @@ public sealed class CommandLineTests : IDisposable
         using Process process = Process.Start(start)!;
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.Equal((1, "ecolora: the .NET SDK 10 is needed and 'dotnet' was not found; get it from https://dotnet.microsoft.com/download\n"), (process.ExitCode, error));
+        Assert.Equal((1, "ecolora: the .NET SDK 10 is needed and 'dotnet' was not found; get it from https://dotnet.microsoft.com/download\n"),
+            (process.ExitCode, error));
     }
 
     private static string Find(string tool) =>

@@ -42,7 +42,8 @@ public sealed class InspectCommandTests : IDisposable
         Assert.Null(plain["keptA"]);
         JsonNode decoded = JsonNode.Parse(Ecolora.Succeed("inspect", _folder["one.frame"], "--layout", _folder["adapter"], "--json"))!;
         Assert.Equal((2, 1, 2, 2), ((int)decoded["entriesA"]!, (int)decoded["keptA"]!, (int)decoded["entriesB"]!, (int)decoded["keptB"]!));
-        Assert.Contains("Frame: segment 0/1 of client 7, round 3, base version 3\n", Ecolora.Succeed("inspect", _folder["one.frame"]), StringComparison.Ordinal);
+        Assert.Contains("Frame: segment 0/1 of client 7, round 3, base version 3\n", Ecolora.Succeed("inspect", _folder["one.frame"]),
+            StringComparison.Ordinal);
 
         frame[^1] ^= 1;
         File.WriteAllBytes(_folder["one.frame"], frame);
@@ -56,8 +57,10 @@ public sealed class InspectCommandTests : IDisposable
     {
         LedgerRow[] rows =
         [
-            new(0, "client-0", Direction.Up, 0, 800, 400, 80, 60, 40, 50, 5, 10, 5, 10), new(0, "client-1", Direction.Up, 1, 800, 400, 80, 60, 30, 40, 5, 10, 5, 10),
-            new(0, "site-0", Direction.Down, LedgerRow.NoSegment, 800, 400, 400, 300, 90, 100, 5, 10, 5, 10), LedgerRow.Control(0, "site-0", Direction.ControlUp, 10),
+            new(0, "client-0", Direction.Up, 0, 800, 400, 80, 60, 40, 50, 5, 10, 5, 10),
+            new(0, "client-1", Direction.Up, 1, 800, 400, 80, 60, 30, 40, 5, 10, 5, 10),
+            new(0, "site-0", Direction.Down, LedgerRow.NoSegment, 800, 400, 400, 300, 90, 100, 5, 10, 5, 10),
+            LedgerRow.Control(0, "site-0", Direction.ControlUp, 10),
         ];
         using (StreamWriter writer = File.CreateText(_folder["ledger.csv"])) LedgerCsv.Write(writer, rows);
         JsonNode json = JsonNode.Parse(Ecolora.Succeed("inspect", _folder["ledger.csv"], "--json"))!;
@@ -88,6 +91,7 @@ public sealed class InspectCommandTests : IDisposable
         JsonNode report = JsonNode.Parse(json)!;
         Assert.Equal(("report", "x", 5, 2.5), ((string?)report["kind"], (string?)report["run"], (int)report["seed"]!, (double)report["before"]!));
         Assert.Equal("fedit + ecolora", (string?)report["rows"]![0]!["arm"]);
-        Assert.StartsWith("x: held-out loss 2.5000, exact match 10.0% before the first round\n", Ecolora.Succeed("inspect", _folder["run"]), StringComparison.Ordinal);
+        Assert.StartsWith("x: held-out loss 2.5000, exact match 10.0% before the first round\n", Ecolora.Succeed("inspect", _folder["run"]),
+            StringComparison.Ordinal);
     }
 }

@@ -21,7 +21,8 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         Assert.Equal(5, Directory.GetFiles(_model).Length);
 
         string job = _folder["pretrain.yaml"];
-        Assert.Equal(new Outcome(ExitCodes.FolderRefused, "", $"ecolora: {_model} holds a model already; replace it by --force\n"), Ecolora.Run("pretrain", job, "--out", _model));
+        Assert.Equal(new Outcome(ExitCodes.FolderRefused, "", $"ecolora: {_model} holds a model already; replace it by --force\n"),
+            Ecolora.Run("pretrain", job, "--out", _model));
         Assert.Equal(ExitCodes.FolderRefused, Ecolora.Run("pretrain", job, "--out", _folder.Path).Code);
     }
 
@@ -86,9 +87,11 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
     public void A_run_file_s_held_out_records_are_evaluated()
     {
         Ecolora.Succeed("data", "generate", "--records", "200", "--out", _folder["tasks.jsonl"]);
-        File.WriteAllText(_folder["run.yaml"], "name: x\nmodel: base\ndata: { files: tasks.jsonl, held_out: 30, window: 64 }\nevaluation: { max_new_tokens: 2 }\n");
+        File.WriteAllText(_folder["run.yaml"],
+            "name: x\nmodel: base\ndata: { files: tasks.jsonl, held_out: 30, window: 64 }\nevaluation: { max_new_tokens: 2 }\n");
         Assert.Equal(30, (int)JsonNode.Parse(Ecolora.Succeed("eval", _folder["run.yaml"], "--json"))!["records"]!);
-        Assert.Contains("window: expected at most 128 (the model's max_position_embeddings), found 500", Ecolora.Run("eval", _folder["run.yaml"], "--window", "500").Error, StringComparison.Ordinal);
+        Assert.Contains("window: expected at most 128 (the model's max_position_embeddings), found 500",
+            Ecolora.Run("eval", _folder["run.yaml"], "--window", "500").Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -99,7 +102,8 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         Assert.Equal(text, Ecolora.RunWithInput("Anna has\n", "generate", "--model", _model, "--max-new-tokens", "21").Output);
         Outcome tooLong = Ecolora.Run("generate", "--model", _model, "--prompt", "Anna", "--max-new-tokens", "128");
         Assert.Equal(ExitCodes.BadInput, tooLong.Code);
-        Assert.StartsWith("ecolora: prompt: expected at most 0 tokens (max_position_embeddings 128 − --max-new-tokens 128), found ", tooLong.Error, StringComparison.Ordinal);
+        Assert.StartsWith("ecolora: prompt: expected at most 0 tokens (max_position_embeddings 128 − --max-new-tokens 128), found ", tooLong.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,7 +113,8 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         string known = (string)JsonNode.Parse(File.ReadAllText(Path.Combine(model, "known_answers.json")))!["greedy_text"]!;
         const string Prompt = "Once upon a time";
         Assert.Equal(known[Prompt.Length..] + "\n", Ecolora.Succeed("generate", "--model", model, "--prompt", Prompt, "--max-new-tokens", "196"));
-        string answer = Ecolora.Succeed("generate", "--model", model, "--prompt", Prompt, "--template", "plain", "--context", "Tom is here.", "--max-new-tokens", "9");
+        string answer = Ecolora.Succeed("generate", "--model", model, "--prompt", Prompt, "--template", "plain", "--context", "Tom is here.",
+            "--max-new-tokens", "9");
         Assert.DoesNotMatch("^\\s", answer);
         Assert.DoesNotContain(known[Prompt.Length..30], answer, StringComparison.Ordinal);
     }

@@ -33,7 +33,8 @@ public static class CommandLineEntry
         }
     }
 
-    /// <summary>Writes what went wrong and says the exit code. An input that cannot be used is one line; a failure of the program comes with its stack.</summary>
+    /// <summary>Writes what went wrong and says the exit code. An input that cannot be used is one line; a failure of the program comes with its
+    /// stack.</summary>
     internal static int Explain(Exception failure)
     {
         int code = failure switch
@@ -68,9 +69,11 @@ public static class CommandLineEntry
     {
         string[] unmatched = [.. parsed.UnmatchedTokens];
         Command command = parsed.CommandResult.Command;
-        if (unmatched.Length == 0 && command.Subcommands.Count > 0) return $"expected a command: {string.Join(", ", command.Subcommands.Select(child => child.Name))}";
+        if (unmatched.Length == 0 && command.Subcommands.Count > 0)
+            return $"expected a command: {string.Join(", ", command.Subcommands.Select(child => child.Name))}";
         if (unmatched.Length == 0) return OneLine(parsed.Errors[0].Message).TrimEnd('.');
-        IEnumerable<string> known = unmatched[0].StartsWith('-') ? command.Options.Select(option => option.Name) : command.Subcommands.Select(child => child.Name);
+        bool isOption = unmatched[0].StartsWith('-');
+        IEnumerable<string> known = isOption ? command.Options.Select(option => option.Name) : command.Subcommands.Select(child => child.Name);
         string nearest = known.Any() ? $"; did you mean '{Hosting.NearestName.Of(unmatched[0], known)}'?" : "";
         return $"unknown argument '{unmatched[0]}'{nearest}";
     }

@@ -23,9 +23,11 @@ public static class ExitCodes
 
     /// <summary>The same as text for <c>--help</c>.</summary>
     public const string Description =
-        "0 done; 1 the machine or the program failed; 2 wrong command line; 3 a file or an option cannot be used;\n4 the run's folder is in use or holds another run; 130 interrupted (Ctrl-C)";
+        "0 done; 1 the machine or the program failed; 2 wrong command line; 3 a file or an option cannot be used;\n"
+        + "4 the run's folder is in use or holds another run; 130 interrupted (Ctrl-C)";
 }
 
-/// <summary>A run folder that may not be written: another process uses it, or it holds a run and neither <c>--resume</c> nor <c>--force</c> was given.</summary>
+/// <summary>A run folder that may not be written: another process uses it, or it holds a run and neither <c>--resume</c> nor <c>--force</c> was
+/// given.</summary>
 /// <param name="message">Folder, what was found, what to do.</param>
 public sealed class RunFolderRefusedException(string message) : IOException(message);

@@ -11,7 +11,12 @@ namespace EcoLora.Local;
 /// <param name="Rows">The rows, one cell per heading.</param>
 public sealed record ResultTable(string Title, IReadOnlyList<string> Headings, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Writes a command's result to standard output.</summary>
     /// <param name="json">Whether <c>--json</c> was given.</param>
@@ -40,7 +45,9 @@ public sealed record ResultTable(string Title, IReadOnlyList<string> Headings, I
         output.WriteLine();
 
         void WriteLine(IReadOnlyList<string> cells) =>
-            output.WriteLine(string.Join("  ", cells.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))).TrimEnd());
+            output.WriteLine(string.Join("  ", cells.Select(Padded)).TrimEnd());
+
+        string Padded(string cell, int column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]);
     }
 
     private void Draw(IAnsiConsole console)

@@ -38,7 +38,8 @@ internal static class DataCommand
         Option<long?> bytes = Arguments.Integer("--bytes", 1, 1L << 30, $"Size of the text. [default: {CorpusGenerator.DefaultBytes}]");
         Option<string?> @out = Out();
         var command = new DocumentedCommand("corpus", "Write the text that the small base model is pretrained on.",
-            "Short stories with the words of the tasks, but without their questions and answers. 'ecolora pretrain' makes the same text\nitself from 'corpus: synthetic'.",
+            "Short stories with the words of the tasks, but without their questions and answers. 'ecolora pretrain' makes the\n"
+                + "same text itself from 'corpus: synthetic'.",
             "ecolora data corpus --seed 1 --out /tmp/corpus.txt")
         {
             seed, bytes, @out,
@@ -76,16 +77,25 @@ internal static class DataCommand
         int training = data.Partition.Clients.Sum(client => client.Count);
         var json = new JsonObject
         {
-            ["kind"] = "partition", ["records"] = training + data.HeldOut.Count, ["training"] = training, ["heldOut"] = data.HeldOut.Count, ["dropped"] = data.Dropped,
-            ["scheme"] = run.Partition.Scheme, ["categories"] = Array(table.Categories),
-            ["clients"] = new JsonArray([.. table.Counts.Select((counts, client) => new JsonObject { ["client"] = client, ["records"] = counts.Sum(), ["perCategory"] = Array(counts) })]),
+            ["kind"] = "partition",
+            ["records"] = training + data.HeldOut.Count,
+            ["training"] = training,
+            ["heldOut"] = data.HeldOut.Count,
+            ["dropped"] = data.Dropped,
+            ["scheme"] = run.Partition.Scheme,
+            ["categories"] = Array(table.Categories),
+            ["clients"] = new JsonArray([.. table.Counts.Select(ClientJson)]),
         };
-        var title = $"{training} records for training over {table.Counts.Count} clients ({run.Partition.Scheme}), {data.HeldOut.Count} held out, {data.Dropped} dropped for want of an answer";
+        string title = $"{training} records for training over {table.Counts.Count} clients ({run.Partition.Scheme}), "
+            + $"{data.HeldOut.Count} held out, {data.Dropped} dropped for want of an answer";
         string[] headings = ["client", .. table.Categories.Select(name => name.Length == 0 ? "(none)" : name), "all"];
         var rows = table.Counts.Select((counts, client) => Cells(Text(client), counts)).ToList();
         rows.Add(Cells("all", [.. Enumerable.Range(0, table.Categories.Count).Select(column => table.Counts.Sum(counts => counts[column]))]));
         return new Finding(json, [new ResultTable(title, headings, rows)]);
     }
+
+    private static JsonObject ClientJson(IReadOnlyList<int> counts, int client) =>
+        new() { ["client"] = client, ["records"] = counts.Sum(), ["perCategory"] = Array(counts) };
 
     private static string[] Cells(string name, IReadOnlyList<int> counts) => [name, .. counts.Select(Text), Text(counts.Sum())];
 

@@ -16,11 +16,17 @@ internal static class EvalCommand
 
     public static Command Create()
     {
-        var file = new Argument<string?>("file") { Description = "A run file, for its held-out records.", HelpName = "FILE.yaml", Arity = ArgumentArity.ZeroOrOne };
+        var file = new Argument<string?>("file")
+        {
+            Description = "A run file, for its held-out records.",
+            HelpName = "FILE.yaml",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<string?> model = Arguments.Path("--model", "DIR", "Base model (Hugging Face folder).");
         Option<string[]> data = Arguments.Paths("--data", "FILE", "Instruction records; can be given several times.");
         Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to evaluate with the model.");
-        Option<string?> template = Arguments.Choice("--template", [.. PromptTemplate.All.Select(each => each.Name)], "How a record becomes a prompt. [default: plain]");
+        Option<string?> template = Arguments.Choice("--template", [.. PromptTemplate.All.Select(each => each.Name)],
+            "How a record becomes a prompt. [default: plain]");
         Option<long?> window = Arguments.Integer("--window", 8, 65536, "Most tokens of a record. [default: 128]");
         Option<long?> newTokens = Arguments.Integer("--max-new-tokens", 1, 65536, "Most tokens of an answer. [default: 32]");
         Option<string[]> set = Arguments.Set();
@@ -54,18 +60,21 @@ internal static class EvalCommand
             {
                 RunFile read = RunFileArguments.Read(run, modelFolder, files, null, null, parsed.GetRequiredValue(set));
                 return new EvaluationRequest(
-                    read.Model ?? throw new ArgumentException($"{run}: model: expected the base model's folder (or --model), found none"), adapterFolder ?? read.Adapter,
+                    read.Model ?? throw new ArgumentException($"{run}: model: expected the base model's folder (or --model), found none"),
+                    adapterFolder ?? read.Adapter,
                     ClientData.Load(read).HeldOut, parsed.GetValue(template) ?? read.Data.Template, (int)(parsed.GetValue(window) ?? read.Data.Window),
                     parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? read.Evaluation.MaxNewTokens), cores);
             }
             if (parsed.GetRequiredValue(set).Length > 0) throw new ArgumentException("--set: expected a run file, found none");
             return new EvaluationRequest(
                 modelFolder ?? throw new ArgumentException("--model: expected a folder (or a run file), found none"), adapterFolder,
-                files.Length > 0 ? [.. files.SelectMany(each => InstructionFile.Read(each).Records)] : throw new ArgumentException("--data: expected a file (or a run file), found none"),
+                files.Length > 0 ? [.. files.SelectMany(each => InstructionFile.Read(each).Records)]
+                    : throw new ArgumentException("--data: expected a file (or a run file), found none"),
                 parsed.GetValue(template) ?? PromptTemplate.Plain.Name, (int)(parsed.GetValue(window) ?? 128),
                 parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? 32), cores);
         }
     }
 
-    private sealed record EvaluationRequest(string Model, string? Adapter, IReadOnlyList<Instruction> Records, string Template, int Window, int? MaxNewTokens, int Threads);
+    private sealed record EvaluationRequest(
+        string Model, string? Adapter, IReadOnlyList<Instruction> Records, string Template, int Window, int? MaxNewTokens, int Threads);
 }

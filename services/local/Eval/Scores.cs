@@ -26,7 +26,8 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
         int? Count(Func<Example, bool> belongs) => correct is null ? null : examples.Where((example, i) => belongs(example) && correct[i]).Count();
         return new Scores(
             new Score("all", loss.Overall.Examples, loss.Overall.Tokens, loss.Overall.MeanLoss, Count(_ => true)),
-            [.. loss.ByCategory.Select(pair => new Score(pair.Key, pair.Value.Examples, pair.Value.Tokens, pair.Value.MeanLoss, Count(example => example.Category == pair.Key)))]);
+            [.. loss.ByCategory.Select(pair =>
+                new Score(pair.Key, pair.Value.Examples, pair.Value.Tokens, pair.Value.MeanLoss, Count(example => example.Category == pair.Key)))]);
     }
 
     /// <summary>For programs.</summary>

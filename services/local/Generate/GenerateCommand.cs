@@ -23,11 +23,13 @@ internal static class GenerateCommand
         Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to use with the model.");
         Option<string?> prompt = Arguments.Path("--prompt", "TEXT", "The prompt; without it, standard input.");
         Option<string?> context = Arguments.Path("--context", "TEXT", "What the instruction is about (with --template).");
-        Option<string?> template = Arguments.Choice("--template", [Raw, .. PromptTemplate.All.Select(each => each.Name)], "Form of the prompt. [default: none]");
+        Option<string?> template = Arguments.Choice("--template", [Raw, .. PromptTemplate.All.Select(each => each.Name)],
+            "Form of the prompt. [default: none]");
         Option<long?> newTokens = Arguments.Integer("--max-new-tokens", 1, 65536, "Most tokens to generate. [default: 64]");
         var command = new DocumentedCommand("generate", "Generate text with a model and, where one is given, an adapter.", Details,
             "ecolora generate --model samples/base --prompt \"Anna has a red ball.\"",
-            "ecolora generate --model samples/base --adapter runs/quickstart/adapter --template plain --context \"Tom has the cup. Anna has the ball.\" --prompt \"Who has the ball?\"",
+            "ecolora generate --model samples/base --adapter runs/quickstart/adapter --template plain "
+                + "--context \"Tom has the cup. Anna has the ball.\" --prompt \"Who has the ball?\"",
             "echo \"Write a haiku.\" | ecolora generate --model ~/models/llama --template alpaca --max-new-tokens 128")
         {
             model, adapter, prompt, context, template, newTokens,
@@ -45,7 +47,10 @@ internal static class GenerateCommand
             int[] tokens = [tuned.BosId, .. tuned.Tokenizer.Encode(text)];
             int room = tuned.Model.Config.MaxPositions - most;
             if (tokens.Length > room)
-                throw new ArgumentException($"prompt: expected at most {room} tokens (max_position_embeddings {tuned.Model.Config.MaxPositions} − --max-new-tokens {most}), found {tokens.Length}");
+            {
+                string limit = $"{room} tokens (max_position_embeddings {tuned.Model.Config.MaxPositions} − --max-new-tokens {most})";
+                throw new ArgumentException($"prompt: expected at most {limit}, found {tokens.Length}");
+            }
             Stream(tuned, tokens, most, form != Raw, cancellation);
             return ExitCodes.Success;
         }, cancellation));

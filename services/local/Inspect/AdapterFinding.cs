@@ -17,13 +17,26 @@ internal static class AdapterFinding
             double normA = Norm(module.A), normB = Norm(module.B), normDelta = DeltaNorm(module);
             modules.Add(new JsonObject
             {
-                ["name"] = module.Name, ["rank"] = module.Rank, ["alpha"] = module.Alpha, ["inputs"] = module.Inputs, ["outputs"] = module.Outputs,
-                ["normA"] = Finite(normA), ["normB"] = Finite(normB), ["normDelta"] = Finite(normDelta),
+                ["name"] = module.Name,
+                ["rank"] = module.Rank,
+                ["alpha"] = module.Alpha,
+                ["inputs"] = module.Inputs,
+                ["outputs"] = module.Outputs,
+                ["normA"] = Finite(normA),
+                ["normB"] = Finite(normB),
+                ["normDelta"] = Finite(normDelta),
             });
             rows.Add([module.Name, Text(module.Rank), Text(module.Alpha), $"{module.Outputs} × {module.Inputs}", Text(normA), Text(normB), Text(normDelta)]);
         }
         long parameters = adapter.Modules.Sum(module => (long)module.A.Length + module.B.Length);
-        var json = new JsonObject { ["kind"] = "adapter", ["baseModel"] = adapter.BaseModel, ["parameters"] = parameters, ["dropout"] = adapter.Dropout, ["modules"] = modules };
+        var json = new JsonObject
+        {
+            ["kind"] = "adapter",
+            ["baseModel"] = adapter.BaseModel,
+            ["parameters"] = parameters,
+            ["dropout"] = adapter.Dropout,
+            ["modules"] = modules,
+        };
         string title = FormattableString.Invariant($"PEFT adapter of {adapter.BaseModel}: {adapter.Modules.Count} modules, {parameters} parameters");
         return new Finding(json, [new ResultTable(title, ["module", "rank", "alpha", "weight", "|A|", "|B|", "|ΔW|"], rows)]);
     }

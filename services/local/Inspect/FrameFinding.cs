@@ -59,8 +59,10 @@ internal static class FrameFinding
     /// <summary>The exchanged layout of the adapter whose fingerprint the frame names: all of it, or only B (FFA-LoRA).</summary>
     private static LoraLayout LayoutOf(string folder, FrameHeader header, string path)
     {
-        LoraLayout whole = LoraLayout.Of([.. PeftAdapter.Read(folder).Modules.Select(module => new LoraModule(module.Name, module.Outputs, module.Inputs, module.Rank))]);
-        LoraLayout? fitting = FederatedMethod.All.Select(method => method.ExchangedLayout(whole)).FirstOrDefault(layout => (uint)layout.Fingerprint == header.LayoutKey);
+        IReadOnlyList<PeftModule> modules = PeftAdapter.Read(folder).Modules;
+        LoraLayout whole = LoraLayout.Of(modules.Select(module => new LoraModule(module.Name, module.Outputs, module.Inputs, module.Rank)));
+        IEnumerable<LoraLayout> exchanged = FederatedMethod.All.Select(method => method.ExchangedLayout(whole));
+        LoraLayout? fitting = exchanged.FirstOrDefault(layout => (uint)layout.Fingerprint == header.LayoutKey);
         return fitting ?? throw new FormatException($"{path}: expected a frame of the layout of {folder}, found one of layout {header.LayoutKey:x8}");
     }
 }

@@ -12,19 +12,28 @@ internal static class LedgerFinding
         IReadOnlyList<LedgerRow> ledger;
         using (FileStream file = File.OpenRead(path)) ledger = LedgerCsv.Read(file, path);
         LedgerTotals totals = LedgerTotals.Of(ledger);
-        (string Name, string Key, StageBytes Bytes)[] directions = [("up", "up", totals.All.Up), ("down", "down", totals.All.Down), ("control-up", "controlUp", totals.All.ControlUp), ("control-down", "controlDown", totals.All.ControlDown)];
+        (string Name, string Key, StageBytes Bytes)[] directions =
+        [
+            ("up", "up", totals.All.Up), ("down", "down", totals.All.Down),
+            ("control-up", "controlUp", totals.All.ControlUp), ("control-down", "controlDown", totals.All.ControlDown),
+        ];
         Reduction reduction = totals.All.Reduction;
         var json = new JsonObject { ["kind"] = "ledger", ["rows"] = ledger.Count, ["rounds"] = totals.Rounds.Count };
         foreach ((_, string key, StageBytes bytes) in directions) json[key] = Json(bytes);
         json["timesFewerBytes"] = new JsonObject
         {
-            ["upFp32"] = reduction.UpFp32, ["upFp16"] = reduction.UpFp16, ["downFp32"] = reduction.DownFp32, ["downFp16"] = reduction.DownFp16,
-            ["totalFp32"] = reduction.TotalFp32, ["totalFp16"] = reduction.TotalFp16,
+            ["upFp32"] = reduction.UpFp32,
+            ["upFp16"] = reduction.UpFp16,
+            ["downFp32"] = reduction.DownFp32,
+            ["downFp16"] = reduction.DownFp16,
+            ["totalFp32"] = reduction.TotalFp32,
+            ["totalFp16"] = reduction.TotalFp16,
         };
         string title = FormattableString.Invariant($"Ledger: {ledger.Count} rows, {totals.Rounds.Count} rounds");
         return new Finding(json,
         [
-            new ResultTable(title, ["direction", "messages", "dense fp32", "dense fp16", "segment", "sparse", "coded", "framed"], [.. directions.Select(each => Cells(each.Name, each.Bytes))]),
+            new ResultTable(title, ["direction", "messages", "dense fp32", "dense fp16", "segment", "sparse", "coded", "framed"],
+                [.. directions.Select(each => Cells(each.Name, each.Bytes))]),
             new ResultTable("Times fewer bytes than dense, control messages included", ["against", "up", "down", "total"],
             [
                 ["dense fp32", Quantity.Ratio(reduction.UpFp32), Quantity.Ratio(reduction.DownFp32), Quantity.Ratio(reduction.TotalFp32)],
@@ -35,8 +44,15 @@ internal static class LedgerFinding
 
     private static JsonObject Json(StageBytes bytes) => new()
     {
-        ["messages"] = bytes.Messages, ["denseFp32"] = bytes.DenseFp32, ["denseFp16"] = bytes.DenseFp16, ["segment"] = bytes.Segment, ["sparse"] = bytes.Sparse,
-        ["coded"] = bytes.Coded, ["framed"] = bytes.Framed, ["densityA"] = bytes.DensityA, ["densityB"] = bytes.DensityB,
+        ["messages"] = bytes.Messages,
+        ["denseFp32"] = bytes.DenseFp32,
+        ["denseFp16"] = bytes.DenseFp16,
+        ["segment"] = bytes.Segment,
+        ["sparse"] = bytes.Sparse,
+        ["coded"] = bytes.Coded,
+        ["framed"] = bytes.Framed,
+        ["densityA"] = bytes.DensityA,
+        ["densityB"] = bytes.DensityB,
     };
 
     private static string[] Cells(string name, StageBytes bytes) =>

@@ -35,10 +35,14 @@ public static class AdapterVector
         Dictionary<string, LoraTensor> a = Tensors(layout, LoraRole.A), b = Tensors(layout, LoraRole.B);
         foreach (PeftModule module in adapter.Modules)
         {
-            if (!a.TryGetValue(module.Name, out LoraTensor? tensorA)) throw new PeftException($"{name}: module '{module.Name}': expected a layer of the model, found none of that name");
+            if (!a.TryGetValue(module.Name, out LoraTensor? tensorA))
+                throw new PeftException($"{name}: module '{module.Name}': expected a layer of the model, found none of that name");
             LoraTensor tensorB = b[module.Name];
             if (module.Inputs != tensorA.Columns || module.Outputs != tensorB.Rows)
-                throw new PeftException($"{name}: module '{module.Name}': expected {tensorB.Rows} × {tensorA.Columns} as the model has, found {module.Outputs} × {module.Inputs}");
+            {
+                string expected = $"{tensorB.Rows} × {tensorA.Columns} as the model has";
+                throw new PeftException($"{name}: module '{module.Name}': expected {expected}, found {module.Outputs} × {module.Inputs}");
+            }
             module.A.CopyTo(tensorA.In(vector.AsSpan()));
             CopyB(module, (float)(module.Alpha / module.Rank / options.Scale), rank, tensorB.In(vector.AsSpan()));
         }

@@ -36,6 +36,7 @@ internal sealed record TunedModel(LlamaModel Model, BpeTokenizer Tokenizer, int 
         if (window > Model.Config.MaxPositions)
             throw new ArgumentException($"window: expected at most {Model.Config.MaxPositions} (the model's max_position_embeddings), found {window}");
         var factory = new ExampleFactory(PromptTemplate.Named(template), text => Tokenizer.Encode(text), BosId, EosId);
-        return [.. records.Select(record => factory.Create(record, window)).Select(made => new Example(made.Tokens, made.PromptLength, made.Category, made.Answer))];
+        return [.. records.Select(record => factory.Create(record, window))
+            .Select(made => new Example(made.Tokens, made.PromptLength, made.Category, made.Answer))];
     }
 }

@@ -45,7 +45,8 @@ internal static class PretrainCommand
     {
         if (File.Exists(folder)) throw new RunFolderRefusedException($"{folder}: expected a folder, found a file");
         if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any()) return;
-        if (!File.Exists(Path.Combine(folder, "config.json"))) throw new RunFolderRefusedException($"{folder}: expected no folder, an empty one or a model, found other files");
+        if (!File.Exists(Path.Combine(folder, "config.json")))
+            throw new RunFolderRefusedException($"{folder}: expected no folder, an empty one or a model, found other files");
         if (!force) throw new RunFolderRefusedException($"{folder} holds a model already; replace it by --force");
     }
 
@@ -53,8 +54,13 @@ internal static class PretrainCommand
     {
         var numbers = new JsonObject
         {
-            ["kind"] = "pretraining", ["folder"] = folder, ["parameters"] = result.Parameters, ["vocabulary"] = result.Vocabulary,
-            ["corpusTokens"] = result.CorpusTokens, ["steps"] = result.Steps, ["loss"] = result.Loss,
+            ["kind"] = "pretraining",
+            ["folder"] = folder,
+            ["parameters"] = result.Parameters,
+            ["vocabulary"] = result.Vocabulary,
+            ["corpusTokens"] = result.CorpusTokens,
+            ["steps"] = result.Steps,
+            ["loss"] = result.Loss,
         };
         string[] cells = [folder, Text(result.Parameters), Text(result.Vocabulary), Text(result.CorpusTokens), Text(result.Steps), Quantity.Loss(result.Loss)];
         ResultTable.Print(json, numbers, new ResultTable("", ["model", "parameters", "vocabulary", "corpus tokens", "steps", "loss"], [cells]));

@@ -24,7 +24,8 @@ internal static class PretrainOptions
     private static OptionDefinition[] Job() =>
     [
         new("seed", new IntegerOption(0, 9007199254740991), 1L, "Seed of the generated corpus, the first weights and the order of the windows."),
-        new("corpus", new TextOption("synthetic or a path", "^.+$"), Synthetic, "synthetic for the generated stories, else a text file, relative to this file; empty lines separate its documents."),
+        new("corpus", new TextOption("synthetic or a path", "^.+$"), Synthetic,
+            "synthetic for the generated stories, else a text file, relative to this file; empty lines separate its documents."),
         new("corpus_bytes", new IntegerOption(1000, 1L << 30), 6_000_000L, "Size of the generated stories."),
         new("saved_as", new ChoiceOption([.. SavedTypes.Select(pair => pair.Name)]), "f32", "How the weights are stored."),
         new("tokenizer.vocabulary", new IntegerOption(258, 65536), 1024L, "Tokens, the two special ones and the 256 bytes included."),
@@ -48,7 +49,8 @@ internal static class PretrainOptions
         new("training.window", new IntegerOption(2, 65536), 128L, "Tokens of a training window; at most positions."),
         new("training.batch_tokens", new IntegerOption(1, 1 << 24), 2048L, "Tokens per step, in whole windows."),
         new("training.learning_rate", new NumberOption(0, 10, Above: true), 3e-3, "Learning rate after the warm-up."),
-        new("training.schedule", new ChoiceOption("constant", "cosine"), "cosine", "Learning rate after the warm-up: as it is, or falling to 0 along a cosine."),
+        new("training.schedule", new ChoiceOption("constant", "cosine"), "cosine",
+            "Learning rate after the warm-up: as it is, or falling to 0 along a cosine."),
         new("training.warmup_steps", new IntegerOption(0), 50L, "Steps over which the learning rate rises from 0."),
         new("training.weight_decay", new NumberOption(0), 0.1, "AdamW's decoupled weight decay."),
         new("training.beta2", new NumberOption(0, 1, Below: true), 0.95, "AdamW's decay of the second moment."),

@@ -41,7 +41,8 @@ internal static class Pretraining
             LlamaModel.Random(config, new RandomStream(file.Seed, "base-weights")), BaseTrainer.Windows(tokens, file.Window), file.Training,
             new RandomStream(file.Seed, "pretraining"), step => { tail.Add(step); onStep(step); }, cancellation);
         if (result.Outcome != TrainingOutcome.Completed)
-            throw new ArgumentException($"training: step {result.Steps + 1}: expected a finite loss and gradient, found none; a lower training.learning_rate may help");
+            throw new ArgumentException($"training: step {result.Steps + 1}: expected a finite loss and gradient, found none; "
+                + "a lower training.learning_rate may help");
         onPhase("writing the folder");
         ModelFolder.Save(folder, ConfigOf(config, tokenizer), tokenizer, model.Tensors(), file.SavedAs);
         return new PretrainingResult(model.Layout.Length, tokenizer.VocabularySize, tokens.LongLength, result.Steps, tail.Mean);

@@ -61,7 +61,8 @@ public sealed class OptionFile
             string path = section.Length == 0 ? entry.Key.Text : $"{section}.{entry.Key.Text}";
             if (_table.Find(path) is { } option && option.Section == section) Add(option, entry.Value, Place(entry.Value));
             else if (section.Length == 0 && _table.Sections.Any(child => child.Key == path && path.Length > 0)) ReadChild(path, entry.Value);
-            else throw new OptionsException($"{Place(entry.Key)}: unknown option {entry.Key.Description}{Within(section)}; did you mean '{Suggestion(path, section)}'?");
+            else throw new OptionsException($"{Place(entry.Key)}: unknown option {entry.Key.Description}{Within(section)}; "
+                + $"did you mean '{Suggestion(path, section)}'?");
         }
     }
 
@@ -114,6 +115,8 @@ public sealed class OptionFile
     {
         YamlNode? wrong = option.Type is ListOption type && node is YamlList list ? list.Items.FirstOrDefault(item => type.Item.Read(item) is null) : null;
         if (wrong is not null) return wrong.Description;
-        return node is YamlList items && option.Type is ListOption ? $"[{string.Join(", ", items.Items.OfType<YamlScalar>().Select(item => item.Text))}]" : node.Description;
+        return node is YamlList items && option.Type is ListOption
+            ? $"[{string.Join(", ", items.Items.OfType<YamlScalar>().Select(item => item.Text))}]"
+            : node.Description;
     }
 }

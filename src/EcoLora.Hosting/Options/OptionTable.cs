@@ -97,7 +97,8 @@ public sealed class OptionTable
         schema["type"] = "object";
         schema["additionalProperties"] = false;
         schema["properties"] = properties;
-        OptionDefinition[] exclusive = [.. Options.Where(option => option.Section == section && option.InsteadOf is not null)];
-        if (exclusive.Length > 0) schema["not"] = new JsonObject { ["required"] = new JsonArray([.. exclusive.Select(option => JsonValue.Create(option.Key))]) };
+        IEnumerable<OptionDefinition> alternatives = Options.Where(option => option.Section == section && option.InsteadOf is not null);
+        JsonNode[] exclusive = [.. alternatives.Select(option => JsonValue.Create(option.Key))];
+        if (exclusive.Length > 0) schema["not"] = new JsonObject { ["required"] = new JsonArray(exclusive) };
     }
 }

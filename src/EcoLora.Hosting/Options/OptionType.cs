@@ -53,7 +53,8 @@ public sealed record IntegerOption(long Minimum, long Maximum = int.MaxValue, st
 /// <param name="Above">The lower end itself is excluded.</param>
 /// <param name="Below">The upper end itself is excluded.</param>
 /// <param name="Word">A word that may stand in place of a number, or null.</param>
-public sealed record NumberOption(double Minimum, double Maximum = double.PositiveInfinity, bool Above = false, bool Below = false, string? Word = null) : OptionType
+public sealed record NumberOption(double Minimum, double Maximum = double.PositiveInfinity, bool Above = false, bool Below = false, string? Word = null)
+    : OptionType
 {
     /// <inheritdoc/>
     public override string Expected => string.Create(CultureInfo.InvariantCulture, $"{Range()}{(Word is null ? "" : $", or {Word}")}");

@@ -7,7 +7,12 @@ namespace EcoLora.Hosting;
 /// <summary>The value of every option of a table: what was given, else the default.</summary>
 public sealed class OptionValues
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     private readonly OptionTable _table;
     private readonly Dictionary<string, (object Value, string Source)> _given;
@@ -125,5 +130,6 @@ public sealed record OptionDifference(string Path, string Before, string Now)
         return flat;
     }
 
-    private static string Show(JsonNode? node) => node?.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) ?? "nothing";
+    private static string Show(JsonNode? node) => node?.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping })
+        ?? "nothing";
 }

@@ -13,7 +13,9 @@ public sealed record TextOption(string Form, string Pattern) : OptionType
 
     /// <inheritdoc/>
     public override object? Read(YamlNode node) =>
-        node is YamlScalar { IsEmpty: false } scalar && Regex.IsMatch(scalar.Text, Pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant) ? scalar.Text : null;
+        node is YamlScalar { IsEmpty: false } scalar && Regex.IsMatch(scalar.Text, Pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant)
+            ? scalar.Text
+            : null;
 
     /// <inheritdoc/>
     public override JsonObject Schema() => new() { ["type"] = "string", ["pattern"] = Pattern };

@@ -88,11 +88,13 @@ public sealed record RunFile
 
     private void Check()
     {
-        Require(Federation.Participants <= Federation.Clients, "federation.participants", Federation.Participants, $"1 to {Federation.Clients} (federation.clients)");
+        Require(Federation.Participants <= Federation.Clients, "federation.participants", Federation.Participants,
+            $"1 to {Federation.Clients} (federation.clients)");
         Require(Federation.Sites <= Federation.Clients, "federation.sites", Federation.Sites, $"1 to {Federation.Clients} (federation.clients)");
         Exchange.Validate(Federation.Participants);
         bool perFile = Partition.Scheme == "file" && Data.Files.Count > 0;
-        Require(!perFile || Data.Files.Count == Federation.Clients, "federation.clients", Federation.Clients, $"{Data.Files.Count}, one per file of data.files, with partition.scheme file");
+        Require(!perFile || Data.Files.Count == Federation.Clients, "federation.clients", Federation.Clients,
+            $"{Data.Files.Count}, one per file of data.files, with partition.scheme file");
     }
 
     private static void Require(bool holds, string option, object found, string expected)

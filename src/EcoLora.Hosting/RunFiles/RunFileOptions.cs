@@ -57,7 +57,12 @@ public static class RunFileOptions
                 Template = values.Text("data.template"),
                 Window = values.Integer("data.window"),
             },
-            Partition = new PartitionOptions { Scheme = values.Text("partition.scheme"), Alpha = values.Number("partition.alpha"), Minimum = values.Integer("partition.minimum") },
+            Partition = new PartitionOptions
+            {
+                Scheme = values.Text("partition.scheme"),
+                Alpha = values.Number("partition.alpha"),
+                Minimum = values.Integer("partition.minimum"),
+            },
             Lora = new LoraOptions
             {
                 Rank = values.Integer("lora.rank"),
@@ -123,23 +128,29 @@ public static class RunFileOptions
     private static OptionDefinition[] Run() =>
     [
         new("name", new TextOption("1 to 40 of a-z, 0-9 and -", "^[a-z0-9-]{1,40}$"), null, "Name of the run, and of its folder under runs/. Required."),
-        new("seed", new IntegerOption(0, LargestExactInteger), 1L, "Seed of everything random: sampling, partition, initial adapter, order of records, dropout."),
+        new("seed", new IntegerOption(0, LargestExactInteger), 1L,
+            "Seed of everything random: sampling, partition, initial adapter, order of records, dropout."),
         new("model", FilePath, null, "Folder of the base model in Hugging Face layout, relative to the run file. On the command line: --model."),
-        new("adapter", FilePath, null, "Folder of a PEFT adapter to start from, relative to the run file; without it the adapter starts new. On the command line: --adapter."),
+        new("adapter", FilePath, null,
+            "Folder of a PEFT adapter to start from, relative to the run file; without it the adapter starts new. On the command line: --adapter."),
         new("baselines", new ListOption(new ChoiceOption(DenseBaselines), 0), DenseBaselines,
             "Dense exchanges of the same method that the run is compared with. Each is trained too, so each takes as long as the run itself; [] for none."),
-        new("threads", new IntegerOption(0, 1024), 0L, "Threads for training; 0 for one per core. They change no result. On the command line: --threads.") { ChangesResults = false },
+        new("threads", new IntegerOption(0, 1024), 0L,
+            "Threads for training; 0 for one per core. They change no result. On the command line: --threads.") { ChangesResults = false },
     ];
 
     private static OptionDefinition[] Data() =>
     [
         new("data.files", new ListOption(FilePath, 1), null,
-            "One file or a list: JSON lines, JSON, or either gzipped, with the fields of Dolly or of Alpaca; relative to the run file. On the command line: --data."),
+            "One file or a list: JSON lines, JSON, or either gzipped, with the fields of Dolly or of Alpaca; "
+                + "relative to the run file. On the command line: --data."),
         new("data.held_out", new ShareOrCountOption(), 0.1, "Records kept out of training for evaluation: a share of all, or a number of records."),
         new("data.template", new ChoiceOption("plain", "alpaca"), "plain", "How a record becomes a prompt."),
-        new("data.window", new IntegerOption(8, 65536), 128L, "Most tokens of a record. A longer answer is capped at half of it, and the prompt is cut from the left."),
+        new("data.window", new IntegerOption(8, 65536), 128L,
+            "Most tokens of a record. A longer answer is capped at half of it, and the prompt is cut from the left."),
         new("partition.scheme", new ChoiceOption("iid", "dirichlet", "category", "file"), "dirichlet",
-            "iid: evenly at random. dirichlet: each category is split over the clients by a Dirichlet draw. category: one category per client. file: one file per client."),
+            "iid: evenly at random. dirichlet: each category is split over the clients by a Dirichlet draw. "
+                + "category: one category per client. file: one file per client."),
         new("partition.alpha", new NumberOption(0, 1_000_000, Above: true), 0.5, "Concentration of the Dirichlet draw: the smaller, the more clients differ."),
         new("partition.minimum", new IntegerOption(1), 1L, "Fewest training records of a client."),
     ];
@@ -149,17 +160,20 @@ public static class RunFileOptions
         new("lora.rank", new IntegerOption(1, 1024), 8L, "Rank r of the adapter."),
         new("lora.alpha", new NumberOption(0, 1_000_000, Above: true), 16.0, "Scale: the adapter's product B·A is multiplied by alpha / rank."),
         new("lora.dropout", new NumberOption(0, 1, Below: true), 0.0, "Share of the adapter's inputs set to zero in training."),
-        new("lora.targets", new ListOption(new ChoiceOption(LinearLayers), 1), PaperTargets, "Linear layers that carry an adapter, in every transformer layer."),
+        new("lora.targets", new ListOption(new ChoiceOption(LinearLayers), 1), PaperTargets,
+            "Linear layers that carry an adapter, in every transformer layer."),
         new("lora.rslora", new BooleanOption(), false, "Scale by alpha / √rank instead (rank-stabilised LoRA)."),
     ];
 
     private static OptionDefinition[] Training() =>
     [
         new("training.steps", new IntegerOption(1), 8L, "Optimizer steps of a participant in one round.") { InsteadOf = "training.epochs" },
-        new("training.epochs", new IntegerOption(1), null, "Passes over the participant's records in one round, instead of steps.") { InsteadOf = "training.steps" },
+        new("training.epochs", new IntegerOption(1), null,
+            "Passes over the participant's records in one round, instead of steps.") { InsteadOf = "training.steps" },
         new("training.batch_size", new IntegerOption(1, 65536), 8L, "Records per step."),
         new("training.learning_rate", new NumberOption(0, 10, Above: true), 3e-4, "Learning rate after the warm-up."),
-        new("training.schedule", new ChoiceOption("constant", "cosine"), "constant", "Learning rate after the warm-up: as it is, or falling to 0 along a cosine."),
+        new("training.schedule", new ChoiceOption("constant", "cosine"), "constant",
+            "Learning rate after the warm-up: as it is, or falling to 0 along a cosine."),
         new("training.warmup_steps", new IntegerOption(0), 0L, "Steps over which the learning rate rises from 0."),
         new("training.weight_decay", new NumberOption(0), 0.0, "AdamW's decoupled weight decay."),
         new("training.beta1", new NumberOption(0, 1, Below: true), 0.9, "AdamW's decay of the first moment."),
@@ -170,12 +184,14 @@ public static class RunFileOptions
 
     private static OptionDefinition[] Federation() =>
     [
-        new("federation.method", new ChoiceOption([.. FederatedMethod.All.Select(method => method.Name)]), FederatedMethod.FedIt.Name, "fedit: A and B are trained and averaged. ffa-lora: A stays at its seeded start, only B is trained, sent and averaged."),
+        new("federation.method", new ChoiceOption([.. FederatedMethod.All.Select(method => method.Name)]), FederatedMethod.FedIt.Name,
+            "fedit: A and B are trained and averaged. ffa-lora: A stays at its seeded start, only B is trained, sent and averaged."),
         new("federation.clients", new IntegerOption(1, 1_000_000), 20L, "Clients in all."),
         new("federation.participants", new IntegerOption(1, 65535), 10L, "Clients sampled at random for each round; at most clients."),
         new("federation.rounds", new IntegerOption(1, 1_000_000), 10L, "Rounds."),
         new("federation.sites", new IntegerOption(1, 1_000_000, Word: "participants"), "participants",
-            "Sites that host the clients. A round's change is downloaded once per site, so as many sites as participants gives the fan-out of the paper: ten downloads for ten participants."),
+            "Sites that host the clients. A round's change is downloaded once per site, so as many sites as participants "
+                + "gives the fan-out of the paper: ten downloads for ten participants."),
     ];
 
     private static OptionDefinition[] Exchange()
@@ -183,7 +199,8 @@ public static class RunFileOptions
         var paper = new ExchangeOptions();
         return
         [
-            new("exchange.segments", new IntegerOption(1, 65535), (long)paper.Segments, "N_s: the adapter is cut into so many segments, and a participant uploads one of them per round; at most participants."),
+            new("exchange.segments", new IntegerOption(1, 65535), (long)paper.Segments,
+                "N_s: the adapter is cut into so many segments, and a participant uploads one of them per round; at most participants."),
             new("exchange.k_max", new NumberOption(0, 1, Above: true), paper.KMax, "Share of entries kept at the start (Eq. 4)."),
             new("exchange.k_min_a", new NumberOption(0, 1, Above: true), paper.KMinA, "Share of A's entries kept once the loss has fallen; at most k_max."),
             new("exchange.k_min_b", new NumberOption(0, 1, Above: true), paper.KMinB, "Share of B's entries kept once the loss has fallen; at most k_max."),
@@ -193,7 +210,8 @@ public static class RunFileOptions
                 "A returning participant starts from the published adapter mixed with its own, which counts exp(-beta·rounds since it took part) (Eq. 3)."),
             new("exchange.feedback", new ChoiceOption([.. Feedbacks.Select(pair => pair.Name)]), NameOf(Feedbacks, paper.Feedback),
                 "Share of what was not sent that enters the next upload of its segment: 1 minus the mixing share, all, or nothing."),
-            new("exchange.values", new ChoiceOption([.. ValueModes.Select(pair => pair.Name)]), NameOf(ValueModes, paper.Values), "How kept values are written."),
+            new("exchange.values", new ChoiceOption([.. ValueModes.Select(pair => pair.Name)]), NameOf(ValueModes, paper.Values),
+                "How kept values are written."),
         ];
     }
 

@@ -99,7 +99,8 @@ public sealed class YamlText
         {
             throw new OptionsException($"{Place(refused.Start)}: not valid YAML: {OneLine(refused.Message)}");
         }
-        catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or IndexOutOfRangeException
+            or FormatException or OverflowException)
         {
             throw new OptionsException($"{Place(_parser.Current?.Start ?? Mark.Empty)}: not valid YAML after this place");
         }
