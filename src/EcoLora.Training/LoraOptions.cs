@@ -1,5 +1,4 @@
 using EcoLora.Codec;
-using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
@@ -100,21 +99,6 @@ public sealed record LoraOptions(
             }
         }
         return LoraLayout.Of(modules);
-    }
-
-    /// <summary>A fresh adapter as PEFT starts it: A uniform in ±1/√n (Kaiming with a = √5), B zero, so that the model is unchanged.</summary>
-    /// <returns>One vector of <see cref="LayoutFor"/>.</returns>
-    public float[] NewAdapter(LlamaConfig config, RandomStream stream)
-    {
-        LoraLayout layout = LayoutFor(config);
-        float[] adapter = new float[layout.Length];
-        foreach (LoraTensor tensor in layout.Tensors)
-        {
-            if (tensor.Role != LoraRole.A) continue;
-            double bound = 1 / Math.Sqrt(tensor.Columns);
-            foreach (ref float entry in tensor.In(adapter.AsSpan())) entry = (float)((2 * stream.NextDouble() - 1) * bound);
-        }
-        return adapter;
     }
 
     internal bool Carries(LinearKind kind) => (Targets & (LoraTargets)(1 << (int)kind)) != 0;

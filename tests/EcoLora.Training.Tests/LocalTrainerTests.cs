@@ -173,5 +173,5 @@ public class LocalTrainerTests
     private static TrainingResult Train(LocalTrainer trainer, float[] adapter, TrainingOptions options)
         => trainer.Train(adapter, s_examples, options, new RandomStream(2, "job"), cancellation: Cancel);
 
-    private static float[] NewAdapter(LoraOptions lora) => lora.NewAdapter(TinyModel.Small, new RandomStream(4, "adapter"));
+    private static float[] NewAdapter(LoraOptions lora) => LoraInitialization.Create(lora.LayoutFor(TinyModel.Small), seed: 4);
 }

@@ -86,7 +86,7 @@ public class ModelTests
     {
         var lora = new LoraOptions(4, 8, LoraTargets.All);
         LlamaModel model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
-        float[] adapter = lora.NewAdapter(TinyModel.Small, new RandomStream(2, "adapter"));
+        float[] adapter = LoraInitialization.Create(lora.LayoutFor(TinyModel.Small), seed: 2);
         foreach (LoraTensor tensor in lora.LayoutFor(TinyModel.Small).Tensors)
         {
             float[] values = tensor.In(adapter.AsSpan()).ToArray();

@@ -63,7 +63,7 @@ internal static class DataCommand
         };
         command.SetAction(parsed =>
         {
-            RunFile run = RunFileArguments.Read(parsed.GetRequiredValue(file), null, parsed.GetRequiredValue(data), null, null, parsed.GetRequiredValue(set));
+            RunFile run = RunFileArguments.Read(parsed.GetRequiredValue(file), null, parsed.GetRequiredValue(data), null, parsed.GetRequiredValue(set));
             Finding finding = Spread(run, ClientData.Load(run));
             ResultTable.Print(parsed.GetValue(json), finding.Json, finding.Tables);
             return ExitCodes.Success;

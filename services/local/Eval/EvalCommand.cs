@@ -58,10 +58,10 @@ internal static class EvalCommand
             int cores = parsed.GetValue(threads) is null or 0 ? Environment.ProcessorCount : (int)parsed.GetValue(threads)!;
             if (run is not null)
             {
-                RunFile read = RunFileArguments.Read(run, modelFolder, files, null, null, parsed.GetRequiredValue(set));
+                RunFile read = RunFileArguments.Read(run, modelFolder, files, null, parsed.GetRequiredValue(set));
                 return new EvaluationRequest(
                     read.Model ?? throw new ArgumentException($"{run}: model: expected the base model's folder (or --model), found none"),
-                    adapterFolder ?? read.Adapter,
+                    adapterFolder,
                     ClientData.Load(read).HeldOut, parsed.GetValue(template) ?? read.Data.Template, (int)(parsed.GetValue(window) ?? read.Data.Window),
                     parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? read.Evaluation.MaxNewTokens), cores);
             }

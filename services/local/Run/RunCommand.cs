@@ -17,7 +17,6 @@ internal static class RunCommand
         Option<string?> @out = Arguments.Path("--out", "DIR", "Folder for what comes out. [default: runs/<name>]");
         Option<string[]> data = Arguments.Paths("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
         Option<string?> model = Arguments.Path("--model", "DIR", "Base model instead of the file's model (Hugging Face folder).");
-        Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to start from instead of the file's adapter.");
         Option<string[]> set = Arguments.Set();
         var resume = new Option<bool>("--resume") { Description = "Go on with the run that the folder holds." };
         var force = new Option<bool>("--force") { Description = "Replace the run that the folder holds." };
@@ -30,7 +29,7 @@ internal static class RunCommand
             "ecolora run samples/dolly.yaml --model ~/models/llama --data dolly.jsonl.gz",
             "ecolora run samples/quickstart.yaml --resume")
         {
-            file, @out, model, data, adapter, set, resume, force, replay, threads, json,
+            file, @out, model, data, set, resume, force, replay, threads, json,
         };
         command.Validators.Add(result =>
         {
@@ -39,7 +38,7 @@ internal static class RunCommand
         command.SetAction((parsed, cancellation) =>
         {
             RunFile runFile = RunFileArguments.Read(parsed.GetRequiredValue(file), parsed.GetValue(model), parsed.GetRequiredValue(data),
-                parsed.GetValue(adapter), parsed.GetValue(threads), parsed.GetRequiredValue(set));
+                parsed.GetValue(threads), parsed.GetRequiredValue(set));
             string folder = Path.GetFullPath(parsed.GetValue(@out) ?? Path.Combine("runs", runFile.Name));
             string? journal = parsed.GetValue(replay) is { } path ? Path.GetFullPath(path) : null;
             return run(new RunRequest(runFile, folder, parsed.GetValue(resume), parsed.GetValue(force), journal, parsed.GetValue(json)), cancellation);
@@ -51,13 +50,12 @@ internal static class RunCommand
 /// <summary>A run file with the command line's options over it.</summary>
 internal static class RunFileArguments
 {
-    public static RunFile Read(string file, string? model, string[] data, string? adapter, long? threads, string[] set)
+    public static RunFile Read(string file, string? model, string[] data, long? threads, string[] set)
     {
         var overrides = new List<OptionOverride>();
         overrides.AddRange(set.Select(OptionOverride.Parse));
         if (model is not null) overrides.Add(RunFile.PathOverride(file, "model", [model], $"--model {model}"));
         if (data.Length > 0) overrides.Add(RunFile.PathOverride(file, "data.files", data, $"--data {string.Join(" --data ", data)}"));
-        if (adapter is not null) overrides.Add(RunFile.PathOverride(file, "adapter", [adapter], $"--adapter {adapter}"));
         if (threads is not null) overrides.Add(new OptionOverride("threads", FormattableString.Invariant($"{threads}"), $"--threads {threads}"));
         return RunFile.Read(file, overrides);
     }

@@ -23,7 +23,7 @@ public sealed class RunInput
     {
         _file = file;
         _lora = OptionMap.LoraOf(file.Lora);
-        _model = BaseModel.Load(folder);
+        _model = LlamaModel.Load(folder);
         if (folder.BosId is not { } bos || folder.EosId is not { } eos) throw new ModelFolderException($"{folder.Path}: expected a tokenizer with BOS and EOS, found none");
         if (file.Data.Window > _model.Config.MaxPositions) throw new ArgumentException($"data.window: expected at most {_model.Config.MaxPositions} (the model's max_position_embeddings), found {file.Data.Window}");
         var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), text => folder.Tokenizer.Encode(text), bos, eos);

@@ -21,9 +21,6 @@ public sealed record RunFile
     /// <summary>Full path of the base model's folder, or null when none was given.</summary>
     public required string? Model { get; init; }
 
-    /// <summary>Full path of the PEFT adapter that the run starts from, or null for a new one.</summary>
-    public required string? Adapter { get; init; }
-
     /// <summary>The records.</summary>
     public required DataOptions Data { get; init; }
 

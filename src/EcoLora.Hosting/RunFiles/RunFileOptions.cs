@@ -49,7 +49,6 @@ public static class RunFileOptions
             Name = values.TextOrNull("name") ?? throw new OptionsException($"{values.File}: name: expected {Table.Find("name")!.Type.Expected}, found nothing"),
             Seed = (ulong)values.LongInteger("seed"),
             Model = FullPath(values.TextOrNull("model")),
-            Adapter = FullPath(values.TextOrNull("adapter")),
             Data = new DataOptions
             {
                 Files = [.. values.Texts("data.files").Select(path => FullPath(path)!)],
@@ -131,8 +130,6 @@ public static class RunFileOptions
         new("seed", new IntegerOption(0, LargestExactInteger), 1L,
             "Seed of everything random: sampling, partition, initial adapter, order of records, dropout."),
         new("model", FilePath, null, "Folder of the base model in Hugging Face layout, relative to the run file. On the command line: --model."),
-        new("adapter", FilePath, null,
-            "Folder of a PEFT adapter to start from, relative to the run file; without it the adapter starts new. On the command line: --adapter."),
         new("baselines", new ListOption(new ChoiceOption(DenseBaselines), 0), DenseBaselines,
             "Dense exchanges of the same method that the run is compared with. Each is trained too, so each takes as long as the run itself; [] for none."),
         new("threads", new IntegerOption(0, 1024), 0L,
