@@ -84,15 +84,15 @@ public static class TaskGenerator
 
     private static (string Context, string Text, string Response) Who(Draw draw)
     {
-        int count = draw.Between(2, 3), asked = draw.Between(0, count - 1);
+        int count = draw.Between(1, 3), asked = draw.Between(0, count - 1);
         Person[] people = draw.Some<Person>(count, People);
         string[] things = draw.Some<string>(count, Objects);
-        return (string.Join(' ', people.Zip(things, (person, thing) => $"{person} has the {thing}.")), $"Who has the {things[asked]}?", people[asked].Name);
+        return (string.Join(' ', people.Zip(things, (person, thing) => $"The {thing} belongs to {person}.")), $"Who has the {things[asked]}?", people[asked].Name);
     }
 
     private static (string Context, string Text, string Response) Where(Draw draw)
     {
-        int count = draw.Between(2, 3), asked = draw.Between(0, count - 1);
+        int count = draw.Between(1, 3), asked = draw.Between(0, count - 1);
         string[] things = draw.Some<string>(count, [.. Objects, .. Animals]);
         string[] places = draw.Some<string>(count, Places);
         return (
@@ -103,7 +103,7 @@ public static class TaskGenerator
 
     private static (string Context, string Text, string Response) Color(Draw draw)
     {
-        int count = draw.Between(2, 3), asked = draw.Between(0, count - 1);
+        int count = draw.Between(1, 3), asked = draw.Between(0, count - 1);
         Person[] people = draw.Some<Person>(count, People);
         string[] things = draw.Some<string>(count, [.. Objects, .. Clothes]);
         string[] colors = draw.Some<string>(count, Colors);
@@ -115,7 +115,7 @@ public static class TaskGenerator
 
     private static (string Context, string Text, string Response) NextInList(Draw draw)
     {
-        string[] things = draw.Some<string>(draw.Between(4, 6), [.. Objects, .. Tools, .. Clothes]);
+        string[] things = draw.Some<string>(draw.Between(3, 5), [.. Objects, .. Tools, .. Clothes]);
         int asked = draw.Between(0, things.Length - 2);
         return ($"A list: {string.Join(' ', things)}.", $"What comes after {things[asked]}?", things[asked + 1]);
     }
@@ -125,18 +125,19 @@ public static class TaskGenerator
         Person[] people = draw.Some<Person>(2, People);
         string[] things = draw.Some<string>(2, [.. Objects, .. Animals, .. Clothes]);
         string[] words = [$"the {draw.One(Sizes)} {draw.One(Colors)} {things[0]}", $"the {draw.One(Sizes)} {draw.One(Colors)} {things[1]}"];
-        int asked = draw.Between(0, 1);
-        return ($"{people[0]} says: {words[0]}. {people[1]} says: {words[1]}.", $"What does {people[asked]} say?", words[asked]);
+        int count = draw.Between(1, 2), asked = draw.Between(0, count - 1);
+        return (string.Join(' ', Enumerable.Range(0, count).Select(i => $"{people[i]} says: {words[i]}.")), $"What does {people[asked]} say?", words[asked]);
     }
 
     private static (string Context, string Text, string Response) Member(Draw draw)
     {
         Person person = draw.One(People);
         string[] things = draw.Some<string>(4, Objects);
+        int count = draw.Between(1, 3);
         bool has = draw.Chance(0.5);
         return (
-            $"{person} has a {things[0]}, a {things[1]} and a {things[2]}.",
-            $"Does {person} have a {(has ? things[draw.Between(0, 2)] : things[3])}?",
+            $"{person} has {string.Join(" and ", things[..count].Select(thing => $"a {thing}"))}.",
+            $"Does {person} have a {(has ? things[draw.Between(0, count - 1)] : things[3])}?",
             has ? "yes" : "no");
     }
 
