@@ -20,7 +20,7 @@ internal static class RealRun
             data: { files: {{Path.Combine(samples, "tasks.jsonl")}}, held_out: 40, window: 64 }
             partition: { scheme: dirichlet, alpha: 0.5, minimum: 8 }
             lora: { rank: 4, alpha: 8 }
-            training: { steps: 3, batch_size: 4, learning_rate: 0.005 }
+            training: { steps: 6, batch_size: 4, learning_rate: 0.005 }
             federation: { clients: 8, participants: 4, rounds: 3, sites: 3 }
             exchange: { segments: 2 }
             baselines: [dense-fp16]
