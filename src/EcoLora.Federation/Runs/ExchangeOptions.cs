@@ -53,7 +53,15 @@ public sealed record ExchangeOptions
     /// <summary>The whole vector, every round, by every participant.</summary>
     public static ExchangeOptions Dense(ValueMode values) => new()
     {
-        Segments = 1, KMax = 1, KMinA = 1, KMinB = 1, GammaA = 0, GammaB = 0, MixingBeta = null, Feedback = ResidualFeedback.None, Values = values,
+        Segments = 1,
+        KMax = 1,
+        KMinA = 1,
+        KMinB = 1,
+        GammaA = 0,
+        GammaB = 0,
+        MixingBeta = null,
+        Feedback = ResidualFeedback.None,
+        Values = values,
     };
 
     /// <summary>Checks every option against its range.</summary>
