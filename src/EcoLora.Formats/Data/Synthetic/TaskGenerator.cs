@@ -87,7 +87,10 @@ public static class TaskGenerator
         int count = draw.Between(1, 3), asked = draw.Between(0, count - 1);
         Person[] people = draw.Some<Person>(count, People);
         string[] things = draw.Some<string>(count, Objects);
-        return (string.Join(' ', people.Zip(things, (person, thing) => $"The {thing} belongs to {person}.")), $"Who has the {things[asked]}?", people[asked].Name);
+        return (
+            string.Join(' ', people.Zip(things, (person, thing) => $"The {thing} belongs to {person}.")),
+            $"Who has the {things[asked]}?",
+            $"it belongs to {people[asked]}");
     }
 
     private static (string Context, string Text, string Response) Where(Draw draw)
