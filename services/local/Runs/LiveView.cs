@@ -10,11 +10,15 @@ internal sealed class LiveView : IRunView
 {
     private readonly Lock _lock = new();
     private RunProgress? _progress;
+    private string _title = "";
 
     public void Begin(RunRequest request, RunInput input, IReadOnlyList<Arm> arms)
     {
-        AnsiConsole.MarkupLineInterpolated($"[bold]{request.File.Name}[/]: {input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters");
-        lock (_lock) _progress = new RunProgress(arms);
+        lock (_lock)
+        {
+            _title = $"{request.File.Name}: {input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters";
+            _progress = new RunProgress(arms);
+        }
     }
 
     public void Advance(Arm arm, RunState state, JournalEntry entry)
@@ -43,8 +47,9 @@ internal sealed class LiveView : IRunView
             if (_progress is null) return new Text("loading model and data…");
             Table table = new Table().Border(TableBorder.Rounded).AddColumns("arm", "rounds", "", "train loss", "held-out", "exact", "up", "down", "saved");
             foreach (ArmProgress arm in _progress.Arms) table.AddRow([.. Cells(arm).Select(cell => new Markup(cell))]);
-            string left = _progress.Left is { } time ? $"about {Quantity.Seconds(time.TotalSeconds)} left" : "";
-            return new Rows(table, new Markup($"[grey]{Quantity.Seconds(_progress.Elapsed.TotalSeconds)} passed, {left}; saved is against dense fp16[/]"));
+            string left = _progress.Left is { TotalSeconds: > 0 } time ? $"about {Quantity.Seconds(time.TotalSeconds)} left; " : "";
+            string status = $"{Quantity.Seconds(_progress.Elapsed.TotalSeconds)} passed, {left}saved is against dense fp16";
+            return new Rows(new Text(_title), table, new Markup($"[grey]{status}[/]"));
         }
     }
 
