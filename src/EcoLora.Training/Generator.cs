@@ -19,14 +19,15 @@ public static class Generator
     /// <param name="prompt">At least one token.</param>
     /// <param name="maxNewTokens">Most tokens to generate, at least 0.</param>
     /// <param name="stopTokens">Tokens that end the answer; the one that did is not returned.</param>
+    /// <param name="onToken">Is told each new token, or null.</param>
     /// <param name="cancellation">Honoured between tokens.</param>
     /// <returns>The new tokens.</returns>
     /// <exception cref="ArgumentException">The prompt is empty or holds a token outside the vocabulary.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static int[] Generate(LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens,
+    public static int[] Generate(LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens, Action<int>? onToken = null,
         CancellationToken cancellation = default)
-        => GenerateAll(model, [prompt], maxNewTokens, stopTokens, threads: 1, cancellation)[0];
+        => GenerateAll(model, [prompt], maxNewTokens, stopTokens, threads: 1, onToken, cancellation)[0];
 
     /// <summary>
     /// Continues many prompts, in groups of up to 32 neighbours that go through the model together (fewer where their cached keys and values would need more
@@ -46,6 +47,11 @@ public static class Generator
     public static int[][] GenerateAll(
         LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int threads = 1,
         CancellationToken cancellation = default)
+        => GenerateAll(model, prompts, maxNewTokens, stopTokens, threads, onToken: null, cancellation);
+
+    private static int[][] GenerateAll(
+        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int threads, Action<int>? onToken,
+        CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxNewTokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
@@ -65,7 +71,7 @@ public static class Generator
         WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, chosen =>
         {
             if (!idle.TryTake(out CachedPass? pass)) pass = new CachedPass(model);
-            Answer(pass, prompts, chosen, maxNewTokens, stopTokens, answers, cancellation);
+            Answer(pass, prompts, chosen, maxNewTokens, stopTokens, answers, onToken, cancellation);
             idle.Add(pass);
         }, cancellation);
         return answers;
@@ -73,7 +79,7 @@ public static class Generator
 
     private static void Answer(
         CachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int[][] answers,
-        CancellationToken cancellation)
+        Action<int>? onToken, CancellationToken cancellation)
     {
         var generated = new List<int>[chosen.Length];
         pass.Start(chosen.Max(i => prompts[i].Length) + maxNewTokens, chosen.Length);
@@ -89,6 +95,7 @@ public static class Generator
             {
                 if (stopTokens.Contains(token)) continue;
                 generated[slot].Add(token);
+                onToken?.Invoke(token);
                 if (generated[slot].Count < maxNewTokens) pass.Append(slot, [token]);
             }
         }

@@ -83,7 +83,9 @@ public sealed class CommandLineTests : IDisposable
         File.WriteAllText(_folder["p.yaml"], SmallModel.File + "  steps: 1000000\n");
         using Process process = Ecolora.Start("pretrain", _folder["p.yaml"], "--out", _folder["base"]);
         while (process.StandardError.ReadLine() is { } line && line != "training the model…") { }
-        using (Process kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
+        // A shell that runs the tests in the background lets its children ignore Ctrl-C's signal; the other one means the same.
+        foreach (string signal in (string[])["-INT", "-TERM"])
+            using (Process kill = Process.Start("kill", [signal, $"{process.Id}"])) kill.WaitForExit();
         string[] rest = process.StandardError.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         process.WaitForExit();
         Assert.Equal(ExitCodes.Interrupted, process.ExitCode);

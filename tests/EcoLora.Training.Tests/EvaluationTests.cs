@@ -73,7 +73,7 @@ public class EvaluationTests
         int[][] one = Generator.GenerateAll(s_model, prompts, 12, [7], 1, Cancel);
         int[][] many = Generator.GenerateAll(s_model, prompts, 12, [7], 8, Cancel);
         Assert.Equal(one, many);
-        for (int i = 0; i < prompts.Count; i += 9) Assert.Equal(one[i], Generator.Generate(s_model, prompts[i], 12, [7], Cancel));
+        for (int i = 0; i < prompts.Count; i += 9) Assert.Equal(one[i], Generator.Generate(s_model, prompts[i], 12, [7], cancellation: Cancel));
         Assert.All(one, answer => Assert.True(answer.Length <= 12 && !answer.Contains(7)));
     }
 
@@ -81,7 +81,7 @@ public class EvaluationTests
     public void Generation_takes_the_most_likely_token_of_the_whole_pass()
     {
         int[] prompt = s_examples[0].Tokens[..4];
-        int[] generated = Generator.Generate(s_model, prompt, 6, [], Cancel);
+        int[] generated = Generator.Generate(s_model, prompt, 6, [], cancellation: Cancel);
         int[] all = [.. prompt, .. generated];
         for (int i = prompt.Length; i < all.Length; i++)
         {
@@ -99,11 +99,11 @@ public class EvaluationTests
     [Fact]
     public void Odd_requests_to_generate()
     {
-        Assert.Empty(Generator.Generate(s_model, [1], 0, [], Cancel));
+        Assert.Empty(Generator.Generate(s_model, [1], 0, [], cancellation: Cancel));
         Assert.Empty(Generator.GenerateAll(s_model, [], 5, [], cancellation: Cancel));
-        Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [], 5, [], Cancel));
-        Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [64], 5, [], Cancel));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], -1, [], Cancel));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], int.MaxValue, [], Cancel));
+        Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [], 5, [], cancellation: Cancel));
+        Assert.Throws<ArgumentException>(() => Generator.Generate(s_model, [64], 5, [], cancellation: Cancel));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], -1, [], cancellation: Cancel));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(s_model, [1], int.MaxValue, [], cancellation: Cancel));
     }
 }

@@ -38,7 +38,7 @@ public class KnownAnswerTests
     {
         LlamaModel model = Load("stories260K-hf");
         int[] expected = Numbers(Answers().GetProperty("greedy_ids_bos_plus_200"));
-        Assert.Equal(expected[1..], Generator.Generate(model, [expected[0]], 200, [], Cancel));
+        Assert.Equal(expected[1..], Generator.Generate(model, [expected[0]], 200, [], cancellation: Cancel));
         Assert.Equal(expected[1..], Generator.GenerateAll(model, [[expected[0]], expected[..7], [expected[0]]], 200, [], cancellation: Cancel)[2]);
     }
 
@@ -49,7 +49,7 @@ public class KnownAnswerTests
         int[] expected = Numbers(Answers().GetProperty("greedy_ids_bos_plus_200"));
         int stop = expected[20];
         int end = Array.IndexOf(expected, stop);
-        Assert.Equal(expected[1..end], Generator.Generate(model, [expected[0]], 200, [stop], Cancel));
+        Assert.Equal(expected[1..end], Generator.Generate(model, [expected[0]], 200, [stop], cancellation: Cancel));
     }
 
     [Fact]

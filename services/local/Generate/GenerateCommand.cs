@@ -8,7 +8,6 @@ namespace EcoLora.Local;
 internal static class GenerateCommand
 {
     private const int LongestPrompt = 1 << 20;
-    private const int Stride = 8;
     private const string Raw = "none";
 
     private const string Details =
@@ -60,20 +59,19 @@ internal static class GenerateCommand
     private static string Text(string template, string prompt, string context) =>
         template == Raw ? prompt : PromptTemplate.Named(template).Prompt(new Instruction(prompt, context, "", ""));
 
-    /// <summary>Writes the text while it is generated, a few tokens at a time.</summary>
+    /// <summary>Writes the text while it is generated.</summary>
     private static void Stream(TunedModel tuned, int[] prompt, int most, bool isAnswer, CancellationToken cancellation)
     {
         var text = new GrowingText(tokens => tuned.Tokenizer.Decode(tokens), Console.Out, prompt, isAnswer);
-        int[] sequence = prompt;
-        while (sequence.Length < prompt.Length + most)
-        {
-            int wanted = Math.Min(Stride, prompt.Length + most - sequence.Length);
-            int[] more = Generator.Generate(tuned.Model, sequence, wanted, [tuned.EosId], cancellation);
-            sequence = [.. sequence, .. more];
-            text.Show(sequence);
-            if (more.Length < wanted) break;
-        }
+        List<int> sequence = [.. prompt];
+        Generator.Generate(tuned.Model, prompt, most, [tuned.EosId], Show, cancellation);
         text.End();
+
+        void Show(int token)
+        {
+            sequence.Add(token);
+            text.Show([.. sequence]);
+        }
     }
 
     private static string ReadInput(TextReader input)
