@@ -100,7 +100,8 @@ internal sealed class AggregatedRun
         string file = FrameFile(header.Round, header.Client);
         if (_frames.Read(file) is { } stored)
         {
-            if (!bytes.Span.SequenceEqual(stored)) throw new FrameException("duplicate", $"the frame with digest {Frame.DigestOf(stored)}", Frame.DigestOf(bytes.Span));
+            if (!bytes.Span.SequenceEqual(stored))
+                throw new FrameException("duplicate", $"the frame with digest {Frame.DigestOf(stored)}", Frame.DigestOf(bytes.Span));
         }
         else
         {
@@ -121,7 +122,8 @@ internal sealed class AggregatedRun
         List<AcceptedFrame> accepted = [.. closed.Accepted.Select(Load)];
         double[] update = _method.Aggregate(accepted, _layout.Length);
         float[] residual = [.. _serverResidual];
-        var header = new FrameHeader(FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, 0, 1, _published.Version, (uint)_layout.Fingerprint);
+        var header = new FrameHeader(
+            FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, _published.Version, (uint)_layout.Fingerprint);
         byte[] change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values));
 
         var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());

@@ -46,7 +46,8 @@ public sealed class AggregatorService : IDisposable
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (round is RunOpened opened && !_runs.ContainsKey(opened.Plan.Key)) _runs.Add(opened.Plan.Key, AggregatedRun.Open(opened.Plan, _folder.Folder(opened.Run)));
+            if (round is RunOpened opened && !_runs.ContainsKey(opened.Plan.Key))
+                _runs.Add(opened.Plan.Key, AggregatedRun.Open(opened.Plan, _folder.Folder(opened.Run)));
             if (!_runs.TryGetValue(FrameHeader.KeyOf(round.Run), out AggregatedRun? run)) return Verdict.Retry;
             foreach (ReportMessage report in Handle(run, round, out byte[]? change))
             {

@@ -77,9 +77,11 @@ internal sealed class SiteRun
             _lastClosed = Math.Max(_lastClosed, closed.Round);
             foreach (string file in _folder.List("outbox-*.bin"))
             {
-                if (!VectorFile.TryRead(_folder, file, SiteJson.Default.OutboxHeader, out OutboxHeader outbox, out float[][] vectors) || outbox.Round != closed.Round) continue;
+                if (!VectorFile.TryRead(_folder, file, SiteJson.Default.OutboxHeader, out OutboxHeader outbox, out float[][] vectors)) continue;
+                if (outbox.Round != closed.Round) continue;
                 bool accepted = closed.Accepted.Any(a => a.Client == outbox.Client && a.Digest == Frame.DigestOf(outbox.Frame));
-                VectorFile.Write(_folder, ResidualFile(outbox.Client, outbox.Segment), new ResidualHeader(closed.Round), SiteJson.Default.ResidualHeader, vectors[accepted ? 0 : 1]);
+                string residualFile = ResidualFile(outbox.Client, outbox.Segment);
+                VectorFile.Write(_folder, residualFile, new ResidualHeader(closed.Round), SiteJson.Default.ResidualHeader, vectors[accepted ? 0 : 1]);
                 _folder.Delete(file);
             }
         }
@@ -91,7 +93,8 @@ internal sealed class SiteRun
         lock (_lock)
         {
             if (_published.Version > update.Round) return true;
-            return _open?.Round == update.Round && _published.Version == update.Round && (ReadOutbox(update.Client) is not { } outbox || outbox.Round == update.Round);
+            return _open?.Round == update.Round && _published.Version == update.Round
+                && (ReadOutbox(update.Client) is not { } outbox || outbox.Round == update.Round);
         }
     }
 
@@ -107,11 +110,14 @@ internal sealed class SiteRun
             bool hasResidual = VectorFile.TryRead(_folder, residualFile, SiteJson.Default.ResidualHeader, out ResidualHeader residual, out float[][] vectors);
             if (hasResidual && residual.Round >= update.Round) return null;
 
-            var header = new FrameHeader(FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, _published.Version, (uint)_layout.Fingerprint);
+            var header = new FrameHeader(
+                FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, _published.Version, (uint)_layout.Fingerprint);
             double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
             var compression = new Compression(_open.KeepA, _open.KeepB, Plan.Exchange.Values);
-            ClientUpload upload = ClientUpload.Make(header, _layout, _published.Values.Span, update.Adapter.Span, hasResidual ? vectors[0] : [], feedback, compression);
-            VectorFile.Write(_folder, OutboxFile(update.Client), new OutboxHeader(update.Round, update.Client, participant.Segment, upload.Frame), SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
+            ClientUpload upload = ClientUpload.Make(
+                header, _layout, _published.Values.Span, update.Adapter.Span, hasResidual ? vectors[0] : [], feedback, compression);
+            var outboxHeader = new OutboxHeader(update.Round, update.Client, participant.Segment, upload.Frame);
+            VectorFile.Write(_folder, OutboxFile(update.Client), outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
             return upload.Frame;
         }
     }

@@ -11,7 +11,8 @@ namespace EcoLora.Services.Trainer;
 /// <param name="Training">Local training; its schedule runs over the rounds (see <see cref="ManagedEngine"/>).</param>
 /// <param name="Clients">Each client's examples, by number.</param>
 /// <param name="HeldOut">Examples that no client trains on.</param>
-public sealed record EngineInput(LlamaModel Model, LoraOptions Lora, TrainingOptions Training, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut);
+public sealed record EngineInput(
+    LlamaModel Model, LoraOptions Lora, TrainingOptions Training, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut);
 
 /// <summary>How greedy answers are scored.</summary>
 /// <param name="Decode">Tokens to text.</param>

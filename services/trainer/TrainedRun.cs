@@ -38,8 +38,11 @@ internal sealed class TrainedRun
             ? new LocalAdapter(header.Round, header.Loss, header.MixingWeight, vectors[0])
             : null;
 
-    public void WriteLocal(int client, LocalAdapter local) =>
-        VectorFile.Write(_folder, LocalFile(client), new LocalHeader(local.Round, local.Loss, local.MixingWeight), TrainerJson.Default.LocalHeader, local.Values);
+    public void WriteLocal(int client, LocalAdapter local)
+    {
+        var header = new LocalHeader(local.Round, local.Loss, local.MixingWeight);
+        VectorFile.Write(_folder, LocalFile(client), header, TrainerJson.Default.LocalHeader, local.Values);
+    }
 
     private static string LocalFile(int client) => $"local-{client:d5}.bin";
 }

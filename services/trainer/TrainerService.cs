@@ -167,4 +167,4 @@ public sealed class TrainerService : IAsyncDisposable
 /// <param name="run">The run's name.</param>
 /// <param name="version">Its version.</param>
 public sealed class DivergedException(string run, int version)
-    : FormatException($"run {run}: expected a finite held-out loss of version {version}, found none: training has diverged; try a lower training.learning_rate");
+    : FormatException($"run {run}: expected a finite held-out loss of version {version}, found none: training diverged; try a lower training.learning_rate");

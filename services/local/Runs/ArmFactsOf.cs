@@ -73,7 +73,10 @@ public static class ArmFactsOf
         foreach (SegmentStored stored in round.Segments.Values)
             yield return Row(round.Round, ClientName(stored.Client), Direction.Up, stored.Segment, parameters, stored.Sizes);
         foreach (SiteUpdated site in round.Sites.Values)
-            yield return Row(round.Round, SiteName(site.Site), Direction.Down, LedgerRow.NoSegment, parameters, round.Aggregated!.Sizes with { Framed = site.Bytes });
+        {
+            Codec.FrameSizes received = round.Aggregated!.Sizes with { Framed = site.Bytes };
+            yield return Row(round.Round, SiteName(site.Site), Direction.Down, LedgerRow.NoSegment, parameters, received);
+        }
         foreach ((int site, ControlBytes bytes) in round.Control)
         {
             yield return LedgerRow.Control(round.Round, SiteName(site), Direction.ControlDown, bytes.Down);

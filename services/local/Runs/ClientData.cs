@@ -35,13 +35,17 @@ public sealed record ClientData(Partition Partition, IReadOnlyList<Instruction> 
             file.Partition.Scheme == "dirichlet" ? FormattableString.Invariant($"dirichlet({file.Partition.Alpha})") : file.Partition.Scheme,
             table.Categories,
             [.. Partition.Clients.Select((records, client) => new Telemetry.ClientData(
-                ArmFactsOf.ClientName(client), ArmFactsOf.SiteName((int)((long)client * file.Federation.Sites / clients)), records.Count, table.Counts[client]))]);
+                ArmFactsOf.ClientName(client), ArmFactsOf.SiteName(SiteOf(client, clients, file.Federation.Sites)), records.Count, table.Counts[client]))]);
     }
+
+    /// <summary>The site that hosts a client: clients are spread in blocks of nearly equal size.</summary>
+    public static int SiteOf(int client, int clients, int sites) => (int)((long)client * sites / clients);
 
     private static HeldOutSplit Split(RunFile file, IReadOnlyList<Instruction> records)
     {
         var random = new RandomStream(file.Seed, "held-out");
-        return file.Data.HeldOut < 1 ? HeldOutSplit.ByFraction(records, file.Data.HeldOut, random) : HeldOutSplit.ByCount(records, (int)file.Data.HeldOut, random);
+        double heldOut = file.Data.HeldOut;
+        return heldOut < 1 ? HeldOutSplit.ByFraction(records, heldOut, random) : HeldOutSplit.ByCount(records, (int)heldOut, random);
     }
 
     private static Partition Spread(RunFile file, List<InstructionDataSet> sets, HeldOutSplit split)

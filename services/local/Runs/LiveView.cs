@@ -16,7 +16,7 @@ internal sealed class LiveView : IRunView
     {
         lock (_lock)
         {
-            _title = $"{request.File.Name}: {input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters";
+            _title = RunProgress.Headline(request, input);
             _progress = new RunProgress(arms);
         }
     }

@@ -62,7 +62,8 @@ public static class LocalRun
             timings.Add(new ArmTiming(arm.Label, clock.Elapsed.TotalSeconds));
         }
 
-        var timing = new RunTiming(started, (DateTimeOffset.UtcNow - started).TotalSeconds, file.Threads, Process.GetCurrentProcess().PeakWorkingSet64, timings);
+        double seconds = (DateTimeOffset.UtcNow - started).TotalSeconds;
+        var timing = new RunTiming(started, seconds, file.Threads, Process.GetCurrentProcess().PeakWorkingSet64, timings);
         RunReport report = RunReport.Of(Facts(file, input, folder.Folder, arms[0]), facts, timing);
         folder.Folder.Write("report.json", ReportJson.Write(report));
         folder.Folder.Write("report.html", Encoding.UTF8.GetBytes(ReportPage.Render(report)));
@@ -75,8 +76,10 @@ public static class LocalRun
         var arms = new List<Arm> { new($"{method} + ecolora", Exchange.EcoLora, input.Plan(file.Name, file.Exchange)) };
         foreach (Baseline baseline in file.Baselines)
         {
-            bool fp16 = baseline.Values == Codec.ValueMode.Fp16;
-            arms.Add(new($"{method} dense {(fp16 ? "fp16" : "fp32")}", fp16 ? Exchange.DenseFp16 : Exchange.DenseFp32, input.Plan($"{file.Name}-{baseline.Name}", baseline.Exchange)));
+            RunPlan plan = input.Plan($"{file.Name}-{baseline.Name}", baseline.Exchange);
+            arms.Add(baseline.Values == Codec.ValueMode.Fp16
+                ? new($"{method} dense fp16", Exchange.DenseFp16, plan)
+                : new($"{method} dense fp32", Exchange.DenseFp32, plan));
         }
         return arms;
     }

@@ -10,14 +10,15 @@ internal sealed class PlainView(TextWriter output) : IRunView
     public void Begin(RunRequest request, RunInput input, IReadOnlyList<Arm> arms)
     {
         _progress = new RunProgress(arms);
-        output.WriteLine($"{request.File.Name}: {input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters, results in {request.Folder}");
+        output.WriteLine($"{RunProgress.Headline(request, input)}, results in {request.Folder}");
     }
 
     public void Advance(Arm arm, RunState state, JournalEntry entry)
     {
         int before = _progress!.Arms.First(a => a.Arm == arm).Rounds;
         ArmProgress progress = _progress.Advance(arm, state, entry);
-        if (entry is Heard { Report: ClientReport { Refused: { } reason } refused }) output.WriteLine($"{arm.Label}: round {refused.Round}: the update of {ArmFactsOf.ClientName(refused.Client)} is refused: {reason}");
+        if (entry is Heard { Report: ClientReport { Refused: { } reason } refused })
+            output.WriteLine($"{arm.Label}: round {refused.Round}: the update of {ArmFactsOf.ClientName(refused.Client)} is refused: {reason}");
         if (progress.Rounds > before || progress.IsFinished) output.WriteLine(RunProgress.Line(progress));
     }
 }

@@ -36,9 +36,10 @@ public sealed class RunFolder : IDisposable
         {
             string file = Path.Combine(path, OptionsFile);
             bool holdsRun = File.Exists(file), isEmpty = !Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) != LockFile);
-            if (!holdsRun && !isEmpty) throw new RunFolderRefusedException($"{path}: expected an empty folder or one of a run, found other files; give another one with --out");
+            if (!holdsRun && !isEmpty)
+                throw new RunFolderRefusedException($"{path}: expected an empty folder or one of a run, found other files; give another one with --out");
+            if (holdsRun && !force && !resume) throw new RunFolderRefusedException($"{path} holds a run already; go on with it by --resume, or replace it by --force");
             if (holdsRun && force) Clear(path);
-            else if (holdsRun && !resume) throw new RunFolderRefusedException($"{path} holds a run already; go on with it by --resume, or replace it by --force");
             else if (holdsRun) CompareOptions(file, options);
             var folder = new RunFolder(path, held);
             if (!File.Exists(file)) folder.Folder.Write(OptionsFile, Encoding.UTF8.GetBytes(options.ToJsonString() + "\n"));
@@ -75,7 +76,9 @@ public sealed class RunFolder : IDisposable
     private static void CompareOptions(string file, JsonObject options)
     {
         if (OptionDifference.First(JsonNode.Parse(File.ReadAllText(file))!.AsObject(), options) is not { } difference) return;
-        throw new RunFolderRefusedException($"{file}: {difference.Path}: the run that is there has {difference.Before}, found {difference.Now}; give another folder with --out, or replace it by --force");
+        throw new RunFolderRefusedException(
+            $"{file}: {difference.Path}: the run that is there has {difference.Before}, found {difference.Now}; "
+            + "give another folder with --out, or replace it by --force");
     }
 
     /// <inheritdoc/>

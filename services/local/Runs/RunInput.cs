@@ -24,15 +24,19 @@ public sealed class RunInput
         _file = file;
         _lora = OptionMap.LoraOf(file.Lora);
         _model = LlamaModel.Load(folder);
-        if (folder.BosId is not { } bos || folder.EosId is not { } eos) throw new ModelFolderException($"{folder.Path}: expected a tokenizer with BOS and EOS, found none");
-        if (file.Data.Window > _model.Config.MaxPositions) throw new ArgumentException($"data.window: expected at most {_model.Config.MaxPositions} (the model's max_position_embeddings), found {file.Data.Window}");
+        if (folder.BosId is not { } bos || folder.EosId is not { } eos)
+            throw new ModelFolderException($"{folder.Path}: expected a tokenizer with BOS and EOS, found none");
+        int longest = _model.Config.MaxPositions;
+        if (file.Data.Window > longest)
+            throw new ArgumentException($"data.window: expected at most {longest} (the model's max_position_embeddings), found {file.Data.Window}");
         var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), text => folder.Tokenizer.Encode(text), bos, eos);
         _clients = [.. data.Partition.Clients.Select(records => Examples(factory, records))];
         _heldOut = Examples(factory, data.HeldOut);
         _exactMatch = file.Evaluation.ExactMatch ? new ExactMatchOptions(ids => folder.Tokenizer.Decode(ids), file.Evaluation.MaxNewTokens, [eos]) : null;
         Modules = ModulesOf(_lora, _model.Config);
         LoraLayout layout = LoraLayout.Of(Modules);
-        Model = new ModelFacts(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder.Path)), _model.Layout.Length, layout.Length, _lora.Rank, _lora.Alpha, _lora.TargetNames);
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder.Path));
+        Model = new ModelFacts(name, _model.Layout.Length, layout.Length, _lora.Rank, _lora.Alpha, _lora.TargetNames);
         Data = data.Facts(file);
     }
 
@@ -65,9 +69,9 @@ public sealed class RunInput
     {
         FederationOptions federation = _file.Federation;
         int clients = _clients.Length;
-        // Clients are spread over the sites in blocks of nearly equal size.
-        IEnumerable<Enrolment> roster = _clients.Select((examples, client) => new Enrolment(client, (int)((long)client * federation.Sites / clients), examples.Length));
-        return new RunPlan(run, _file.Seed, federation.Method, federation.Rounds, federation.Participants, _file.Evaluation.Every, exchange, Modules, [.. roster]);
+        return new RunPlan(
+            run, _file.Seed, federation.Method, federation.Rounds, federation.Participants, _file.Evaluation.Every, exchange, Modules,
+            [.. _clients.Select((examples, client) => new Enrolment(client, ClientData.SiteOf(client, clients, federation.Sites), examples.Length))]);
     }
 
     /// <summary>A whole adapter in PEFT's form.</summary>

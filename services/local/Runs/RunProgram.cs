@@ -12,7 +12,8 @@ public static class RunProgram
     {
         RunReport report = await FollowAsync(request, cancellation);
         SummaryTable summary = SummaryTable.Of(report);
-        string start = $"held-out loss before: {Quantity.Loss(summary.Before)}" + (summary.BeforeExactMatch is { } exact ? $", exact match {Quantity.Percent(exact)}" : "");
+        string start = $"held-out loss before: {Quantity.Loss(summary.Before)}";
+        if (summary.BeforeExactMatch is { } exact) start += $", exact match {Quantity.Percent(exact)}";
         JsonNode json = JsonSerializer.SerializeToNode(summary, SummaryJson.Default.SummaryTable)!;
         ResultTable.Print(request.Json, json, new ResultTable(start, SummaryTable.Headings, [.. summary.Rows.Select(SummaryTable.Cells)]));
         if (!request.Json) Console.Out.WriteLine($"adapter, report.html, report.json and ledger.csv are in {request.Folder}");

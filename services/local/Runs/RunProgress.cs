@@ -99,11 +99,18 @@ public sealed class RunProgress(IReadOnlyList<Arm> arms)
 
     private int Done => Arms.Sum(arm => arm.Rounds);
 
+    /// <summary>What the run is, in one line.</summary>
+    public static string Headline(RunRequest request, RunInput input)
+    {
+        string size = $"{input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters";
+        return $"{request.File.Name}: {size}";
+    }
+
     /// <summary>A one-line summary of an arm.</summary>
     public static string Line(ArmProgress arm)
     {
         string exact = arm.HeldOut?.Correct is { } correct ? $", exact match {Quantity.Percent((double)correct / arm.HeldOut.Records)}" : "";
-        return $"{arm.Arm.Label}: round {arm.Rounds}/{arm.Arm.Plan.Rounds}, train loss {Quantity.Loss(arm.TrainLoss)}, held-out loss {Quantity.Loss(arm.HeldOut?.Loss)}{exact}, "
-            + $"up {Quantity.Bytes(arm.UpBytes)}, down {Quantity.Bytes(arm.DownBytes)}, saved {Quantity.Percent(arm.Saved)} of dense fp16";
+        return $"{arm.Arm.Label}: round {arm.Rounds}/{arm.Arm.Plan.Rounds}, train loss {Quantity.Loss(arm.TrainLoss)}, "
+            + $"held-out loss {Quantity.Loss(arm.HeldOut?.Loss)}{exact}, up {Quantity.Bytes(arm.UpBytes)}, down {Quantity.Bytes(arm.DownBytes)}, saved {Quantity.Percent(arm.Saved)} of dense fp16";
     }
 }

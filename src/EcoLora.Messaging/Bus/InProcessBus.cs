@@ -77,7 +77,10 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
                     continue;
                 }
                 if (verdict == Verdict.Retry)
-                    _fault.TrySetResult(exception ?? new TimeoutException($"{consumer.Name} did not accept a message of topic {message.Topic} in {MaximumAttempts} attempts"));
+                {
+                    string refusal = $"{consumer.Name} did not accept a message of topic {message.Topic} in {MaximumAttempts} attempts";
+                    _fault.TrySetResult(exception ?? new TimeoutException(refusal));
+                }
                 _deadLetters.AddOrUpdate(message.Topic, 1, (_, count) => count + 1);
                 await PublishAsync(message.Topic + ".dead", message.Key, message.Payload, _stop.Token);
             }
