@@ -48,7 +48,7 @@ internal static class InspectCommand
         string text = Encoding.UTF8.GetString(start).TrimStart('\uFEFF', ' ', '\n', '\r', '\t');
         if (start.AsSpan().StartsWith("ECLF"u8)) return FrameFinding.Of(path, layout);
         if (text.StartsWith(LedgerCsv.Header[..20], StringComparison.Ordinal)) return LedgerFinding.Of(path);
-        if (text.StartsWith('{')) return ReportFinding.Of(path);
+        if (text.StartsWith('{') && text.Contains("$schema", StringComparison.Ordinal)) return ReportFinding.Of(path);
         throw new FormatException($"{path}: expected a frame, a ledger or a report, found another file");
     }
 

@@ -23,13 +23,12 @@ public sealed unsafe class SafetensorsFile : IDisposable
         {
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _bytes);
             _bytes += _view.PointerOffset;
-            string file = System.IO.Path.GetFileName(path);
             ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(_bytes, 8));
             if (headerLength > SafetensorsHeader.LongestHeader)
-                throw new SafetensorsException($"{file}: expected a header of at most {SafetensorsHeader.LongestHeader} bytes, found {headerLength}");
+                throw new SafetensorsException($"{path}: expected a header of at most {SafetensorsHeader.LongestHeader} bytes, found {headerLength}");
             if ((long)headerLength > length - 8)
-                throw new SafetensorsException($"{file}: expected a header of {headerLength} bytes, found the file cut off after {length - 8}");
-            SafetensorsHeader header = SafetensorsHeader.Parse(new ReadOnlySpan<byte>(_bytes + 8, (int)headerLength), file, length);
+                throw new SafetensorsException($"{path}: expected a header of {headerLength} bytes, found the file cut off after {length - 8}");
+            SafetensorsHeader header = SafetensorsHeader.Parse(new ReadOnlySpan<byte>(_bytes + 8, (int)headerLength), path, length);
             (Tensors, Metadata) = (header.Tensors, header.Metadata);
         }
         catch
@@ -54,11 +53,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static SafetensorsFile Open(string path)
     {
-        string file = System.IO.Path.GetFileName(path);
         if (!File.Exists(path)) throw new SafetensorsException($"{path}: expected a file, found none");
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         long length = stream.Length;
-        if (length < 8) throw new SafetensorsException($"{file}: expected at least 8 bytes, found {length}");
+        if (length < 8) throw new SafetensorsException($"{path}: expected at least 8 bytes, found {length}");
         MemoryMappedFile map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         try
         {
@@ -162,5 +160,5 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
-    private SafetensorsException Refusal(string name, string text) => new($"{System.IO.Path.GetFileName(Path)}: tensor '{PrintableText.Of(name)}': {text}");
+    private SafetensorsException Refusal(string name, string text) => new($"{Path}: tensor '{PrintableText.Of(name)}': {text}");
 }

@@ -65,9 +65,9 @@ public sealed class SafetensorsFileTests : IDisposable
     public void What_is_not_there_or_does_not_fit_is_named()
     {
         using SafetensorsFile file = Write([new("m", [3, 2], new float[6])]);
-        Assert.Equal("x.safetensors: tensor 'nö\\u000away': expected this tensor, found none of that name",
+        Assert.Equal($"{file.Path}: tensor 'nö\\u000away': expected this tensor, found none of that name",
             Assert.Throws<SafetensorsException>(() => file["nö\nway"]).Message);
-        Assert.Equal("x.safetensors: tensor 'm': expected 5 entries, found 3 × 2 = 6",
+        Assert.Equal($"{file.Path}: tensor 'm': expected 5 entries, found 3 × 2 = 6",
             Assert.Throws<SafetensorsException>(() => file.Read("m", new float[5])).Message);
         Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(_folder["absent.safetensors"]));
     }
