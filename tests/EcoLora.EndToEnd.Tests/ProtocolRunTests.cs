@@ -47,7 +47,7 @@ public class ProtocolRunTests
     }
 
     [Fact]
-    public async Task Lost_repeated_and_reordered_messages_change_nothing()
+    public async Task Repeated_reordered_and_unacknowledged_messages_change_nothing()
     {
         RunPlan plan = MadeUpRun.Plan(rounds: 3);
         float[] reference = MadeUpRun.Reference(plan);
