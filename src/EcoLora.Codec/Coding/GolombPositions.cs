@@ -27,6 +27,20 @@ internal static class GolombPositions
         return checked((int)(bits / 8 + 2 * sizeof(uint)));
     }
 
+    /// <summary>Exact size in bits.</summary>
+    public static long Bits(ReadOnlySpan<int> indexes, int parameter)
+    {
+        int width = BitOperations.Log2((uint)parameter) + (BitOperations.IsPow2(parameter) ? 0 : 1), shortCodes = (1 << width) - parameter, previous = -1;
+        long bits = 0;
+        foreach (int index in indexes)
+        {
+            int quotient = Math.DivRem(index - previous - 1, parameter, out int remainder);
+            previous = index;
+            bits += quotient + 1 + width - (width > 0 && remainder < shortCodes ? 1 : 0);
+        }
+        return bits;
+    }
+
     /// <summary>Encodes ascending indexes.</summary>
     /// <returns>Number of bytes written.</returns>
     public static int Encode(ReadOnlySpan<int> indexes, int parameter, Span<byte> destination)

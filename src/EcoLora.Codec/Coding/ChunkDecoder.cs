@@ -1,0 +1,360 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using EcoLora.Numerics;
+
+namespace EcoLora.Codec;
+
+/// <summary>
+/// Reads a chunk: <see cref="Open"/> checks it whole and takes it to planes, then <c>Next</c> gives its blocks in order. Nothing that the bytes say is trusted
+/// before it is checked; the planes are as large as the layout says that the chunk can be.
+/// </summary>
+internal sealed unsafe class ChunkDecoder
+{
+    private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _bits = new(), _classBits = new(), _upperBits = new(), _symbols = new();
+    private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
+    private readonly ClassTables[] _tables = [.. Enumerable.Range(0, DensityClasses.Maximum).Select(_ => new ClassTables())];
+    private readonly RansTable _idTable = new();
+    private readonly int[] _tokenAt = new int[DensityClasses.Maximum];
+    private int[] _indexes = [];
+    private int _entries, _blocks, _classes, _kept, _least, _lowBits, _block, _lowAt;
+    private ValueMode _mode;
+    private SimdPath _path;
+
+    /// <summary>Entries that the chunk carries, as it states.</summary>
+    public int Kept => _kept;
+
+    /// <summary>Checks a chunk and takes it to planes.</summary>
+    /// <param name="bytes">Its bytes, checksum first.</param>
+    /// <param name="readable">Bytes from its start on that may be touched; at least its length.</param>
+    /// <param name="entries">Entries of its blocks.</param>
+    /// <param name="mode">Value mode of the frame.</param>
+    /// <param name="path">Code path.</param>
+    /// <exception cref="FrameException">Anything is wrong with it.</exception>
+    public void Open(ReadOnlySpan<byte> bytes, int readable, int entries, ValueMode mode, SimdPath path)
+    {
+        (_mode, _path, _entries, _blocks) = (mode, path, entries, (entries + Planes.Block - 1) / Planes.Block);
+        (_block, _lowAt, _classes) = (0, 0, 1);
+        if (bytes.Length < sizeof(uint)) throw new FrameException("chunk", "a checksum", $"{bytes.Length} bytes");
+        uint stated = BinaryPrimitives.ReadUInt32LittleEndian(bytes), found = Crc32C.Of(bytes[sizeof(uint)..]);
+        if (stated != found) throw new FrameException("chunk checksum", $"{stated:x8}", $"{found:x8}");
+        var reader = new FieldReader(bytes[sizeof(uint)..]);
+        int modes = reader.Byte("chunk mode");
+        var positions = (ChunkPositions)(modes & 3);
+        bool tokens = modes == ((int)ChunkPositions.Entropy | ChunkFormat.TokenFlag);
+        if (modes > 3 && !tokens || tokens && mode == ValueMode.Fp32 || modes == 3 && mode != ValueMode.Fp32)
+            throw new FrameException("chunk mode", $"a known mode for {mode}", $"{modes:X2}");
+        _kept = reader.Varint("kept", 0, entries);
+        long planes = 64L * ((entries + 63) / 64);
+        new Span<byte>(_bitmap.Reserve(planes / 8 + Planes.Block), (int)(planes / 8)).Clear();
+        _tokens.Reserve(_kept + Planes.Block);
+        _lows.Reserve((mode == ValueMode.Fp32 ? 4L : 1L) * _kept + Planes.Block);
+        Array.Clear(_tokenAt);
+        new Span<byte>(_ids.Pointer, _blocks).Clear();
+        if (positions == ChunkPositions.Entropy) ReadEntropy(ref reader, bytes, readable, tokens);
+        else if (_kept == 0 && positions == ChunkPositions.All) (_least, _lowBits) = (2, 8);
+        else ReadRaw(ref reader, positions);
+        if (reader.Left != 0) throw new FrameException("chunk", "its end", $"{reader.Left} more bytes");
+    }
+
+    /// <summary>The next block's codes.</summary>
+    /// <param name="codes">[⌈n/64⌉·64] receives them, zero where nothing is sent.</param>
+    /// <param name="halves">Whether to turn them into binary16 patterns.</param>
+    /// <returns>n.</returns>
+    public int Next(ushort* codes, bool halves)
+    {
+        int n = Math.Min(Planes.Block, _entries - _block * Planes.Block), @class = _ids.Pointer[_block];
+        int sent = Planes.Merge(_bitmap.Pointer + _block++ * (Planes.Block / 8), n, _tokens.Pointer + _tokenAt[@class], _lows.Pointer + _lowAt, halves, _least,
+            _lowBits, codes, _path);
+        _tokenAt[@class] += sent;
+        _lowAt += sent;
+        return n;
+    }
+
+    /// <summary>The next block's binary32 values.</summary>
+    public int Next(Span<float> values)
+    {
+        int n = Math.Min(Planes.Block, _entries - _block * Planes.Block);
+        byte* bitmap = _bitmap.Pointer + _block++ * (Planes.Block / 8);
+        for (int i = 0; i < n; i++)
+            values[i] = (bitmap[i >> 3] >> (i & 7) & 1) != 0 ? BitConverter.UInt32BitsToSingle(((uint*)_lows.Pointer)[_lowAt++]) : 0;
+        return n;
+    }
+
+    private void ReadRaw(ref FieldReader reader, ChunkPositions positions)
+    {
+        (_least, _lowBits) = (2, 8);
+        if (positions == ChunkPositions.All)
+        {
+            if (_kept != _entries) throw new FrameException("kept", $"all {_entries} entries", $"{_kept}");
+            SetAll();
+        }
+        else if (positions == ChunkPositions.Bitmap)
+        {
+            reader.Take("bitmap", (_entries + 7) / 8).CopyTo(new Span<byte>(_bitmap.Pointer, (_entries + 7) / 8));
+        }
+        else
+        {
+            int parameter = reader.Varint("Golomb parameter", 1, GolombPositions.MaximumParameter), bytes = reader.Varint("positions", 0, int.MaxValue);
+            ReadOnlySpan<byte> source = reader.Take("positions", bytes);
+            if (_indexes.Length < _kept) _indexes = new int[_kept];
+            Span<int> indexes = _indexes.AsSpan(0, _kept);
+            if (!GolombPositions.TryDecode(source, parameter, _entries, indexes))
+                throw new FrameException("positions", $"{_kept} indexes below {_entries}", "other positions");
+            foreach (int index in indexes) _bitmap.Pointer[index >> 3] |= (byte)(1 << (index & 7));
+        }
+        CheckPositions();
+        ReadOnlySpan<byte> values = reader.Take("values", (_kept * (long)ValueFormat.RawBits(_mode) + 7) / 8);
+        if (_mode == ValueMode.Fp32) TakeSingles(values);
+        else TakeCodes(values, positions == ChunkPositions.All);
+    }
+
+    private void SetAll()
+    {
+        new Span<byte>(_bitmap.Pointer, _entries / 8).Fill(255);
+        if ((_entries & 7) != 0) _bitmap.Pointer[_entries / 8] = (byte)((1 << (_entries & 7)) - 1);
+    }
+
+    /// <summary>The bitmap has as many bits as the chunk states, none after the last entry.</summary>
+    private void CheckPositions()
+    {
+        long found = 0;
+        ulong* words = (ulong*)_bitmap.Pointer;
+        int count = (_entries + 63) / 64;
+        for (int i = 0; i < count; i++) found += BitOperations.PopCount(words[i]);
+        if ((_entries & 63) != 0 && words[count - 1] >> (_entries & 63) != 0) throw new FrameException("positions", $"none from {_entries} on", "one");
+        if (found != _kept) throw new FrameException("positions", $"{_kept}", $"{found}");
+    }
+
+    private void TakeSingles(ReadOnlySpan<byte> values)
+    {
+        values.CopyTo(new Span<byte>(_lows.Pointer, values.Length));
+        for (int i = 0; i < _kept; i++)
+        {
+            float value = ((float*)_lows.Pointer)[i];
+            if (!float.IsFinite(value)) throw new FrameException("value", "a finite number", $"{value}");
+        }
+    }
+
+    private void TakeCodes(ReadOnlySpan<byte> values, bool zeros)
+    {
+        int width = ValueFormat.RawBits(_mode), limit = 2 * ValueFormat.MaximumMagnitude(_mode) + 1, next = 0;
+        var bits = new BitReader(values);
+        for (int i = 0; i < _kept; i++)
+        {
+            int code = (int)bits.Read(width);
+            if (code > limit || code < 2 && !(zeros && code == 0)) throw new FrameException("value", $"a code of 2 to {limit}", $"{code}");
+            if (code == 0)
+            {
+                _bitmap.Pointer[i >> 3] &= (byte)~(1 << (i & 7));
+                continue;
+            }
+            _tokens.Pointer[next] = (byte)(code - 2 >> 8);
+            _lows.Pointer[next++] = (byte)(code - 2);
+        }
+        if (bits.Read((int)(8L * values.Length - bits.Consumed)) != 0) throw new FrameException("values", "zero bits after the last", "others");
+    }
+
+    private void ReadEntropy(ref FieldReader reader, ReadOnlySpan<byte> bytes, int readable, bool values)
+    {
+        (_least, _lowBits) = (0, 0);
+        if (values)
+        {
+            _least = 2 * reader.Varint("least magnitude", 1, ValueFormat.MaximumMagnitude(_mode));
+            _lowBits = reader.Byte("low bits");
+            if (_lowBits > 8) throw new FrameException("low bits", "0 to 8", $"{_lowBits}");
+        }
+        int packed = reader.Byte("lanes and classes"), lanes = 1 << (packed & 7);
+        _classes = (packed >> 3) + 1;
+        if (_classes > DensityClasses.Maximum) throw new FrameException("lanes and classes", $"at most {DensityClasses.Maximum} classes", $"{_classes}");
+        ReadTables(ref reader, values);
+        int words = reader.Varint("words", 0, int.MaxValue / 2), escapes = reader.Varint("escapes", 0, values ? _kept : 0);
+        ReadOnlySpan<byte> states = reader.Take("states", lanes * sizeof(uint));
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            uint state = BinaryPrimitives.ReadUInt32LittleEndian(states[(lane * sizeof(uint))..]);
+            if (state < RansDecoder.LowerBound || state > int.MaxValue) throw new FrameException("state", "2^15 to 2^31 − 1", $"{state}");
+            ((uint*)_states.Pointer)[lane] = state;
+        }
+        reader.Take("words", 2L * words);
+        int wordsAt = sizeof(uint) + reader.Position - 2 * words;
+        int lowBytes = !values ? _kept * sizeof(uint) : _lowBits == 8 ? _kept : BitPlanes.Size(_kept, _lowBits);
+        int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
+        byte* raw = _bits.Reserve(rawBytes + 64L);
+        reader.Take("low bits", rawBytes - carried).CopyTo(new Span<byte>(raw, rawBytes - carried));
+        fixed (byte* start = bytes)
+        {
+            ushort* first = (ushort*)(start + wordsAt);
+            var cursor = new RansDecoder.Cursor
+            {
+                States = (uint*)_states.Pointer, Lanes = lanes, Words = first, End = first + words, Readable = first + (readable - wordsAt) / sizeof(ushort),
+            };
+            Decode(ref cursor, values);
+            if (cursor.Words != cursor.End) throw new FrameException("words", "all of them used", $"{cursor.End - cursor.Words} left");
+        }
+        TakeCarried(lanes, new Span<byte>(raw + rawBytes - carried, carried));
+        TakeLows(raw, lowBytes, values, escapes);
+    }
+
+    private void ReadTables(ref FieldReader reader, bool values)
+    {
+        Span<int> frequencies = stackalloc int[RansTable.MaximumSymbols];
+        if (_classes > 1)
+        {
+            reader.Frequencies("class frequencies", frequencies[.._classes]);
+            _idTable.Set(frequencies[.._classes]);
+        }
+        for (int c = 0; c < _classes; c++)
+        {
+            int shape = reader.Byte("levels"), depth = shape & 127;
+            if (depth is < 1 or > NibbleLevels.Maximum) throw new FrameException("levels", $"1 to {NibbleLevels.Maximum}", $"{depth}");
+            (_tables[c].Depth, _tables[c].Inverted) = (depth, shape > 127);
+            for (int level = 0; level < depth; level++)
+                if (!_tables[c].TrySetLevel(level, reader.Take("levels", 4)))
+                    throw new FrameException("levels", "frequencies that add up to 256", "others");
+        }
+        for (int c = 0; values && c < _classes; c++)
+        {
+            int shape = reader.Byte("tokens"), symbols = shape & 127;
+            bool escape = shape > 127;
+            if (symbols > RansTable.MaximumSymbols || escape && symbols == 0) throw new FrameException("tokens", $"at most {RansTable.MaximumSymbols}", $"{shape:X2}");
+            _tables[c].HasTokens = symbols > 0;
+            if (symbols == 0) continue;
+            int first = reader.Byte("tokens"), last = first + symbols - (escape ? 2 : 1);
+            if (last > byte.MaxValue) throw new FrameException("tokens", $"at most {byte.MaxValue}", $"{last}");
+            reader.Frequencies("token frequencies", frequencies[..symbols]);
+            _tables[c].Tokens.Set(first, escape, frequencies[..symbols]);
+        }
+    }
+
+    private void Decode(ref RansDecoder.Cursor cursor, bool values)
+    {
+        if (_classes > 1) Run(_idTable, ref cursor, _ids.Pointer, _blocks);
+        for (int c = 0; c < _classes; c++) DecodePositions(ref cursor, c);
+        CheckPositions();
+        int at = 0;
+        for (int c = 0; values && c < _classes; c++)
+        {
+            ClassTables tables = _tables[c];
+            if (tables.HasTokens != tables.Kept > 0) throw new FrameException("tokens", $"a table for {tables.Kept} tokens", tables.HasTokens ? "one" : "none");
+            _tokenAt[c] = at;
+            if (tables.Kept > 0) Run(tables.Tokens.Rans, ref cursor, _tokens.Pointer + at, tables.Kept);
+            at += tables.Kept;
+        }
+    }
+
+    private void DecodePositions(ref RansDecoder.Cursor cursor, int @class)
+    {
+        ClassTables tables = _tables[@class];
+        int entries = 0;
+        for (int block = 0; block < _blocks; block++)
+            if (_ids.Pointer[block] == @class)
+                entries += Math.Min(Planes.Block, _entries - block * Planes.Block);
+        tables.Kept = 0;
+        if (entries == 0) return;
+        byte* symbols = _symbols.Reserve(entries / 4 + 64 + Planes.Block), upper = _upperBits.Reserve(entries / 8 + 4096L), bits = upper;
+        for (int level = 0; level < tables.Depth; level++)
+        {
+            int unit = 1 << 2 * (tables.Depth - level), nibbles = (int)((entries + (long)unit - 1) / unit), count = nibbles;
+            if (level > 0) count = Population(bits, nibbles);
+            Run(tables.Levels[level], ref cursor, symbols, count);
+            // Levels alternate between the two halves of the buffer; the last fills the larger one.
+            byte* next = (tables.Depth - level & 1) != 0 ? upper : upper + (entries / 32 + 1024 & ~63);
+            if (level == tables.Depth - 1) next = _classBits.Reserve(entries / 8 + Planes.Block);
+            if (level == 0) NibbleLevels.Join(symbols, nibbles, next, _path);
+            else NibbleLevels.JoinNonZero(bits, nibbles, symbols, next, _path);
+            bits = next;
+        }
+        Spread(bits, @class, entries, tables);
+    }
+
+    /// <summary>A class's bits to the bitmap, in the order of the blocks.</summary>
+    private void Spread(byte* bits, int @class, int entries, ClassTables tables)
+    {
+        if (Population(bits, entries) is var set && tables.Inverted) set = entries - set;
+        tables.Kept = set;
+        ulong* from = (ulong*)bits, to = (ulong*)_bitmap.Pointer;
+        ulong flip = tables.Inverted ? ulong.MaxValue : 0;
+        for (int block = 0; block < _blocks; block++)
+        {
+            if (_ids.Pointer[block] != @class) continue;
+            int n = Math.Min(Planes.Block, _entries - block * Planes.Block), words = (n + 63) / 64;
+            for (int i = 0; i < words; i++) to[block * (Planes.Block / 64) + i] = from[i] ^ flip;
+            if ((n & 63) != 0) to[block * (Planes.Block / 64) + words - 1] &= (1UL << (n & 63)) - 1;
+            from += words;
+        }
+    }
+
+    /// <summary>The number of set bits, none of which may come after the last one that counts.</summary>
+    private static int Population(byte* bits, int count)
+    {
+        ulong* words = (ulong*)bits;
+        int whole = (count + 63) / 64, set = 0;
+        for (int i = 0; i < whole; i++) set += BitOperations.PopCount(words[i]);
+        if ((count & 63) != 0 && words[whole - 1] >> (count & 63) != 0) throw new FrameException("positions", "none after the last entry", "one");
+        return set;
+    }
+
+    private void Run(RansTable table, ref RansDecoder.Cursor cursor, byte* symbols, int count)
+    {
+        if (!RansDecoder.Run(table, ref cursor, symbols, count, _path)) throw new FrameException("words", "enough for all symbols", "fewer");
+    }
+
+    private void TakeCarried(int lanes, Span<byte> carried)
+    {
+        var writer = new BitWriter(carried);
+        int left = 8 * carried.Length;
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            uint free = ((uint*)_states.Pointer)[lane] - RansDecoder.LowerBound;
+            int bits = Math.Min(15, left);
+            if (free >> bits != 0) throw new FrameException("state", "what it began with", $"{free + RansDecoder.LowerBound}");
+            writer.Write(free, bits);
+            left -= bits;
+        }
+        writer.Finish();
+    }
+
+    private void TakeLows(byte* raw, int lowBytes, bool values, int escapes)
+    {
+        if (!values)
+        {
+            TakeSingles(new ReadOnlySpan<byte>(raw, lowBytes));
+            return;
+        }
+        if (_lowBits == 8) Buffer.MemoryCopy(raw, _lows.Pointer, _kept, _kept);
+        else if (!BitPlanes.Unpack(raw, _kept, _lowBits, _lows.Pointer)) throw new FrameException("low bits", "zero bits after the last", "others");
+        byte* escape = raw + lowBytes, end = escape + escapes;
+        int largest = 0;
+        for (byte* p = escape; p < end; p++) largest = Math.Max(largest, *p);
+        for (int c = 0; c < _classes; c++)
+        {
+            ClassTables tables = _tables[c];
+            if (tables.Kept == 0) continue;
+            largest = Math.Max(largest, tables.Tokens.First + tables.Tokens.Symbols - (tables.Tokens.HasEscape ? 2 : 1));
+            if (!tables.Tokens.ToTokens(_tokens.Pointer + _tokenAt[c], tables.Kept, ref escape, end, _path))
+                throw new FrameException("escapes", "one for each escape", "fewer");
+        }
+        if (escape != end) throw new FrameException("escapes", "one for each escape", $"{end - escape} more");
+        // What the tables allow is mostly within the limit as a whole; otherwise every value is looked at.
+        int limit = 2 * ValueFormat.MaximumMagnitude(_mode) + 1;
+        if (((largest + 1) << _lowBits) - 1 + _least > limit) CheckCodes(limit);
+    }
+
+    private void CheckCodes(int limit)
+    {
+        Span<int> at = stackalloc int[DensityClasses.Maximum];
+        _tokenAt.CopyTo(at);
+        int low = 0;
+        for (int block = 0; block < _blocks; block++)
+        {
+            int sent = 0, words = Math.Min(Planes.Block / 64, ((_entries + 63) / 64) - block * (Planes.Block / 64));
+            for (int i = 0; i < words; i++) sent += BitOperations.PopCount(((ulong*)_bitmap.Pointer)[block * (Planes.Block / 64) + i]);
+            ref int token = ref at[_ids.Pointer[block]];
+            for (int i = 0; i < sent; i++, token++, low++)
+            {
+                int code = (_tokens.Pointer[token] << _lowBits | _lows.Pointer[low]) + _least;
+                if (code > limit) throw new FrameException("value", $"a code of 2 to {limit}", $"{code}");
+            }
+        }
+    }
+}

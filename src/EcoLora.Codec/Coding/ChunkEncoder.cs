@@ -1,0 +1,391 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using EcoLora.Numerics;
+
+namespace EcoLora.Codec;
+
+/// <summary>
+/// Codes a chunk: up to 8192 blocks of one role's entries. Blocks are appended in order, then <see cref="Finish"/> writes the bytes of FORMAT.md. One instance is used
+/// again and again; it allocates only while its buffers grow.
+/// </summary>
+internal sealed unsafe class ChunkEncoder
+{
+    private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _classBits = new(), _flags = new(), _symbols = new(), _escapes = new(), _words = new();
+    private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
+    private readonly int[] _sent = new int[ChunkFormat.MaximumBlocks];
+    private readonly DensityClasses _classes = new();
+    private readonly ClassTables[] _tables = [.. Enumerable.Range(0, DensityClasses.Maximum).Select(_ => new ClassTables())];
+    private readonly RansTable _idTable = new();
+    private readonly long[] _counts = new long[256];
+    private readonly int[] _idFrequencies = new int[DensityClasses.Maximum];
+    private readonly SymbolRun[] _runs = new SymbolRun[1 + DensityClasses.Maximum * (NibbleLevels.Maximum + 1)];
+    private int[] _indexes = [];
+    private byte* _nextSymbols, _nextEscape;
+    private int _blocks, _entries, _kept, _runCount, _least, _lowBits;
+    private ValueMode _mode;
+    private SimdPath _path;
+
+    /// <summary>Entries sent so far.</summary>
+    public int Kept => _kept;
+
+    /// <summary>Begins a chunk.</summary>
+    /// <param name="entries">How many entries it will have, at most 8192 blocks.</param>
+    /// <param name="mode">Value mode.</param>
+    /// <param name="leastMagnitude">t ≥ 1: no code has a smaller magnitude.</param>
+    /// <param name="path">Code path.</param>
+    public void Start(int entries, ValueMode mode, int leastMagnitude, SimdPath path)
+    {
+        (_mode, _path, _least) = (mode, path, 2 * leastMagnitude);
+        _lowBits = mode == ValueMode.Fp32 ? 0 : ValueFormat.LowBits;
+        (_blocks, _entries, _kept) = (0, 0, 0);
+        _bitmap.Reserve(entries / 8 + Planes.Block);
+        _tokens.Reserve(entries + Planes.Block);
+        _lows.Reserve((mode == ValueMode.Fp32 ? 4L : 2L) * entries + Planes.Block); // Low bits, then at most as many escapes.
+    }
+
+    /// <summary>Appends a block of codes; all but the last of a chunk are whole.</summary>
+    /// <param name="codes">[n, zeros to the next 64].</param>
+    /// <param name="n">1 to 1024.</param>
+    /// <param name="halves">Whether they are binary16 patterns, see <see cref="Planes"/>.</param>
+    public void Add(ushort* codes, int n, bool halves)
+    {
+        byte* bitmap = _bitmap.Pointer + _blocks * (Planes.Block / 8);
+        Count(n, Planes.Split(codes, n, halves, _least, _lowBits, bitmap, _tokens.Pointer + _kept, _lows.Pointer + _kept, _path));
+    }
+
+    /// <summary>Appends a block of binary32 values, of which those with a magnitude of at least the minimum are sent, zeros only when all are.</summary>
+    public void Add(ReadOnlySpan<float> values, uint minimum)
+    {
+        ulong* bitmap = (ulong*)(_bitmap.Pointer + _blocks * (Planes.Block / 8));
+        uint* kept = (uint*)_lows.Pointer + _kept;
+        int sent = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if ((i & 63) == 0) bitmap[i >> 6] = 0;
+            uint bits = BitConverter.SingleToUInt32Bits(values[i]), magnitude = bits & 0x7FFFFFFF;
+            if (magnitude < minimum || (magnitude == 0 && minimum != 0)) continue;
+            bitmap[i >> 6] |= 1UL << i;
+            kept[sent++] = bits;
+        }
+        Count(values.Length, sent);
+    }
+
+    /// <summary>Largest number of bytes that a chunk of so many entries takes.</summary>
+    public static int MaximumSize(int entries, ValueMode mode) => checked((int)(64 + entries / 8 + (entries * (long)ValueFormat.RawBits(mode) + 7) / 8));
+
+    /// <summary>Writes the chunk in the smallest of its forms, or in the paper's.</summary>
+    /// <param name="destination">At least <see cref="MaximumSize"/> bytes.</param>
+    /// <param name="coding">Which forms may be used.</param>
+    /// <param name="keepAll">Whether the sender asked for every entry: those whose value is zero are written too, and no position is.</param>
+    /// <returns>Bytes written.</returns>
+    public int Finish(Span<byte> destination, LosslessCoding coding, bool keepAll)
+    {
+        int bitmapBytes = (_entries + 7) / 8, rawBits = ValueFormat.RawBits(_mode);
+        long raw = (_kept * (long)rawBits + 7) / 8, all = (_entries * (long)rawBits + 7) / 8;
+        var writer = new FieldWriter(destination[sizeof(uint)..]);
+        if (coding == LosslessCoding.Golomb)
+        {
+            if (keepAll || _kept == _entries) WriteRaw(ref writer, ChunkPositions.All);
+            else if (_kept == 0) WriteNothing(ref writer);
+            else WriteRaw(ref writer, ChunkPositions.Golomb);
+        }
+        else if (_kept == 0) WriteNothing(ref writer);
+        else
+        {
+            long least = Math.Min(all, raw + bitmapBytes);
+            int golomb = _entries <= 4 * Planes.Block ? GolombBytes() : int.MaxValue;
+            least = Math.Min(least, raw + golomb + 4L);
+            if (!TryWriteEntropy(ref writer, least + 2))
+                WriteRaw(ref writer, least == all ? ChunkPositions.All : least == raw + bitmapBytes ? ChunkPositions.Bitmap : ChunkPositions.Golomb);
+        }
+        int length = sizeof(uint) + writer.Position;
+        BinaryPrimitives.WriteUInt32LittleEndian(destination, Crc32C.Of(destination[sizeof(uint)..length]));
+        return length;
+    }
+
+    private void Count(int entries, int sent)
+    {
+        _sent[_blocks++] = sent;
+        _entries += entries;
+        _kept += sent;
+    }
+
+    private static void WriteNothing(ref FieldWriter writer)
+    {
+        writer.Byte(0);
+        writer.Varint(0);
+    }
+
+    private int EntriesOf(int block) => Math.Min(Planes.Block, _entries - block * Planes.Block);
+
+    private Span<int> Indexes()
+    {
+        if (_indexes.Length < _kept) _indexes = new int[Math.Max(_kept, 1024)];
+        int count = 0;
+        ulong* words = (ulong*)_bitmap.Pointer;
+        for (int word = 0; word < (_entries + 63) / 64; word++)
+            for (ulong bits = words[word]; bits != 0; bits &= bits - 1)
+                _indexes[count++] = 64 * word + BitOperations.TrailingZeroCount(bits);
+        return _indexes.AsSpan(0, count);
+    }
+
+    private int GolombBytes() => (int)((GolombPositions.Bits(Indexes(), GolombPositions.ParameterFor(_kept, _entries)) + 7) / 8);
+
+    private void WriteRaw(ref FieldWriter writer, ChunkPositions positions)
+    {
+        writer.Byte((int)positions);
+        writer.Varint(positions == ChunkPositions.All ? _entries : _kept);
+        if (positions == ChunkPositions.Bitmap) writer.Bytes(new ReadOnlySpan<byte>(_bitmap.Pointer, (_entries + 7) / 8));
+        if (positions == ChunkPositions.Golomb)
+        {
+            Span<int> indexes = Indexes();
+            int parameter = GolombPositions.ParameterFor(_kept, _entries);
+            int bytes = (int)((GolombPositions.Bits(indexes, parameter) + 7) / 8);
+            writer.Varint(parameter);
+            writer.Varint(bytes);
+            GolombPositions.Encode(indexes, parameter, writer.Take(bytes));
+        }
+        if (_mode == ValueMode.Fp32) WriteSingles(ref writer, positions == ChunkPositions.All);
+        else WriteCodes(ref writer, positions == ChunkPositions.All);
+    }
+
+    private void WriteSingles(ref FieldWriter writer, bool all)
+    {
+        // With all entries asked for, Add left no zero out: the list has every entry.
+        if (!all || _kept == _entries)
+        {
+            writer.Bytes(new ReadOnlySpan<byte>(_lows.Pointer, _kept * sizeof(float)));
+            return;
+        }
+        Span<byte> destination = writer.Take(_entries * sizeof(float));
+        uint* next = (uint*)_lows.Pointer;
+        for (int i = 0; i < _entries; i++)
+            BinaryPrimitives.WriteUInt32LittleEndian(destination[(4 * i)..], (_bitmap.Pointer[i >> 3] >> (i & 7) & 1) != 0 ? *next++ : 0);
+    }
+
+    private void WriteCodes(ref FieldWriter writer, bool all)
+    {
+        int width = ValueFormat.RawBits(_mode), count = all ? _entries : _kept, next = 0;
+        Span<byte> destination = writer.Take((int)((count * (long)width + 7) / 8));
+        var bits = new BitWriter(destination);
+        for (int i = 0; i < (all ? _entries : _kept); i++)
+        {
+            bool sent = !all || (_bitmap.Pointer[i >> 3] >> (i & 7) & 1) != 0;
+            bits.Write(sent ? (uint)((_tokens.Pointer[next] << _lowBits | _lows.Pointer[next++]) + _least) : 0, width);
+        }
+        bits.Finish();
+    }
+
+    /// <summary>Writes the entropy-coded form if it takes at most so many bytes.</summary>
+    private bool TryWriteEntropy(ref FieldWriter writer, long limit)
+    {
+        bool values = _mode != ValueMode.Fp32;
+        int sampling = _blocks >= 64 ? 8 : 1;
+        Classify(values, sampling);
+        PrepareSymbols(values);
+        long symbols = 0;
+        for (int i = 0; i < _runCount; i++)
+            if (_runs[i].Table.Only < 0)
+                symbols += _runs[i].Count;
+        int lanes = ChunkFormat.LanesFor(symbols), escapes = (int)(_nextEscape - _escapes.Pointer);
+        int lowBytes = !values ? _kept * sizeof(uint) : _lowBits == 8 ? _kept : BitPlanes.Size(_kept, _lowBits);
+        byte* raw = _lows.Pointer;
+        if (values && _lowBits < 8)
+        {
+            // The low bits are packed behind the classes' bits, which are no longer needed.
+            raw = _classBits.Reserve(lowBytes + escapes + 64);
+            BitPlanes.Pack(_lows.Pointer, _kept, _lowBits, raw, _path);
+        }
+        new ReadOnlySpan<byte>(_escapes.Pointer, escapes).CopyTo(new Span<byte>(raw + lowBytes, escapes));
+        int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
+        ReadOnlySpan<byte> words = EncodeRuns(lanes, symbols, new ReadOnlySpan<byte>(raw + rawBytes - carried, carried));
+
+        var head = new FieldWriter(stackalloc byte[4096]);
+        WriteTables(ref head, values, lanes, words.Length / sizeof(ushort), escapes);
+        long total = head.Position + lanes * sizeof(uint) + words.Length + rawBytes - carried;
+        if (total > limit) return false;
+        writer.Bytes(head.Written);
+        for (int lane = 0; lane < lanes; lane++) BinaryPrimitives.WriteUInt32LittleEndian(writer.Take(sizeof(uint)), ((uint*)_states.Pointer)[lane]);
+        writer.Bytes(words);
+        writer.Bytes(new ReadOnlySpan<byte>(raw, rawBytes - carried));
+        return true;
+    }
+
+    private void Classify(bool values, int sampling)
+    {
+        _classes.Clear();
+        byte* tokens = _tokens.Pointer;
+        for (int block = 0; block < _blocks; block++)
+        {
+            _classes.Add(EntriesOf(block), _sent[block]);
+            if (values && block % sampling == 0) _classes.AddTokens(EntriesOf(block), _sent[block], tokens);
+            tokens += _sent[block];
+        }
+        _classes.Choose(single: _blocks < 8, sampling);
+        for (int block = 0; block < _blocks; block++) _ids.Pointer[block] = (byte)_classes.Of(EntriesOf(block), _sent[block]);
+    }
+
+    /// <summary>Lays out the runs of symbols in the order in which they are decoded, and their tables.</summary>
+    private void PrepareSymbols(bool values)
+    {
+        int classes = _classes.Count;
+        _nextSymbols = _symbols.Reserve(_entries / 2 + (values ? _kept : 0) + 64L * (2 + classes * (NibbleLevels.Maximum + 1)) + _blocks);
+        _nextEscape = _escapes.Reserve(_kept + 64);
+        _runCount = 0;
+        if (classes > 1)
+        {
+            Array.Clear(_counts);
+            for (int block = 0; block < _blocks; block++) _counts[_ids.Pointer[block]]++;
+            Frequencies.Normalize(_counts.AsSpan(0, classes), _idFrequencies.AsSpan(0, classes));
+            _idTable.Set(_idFrequencies.AsSpan(0, classes));
+            _runs[_runCount++] = new SymbolRun(_idTable, _ids.Pointer, _blocks);
+        }
+        for (int c = 0; c < classes; c++) PreparePositions(c);
+        for (int c = 0; values && c < classes; c++) PrepareTokens(c);
+    }
+
+    private void PreparePositions(int @class)
+    {
+        ClassTables tables = _tables[@class];
+        byte* bits = _bitmap.Pointer;
+        int entries = 0, sent = 0;
+        if (_classes.Count > 1) bits = _classBits.Reserve(_entries / 8 + Planes.Block);
+        for (int block = 0; block < _blocks; block++)
+        {
+            if (_ids.Pointer[block] != @class) continue;
+            // Only a chunk's last block is not whole, so a class's bits are without gaps.
+            if (_classes.Count > 1) Buffer.MemoryCopy(_bitmap.Pointer + block * (Planes.Block / 8), bits + entries / 8, Planes.Block / 8, Planes.Block / 8);
+            entries += EntriesOf(block);
+            sent += _sent[block];
+        }
+        tables.Kept = sent;
+        tables.Inverted = 2L * sent > entries;
+        if (tables.Inverted) bits = Invert(bits, entries);
+        int set = tables.Inverted ? entries - sent : sent;
+        tables.Depth = set == 0 ? 1 : NibbleLevels.DepthFor(set, entries);
+        int nibbles = (entries + 3) / 4, first = _runCount;
+        byte* flags = _flags.Reserve(entries / 16 + 2 * Planes.Block);
+        for (int level = tables.Depth - 1; level >= 0; level--, nibbles = (nibbles + 3) / 4)
+        {
+            int count = nibbles;
+            ClearAfter(bits, nibbles);
+            if (level == 0) NibbleLevels.Cut(bits, nibbles, _nextSymbols, _path);
+            else count = NibbleLevels.CutNonZero(bits, nibbles, flags, _nextSymbols, _path);
+            tables.ChooseLevel(level, new ReadOnlySpan<byte>(_nextSymbols, count), empty: set == 0);
+            _runs[first + level] = new SymbolRun(tables.Levels[level], _nextSymbols, count);
+            _nextSymbols += count + 63 & ~63L;
+            bits = flags;
+            flags += ((nibbles + 63) / 64 * 8 + 63) & ~63;
+        }
+        _runCount = first + tables.Depth;
+    }
+
+    private void PrepareTokens(int @class)
+    {
+        ClassTables tables = _tables[@class];
+        int count = tables.Kept, at = 0;
+        if (count == 0) return;
+        byte* symbols = _nextSymbols, from = _tokens.Pointer;
+        for (int block = 0; block < _blocks; from += _sent[block++])
+        {
+            if (_ids.Pointer[block] != @class) continue;
+            Buffer.MemoryCopy(from, symbols + at, _sent[block], _sent[block]);
+            at += _sent[block];
+        }
+        Span<byte> tokens = new(symbols, count);
+        _classes.TokensOf(@class, _counts);
+        long sampled = 0;
+        foreach (long n in _counts) sampled += n;
+        if (sampled < 1024 && sampled < count)
+        {
+            Array.Clear(_counts);
+            foreach (byte token in tokens[..Math.Min(count, 4096)]) _counts[token]++;
+        }
+        (byte smallest, byte largest) = Extremes(tokens);
+        tables.Tokens.Choose(_counts, smallest, largest);
+        _nextEscape += tables.Tokens.ToSymbols(symbols, count, _nextEscape, _path);
+        _runs[_runCount++] = new SymbolRun(tables.Tokens.Rans, symbols, count);
+        _nextSymbols += count + 63 & ~63L;
+    }
+
+    private static (byte Smallest, byte Largest) Extremes(ReadOnlySpan<byte> tokens)
+    {
+        byte smallest = byte.MaxValue, largest = 0;
+        int i = 0;
+        if (Vector256.IsHardwareAccelerated && tokens.Length >= Vector256<byte>.Count)
+        {
+            Vector256<byte> low = Vector256<byte>.AllBitsSet, high = Vector256<byte>.Zero;
+            for (; i + Vector256<byte>.Count <= tokens.Length; i += Vector256<byte>.Count)
+            {
+                var v = Vector256.Create(tokens[i..]);
+                low = Vector256.Min(low, v);
+                high = Vector256.Max(high, v);
+            }
+            for (int lane = 0; lane < Vector256<byte>.Count; lane++) (smallest, largest) = (Math.Min(smallest, low[lane]), Math.Max(largest, high[lane]));
+        }
+        for (; i < tokens.Length; i++) (smallest, largest) = (Math.Min(smallest, tokens[i]), Math.Max(largest, tokens[i]));
+        return (smallest, largest);
+    }
+
+    private byte* Invert(byte* bits, int entries)
+    {
+        ulong* from = (ulong*)bits, to = (ulong*)_classBits.Reserve(_entries / 8 + Planes.Block);
+        int words = (entries + 63) / 64;
+        for (int i = 0; i < words; i++) to[i] = ~from[i];
+        if ((entries & 63) != 0) to[words - 1] &= (1UL << (entries & 63)) - 1;
+        return (byte*)to;
+    }
+
+    /// <summary>Zeros from the last nibble's byte on to the next 32 bytes: what the vectors read.</summary>
+    private static void ClearAfter(byte* bits, int nibbles)
+    {
+        int used = (nibbles + 1) / 2;
+        new Span<byte>(bits + used, (used + 31 & ~31) - used).Clear();
+    }
+
+    /// <summary>Codes all runs, the last one first; the states begin with the carried bytes in their 15 free bits.</summary>
+    private ReadOnlySpan<byte> EncodeRuns(int lanes, long symbols, ReadOnlySpan<byte> carried)
+    {
+        long capacity = symbols + 4096;
+        byte* end = _words.Reserve(capacity + 64) + (capacity & ~63L);
+        var cursor = new RansEncoder.Cursor { States = (uint*)_states.Pointer, Lanes = lanes, Words = (ushort*)end, Lane = (int)(symbols & (lanes - 1)) };
+        var bits = new BitReader(carried);
+        for (int lane = 0; lane < lanes; lane++) cursor.States[lane] = RansDecoder.LowerBound | bits.Read(15);
+        for (int run = _runCount - 1; run >= 0; run--) RansEncoder.Run(_runs[run].Table, ref cursor, _runs[run].Symbols, _runs[run].Count, _path);
+        return new ReadOnlySpan<byte>(cursor.Words, (int)(end - (byte*)cursor.Words));
+    }
+
+    private void WriteTables(ref FieldWriter head, bool values, int lanes, int words, int escapes)
+    {
+        int classes = _classes.Count;
+        head.Byte((int)ChunkPositions.Entropy | (values ? ChunkFormat.TokenFlag : 0));
+        head.Varint(_kept);
+        if (values)
+        {
+            head.Varint(_least / 2);
+            head.Byte(_lowBits);
+        }
+        head.Byte(BitOperations.Log2((uint)lanes) | classes - 1 << 3);
+        if (classes > 1) head.Frequencies(_idFrequencies.AsSpan(0, classes));
+        for (int c = 0; c < classes; c++)
+        {
+            head.Byte(_tables[c].Depth | (_tables[c].Inverted ? 128 : 0));
+            foreach (int f in _tables[c].Populations) head.Byte(f);
+        }
+        for (int c = 0; values && c < classes; c++)
+        {
+            TokenTable tokens = _tables[c].Tokens;
+            if (_tables[c].Kept == 0)
+            {
+                head.Byte(0);
+                continue;
+            }
+            head.Byte(tokens.Symbols | (tokens.HasEscape ? 128 : 0));
+            head.Byte(tokens.First);
+            head.Frequencies(tokens.Frequencies);
+        }
+        head.Varint(words);
+        head.Varint(escapes);
+    }
+}

@@ -1,0 +1,59 @@
+namespace EcoLora.Codec;
+
+/// <summary>How the positions of a chunk's sent entries are written.</summary>
+internal enum ChunkPositions : byte
+{
+    /// <summary>All entries are sent: no positions.</summary>
+    All = 0,
+
+    /// <summary>One bit per entry.</summary>
+    Bitmap = 1,
+
+    /// <summary>Golomb-coded gaps, the paper's lossless coding.</summary>
+    Golomb = 2,
+
+    /// <summary>A tree of nibbles, entropy-coded.</summary>
+    Entropy = 3,
+}
+
+/// <summary>Which forms a writer may choose from.</summary>
+internal enum LosslessCoding : byte
+{
+    /// <summary>The smallest of all forms.</summary>
+    Smallest = 0,
+
+    /// <summary>The paper's: Golomb-coded positions and values as they are.</summary>
+    Golomb = 1,
+}
+
+/// <summary>What the reader and the writer of a chunk share.</summary>
+internal static class ChunkFormat
+{
+    /// <summary>Bit of the mode byte: values are cut into tokens, which are entropy-coded, and low bits.</summary>
+    public const int TokenFlag = 4;
+
+    /// <summary>Most blocks of a chunk.</summary>
+    public const int MaximumBlocks = 8192;
+
+    /// <summary>Sent entries that a writer aims at in a chunk: enough that its tables do not show, few enough to stay in a core's cache.</summary>
+    public const int TargetKept = 1 << 18;
+
+    /// <summary>Bytes of the states' 15 free bits.</summary>
+    public static int CarriedBytes(int lanes) => 15 * lanes / 8;
+
+    /// <summary>Blocks of a chunk for a fraction kept/entries; the last chunk has what is left.</summary>
+    public static int BlocksFor(int kept, int entries)
+    {
+        long perBlock = Math.Max(1, (long)kept * Planes.Block / Math.Max(1, entries));
+        return (int)Math.Clamp(TargetKept / perBlock, 256, MaximumBlocks);
+    }
+
+    /// <summary>Lanes for a number of symbols: all of the vector kernels' where the 2 bytes that each costs do not show, otherwise few.</summary>
+    public static int LanesFor(long symbols)
+    {
+        if (symbols >= 1 << 16) return RansDecoder.VectorLanes;
+        int lanes = 1;
+        while (lanes < 32 && lanes * 2048L <= symbols) lanes *= 2;
+        return lanes;
+    }
+}

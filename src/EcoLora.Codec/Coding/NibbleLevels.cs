@@ -1,0 +1,161 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using EcoLora.Numerics;
+
+namespace EcoLora.Codec;
+
+/// <summary>
+/// A bitmap as a tree of nibbles. On the lowest level a symbol is 4 bits of the bitmap; where most nibbles are zero, one more level tells by one bit per nibble
+/// which are not, and only those are symbols of the lower level; and so on. Sparse bitmaps thus cost few symbols, all with probabilities that 8 bits can
+/// express.
+/// </summary>
+internal static unsafe class NibbleLevels
+{
+    /// <summary>Most levels: a bit of the fifth stands for 256 entries, a nibble for a block.</summary>
+    public const int Maximum = 5;
+
+    /// <summary>The number of levels that codes a bitmap in the fewest bits.</summary>
+    /// <param name="set">Bits that are set, at most half of all.</param>
+    /// <param name="entries">All bits.</param>
+    public static int DepthFor(long set, long entries)
+    {
+        long perMillion = set * 1_000_000 / entries;
+        return perMillion >= 240_000 ? 1 : perMillion >= 55_000 ? 2 : perMillion >= 12_000 ? 3 : perMillion >= 3_000 ? 4 : 5;
+    }
+
+    /// <summary>Every nibble of a bitmap as a symbol.</summary>
+    /// <param name="bits">[⌈nibbles/64⌉·32 bytes] the bitmap.</param>
+    /// <param name="nibbles">How many.</param>
+    /// <param name="symbols">[nibbles, to the next 64] receives them.</param>
+    /// <param name="path">Code path.</param>
+    public static void Cut(byte* bits, int nibbles, byte* symbols, SimdPath path)
+    {
+        for (int i = 0; i < nibbles; i += 64, bits += 32, symbols += 64)
+        {
+            if (path == SimdPath.Vector512) Cut512(bits).Store(symbols);
+            else if (path == SimdPath.Vector256)
+            {
+                Cut256(bits).Store(symbols);
+                Cut256(bits + 16).Store(symbols + 32);
+            }
+            else for (int j = 0; j < 64; j++) symbols[j] = (byte)(bits[j >> 1] >> 4 * (j & 1) & 15);
+        }
+    }
+
+    /// <summary>The nibbles that are not zero as symbols, and a bit for each nibble that tells whether it is one of them.</summary>
+    /// <param name="bits">[⌈nibbles/64⌉·32 bytes] the bitmap; zero after the last nibble.</param>
+    /// <param name="nibbles">How many.</param>
+    /// <param name="flags">[⌈nibbles/64⌉·8 bytes] receives the bits of the level above.</param>
+    /// <param name="symbols">[count + slack] receives the symbols.</param>
+    /// <param name="path">Code path.</param>
+    /// <returns>The count of symbols.</returns>
+    public static int CutNonZero(byte* bits, int nibbles, byte* flags, byte* symbols, SimdPath path)
+    {
+        byte* start = symbols;
+        for (int i = 0; i < nibbles; i += 64, bits += 32, flags += 8)
+        {
+            if (path == SimdPath.Vector512)
+            {
+                Vector512<byte> nibble = Cut512(bits);
+                Vector512<byte> set = ~Vector512.Equals(nibble, Vector512<byte>.Zero);
+                ulong mask = set.ExtractMostSignificantBits();
+                Avx512Vbmi2.Compress(Vector512<byte>.Zero, set, nibble).Store(symbols);
+                *(ulong*)flags = mask;
+                symbols += (uint)BitOperations.PopCount(mask);
+                continue;
+            }
+            for (int word = 0; word < 4; word++)
+            {
+                ulong w = *(ulong*)(bits + 8 * word), f = w | w >> 1;
+                f = (f | f >> 2) & 0x1111111111111111UL;
+                f = (f | f >> 3) & 0x0303030303030303UL;
+                f = (f | f >> 6) & 0x000F000F000F000FUL;
+                f = (f | f >> 12) & 0x000000FF000000FFUL;
+                f = (f | f >> 24) & 0xFFFF;
+                *(ushort*)(flags + 2 * word) = (ushort)f;
+                for (; f != 0; f >>= 1, w >>= 4)
+                {
+                    *symbols = (byte)(w & 15);
+                    symbols += f & 1;
+                }
+            }
+        }
+        return (int)(symbols - start);
+    }
+
+    /// <summary>The mirror of <see cref="Cut"/>; zeros after the last nibble, up to 32 bytes.</summary>
+    public static void Join(byte* symbols, int nibbles, byte* bits, SimdPath path)
+    {
+        new Span<byte>(symbols + nibbles, (nibbles + 63 & ~63) - nibbles).Clear();
+        for (int i = 0; i < nibbles; i += 64, bits += 32, symbols += 64)
+        {
+            if (path == SimdPath.Vector512) Join512(Vector512.Load(symbols)).Store(bits);
+            else
+            {
+                for (int word = 0; word < 8; word++)
+                {
+                    ulong w = *(ulong*)(symbols + 8 * word);
+                    w = (w | w >> 4) & 0x00FF00FF00FF00FFUL;
+                    w = (w | w >> 8) & 0x0000FFFF0000FFFFUL;
+                    *(uint*)(bits + 4 * word) = (uint)(w | w >> 16);
+                }
+            }
+        }
+    }
+
+    /// <summary>The mirror of <see cref="CutNonZero"/>.</summary>
+    /// <param name="flags">[⌈nibbles/64⌉·8 bytes] which nibbles are not zero.</param>
+    /// <param name="nibbles">How many.</param>
+    /// <param name="symbols">[population of the flags + slack].</param>
+    /// <param name="bits">[⌈nibbles/64⌉·32 bytes] receives the bitmap.</param>
+    /// <param name="path">Code path.</param>
+    public static void JoinNonZero(byte* flags, int nibbles, byte* symbols, byte* bits, SimdPath path)
+    {
+        if (path == SimdPath.Vector512)
+        {
+            // Byte j of a vector looks at flag j: byte j/8 of the flags, bit j mod 8.
+            Vector512<byte> spread = (Vector512<byte>.Indices.AsUInt16() >>> 3).AsByte() & Vector512.Create((byte)7), one = BitOfByte();
+            for (int i = 0; i < nibbles; i += 64, bits += 32, flags += 8)
+            {
+                ulong mask = *(ulong*)flags;
+                Vector512<byte> set = Vector512.Equals(Avx512Vbmi.PermuteVar64x8(Vector512.Create(mask).AsByte(), spread) & one, one);
+                Join512(Avx512Vbmi2.Expand(Vector512<byte>.Zero, set, Vector512.Load(symbols))).Store(bits);
+                symbols += (uint)BitOperations.PopCount(mask);
+            }
+            return;
+        }
+        for (int i = 0; i < nibbles; i += 16, bits += 8, flags += 2)
+        {
+            uint f = *(ushort*)flags;
+            ulong word = 0;
+            for (int shift = 0; f != 0; f >>= 1, shift += 4)
+            {
+                word |= ((ulong)*symbols & 0UL - (f & 1)) << shift;
+                symbols += f & 1;
+            }
+            *(ulong*)bits = word;
+        }
+        for (int i = nibbles + 15 & ~15; i < (nibbles + 63 & ~63); i += 16, bits += 8) *(ulong*)bits = 0;
+    }
+
+    private static Vector512<byte> Cut512(byte* bits)
+    {
+        Vector512<ushort> wide = Avx512BW.ConvertToVector512UInt16(Vector256.Load(bits));
+        return ((wide | wide << 4) & Vector512.Create((ushort)0x0F0F)).AsByte();
+    }
+
+    private static Vector256<byte> Cut256(byte* bits)
+    {
+        Vector256<ushort> wide = Avx2.ConvertToVector256Int16(bits).AsUInt16();
+        return ((wide | wide << 4) & Vector256.Create((ushort)0x0F0F)).AsByte();
+    }
+
+    private static Vector256<byte> Join512(Vector512<byte> symbols)
+    {
+        Vector512<ushort> pairs = symbols.AsUInt16();
+        return Avx512BW.ConvertToVector256Byte(pairs | pairs >>> 4);
+    }
+
+    private static Vector512<byte> BitOfByte() => Vector512.Create(0x8040201008040201UL).AsByte();
+}

@@ -1,0 +1,181 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using EcoLora.Numerics;
+
+namespace EcoLora.Codec;
+
+/// <summary>
+/// Codes to planes and back. A code is magnitude·2 + sign, or 0 for an entry that is not sent; with the least magnitude t, the entry's difference d = code − 2t is cut into a
+/// token (d » r), whose distribution is skewed, and r low bits, which are nearly uniform. The planes are a bitmap of the sent entries and, for those
+/// alone, a byte of token and a byte of low bits each.
+/// </summary>
+internal static unsafe class Planes
+{
+    /// <summary>Entries of a block; codes are padded with zeros to a multiple of 64.</summary>
+    public const int Block = 1024;
+
+    /// <summary>Cuts a block into planes.</summary>
+    /// <param name="codes">[⌈n/64⌉·64], zeros after entry n; with <paramref name="halves"/> the patterns of binary16 numbers, which are codes turned by one bit.</param>
+    /// <param name="n">Entries.</param>
+    /// <param name="halves">Whether these are binary16 patterns.</param>
+    /// <param name="least">2t ≥ 2: a smaller code is not sent.</param>
+    /// <param name="lowBits">r, 0 to 8.</param>
+    /// <param name="bitmap">[⌈n/64⌉·8] receives the bitmap.</param>
+    /// <param name="tokens">[kept + slack] receives the tokens.</param>
+    /// <param name="lows">[kept + slack] receives the low bits.</param>
+    /// <param name="path">Code path.</param>
+    /// <returns>How many entries are sent.</returns>
+    public static int Split(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, SimdPath path) => path switch
+    {
+        SimdPath.Vector512 => Split512(codes, n, halves, least, lowBits, bitmap, tokens, lows),
+        SimdPath.Vector256 => Split256(codes, n, halves, least, lowBits, bitmap, tokens, lows),
+        _ => SplitScalar(codes, n, halves, least, lowBits, bitmap, tokens, lows),
+    };
+
+    /// <summary>Puts a block together again; the mirror of <see cref="Split"/>.</summary>
+    /// <returns>How many entries were sent, which is how far the planes are read.</returns>
+    public static int Merge(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes, SimdPath path) => path switch
+    {
+        SimdPath.Vector512 => Merge512(bitmap, n, tokens, lows, halves, least, lowBits, codes),
+        SimdPath.Vector256 => Merge256(bitmap, n, tokens, lows, halves, least, lowBits, codes),
+        _ => MergeScalar(bitmap, n, tokens, lows, halves, least, lowBits, codes),
+    };
+
+    private static int SplitScalar(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows)
+    {
+        int kept = 0, turn = halves ? 1 : 0;
+        uint mask = (1u << lowBits) - 1;
+        for (int i = 0; i < n; i += 64, bitmap += 8)
+        {
+            ulong bits = 0;
+            for (int j = 0; j < 64; j++)
+            {
+                uint code = codes[i + j];
+                code = (code << turn | code >> 16 - turn) & 0xFFFF;
+                uint difference = code - (uint)least;
+                uint sent = ~difference >> 31; // Codes and 2t are below 2^16: the sign bit tells which is larger.
+                bits |= (ulong)sent << j;
+                tokens[kept] = (byte)(difference >> lowBits);
+                lows[kept] = (byte)(difference & mask);
+                kept += (int)sent;
+            }
+            *(ulong*)bitmap = bits;
+        }
+        return kept;
+    }
+
+    private static int MergeScalar(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes)
+    {
+        int kept = 0, turn = halves ? 1 : 0;
+        for (int i = 0; i < n; i += 64, bitmap += 8)
+        {
+            ulong bits = *(ulong*)bitmap;
+            for (int j = 0; j < 64; j++, bits >>= 1)
+            {
+                uint sent = (uint)bits & 1;
+                uint code = ((uint)(tokens[kept] << lowBits | lows[kept]) + (uint)least) & 0u - sent;
+                codes[i + j] = (ushort)(code >> turn | code << 16 - turn);
+                kept += (int)sent;
+            }
+        }
+        return kept;
+    }
+
+    private static int Split256(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows)
+    {
+        int kept = 0;
+        var floor = Vector256.Create((ushort)least);
+        var mask = Vector128.Create((ushort)((1 << lowBits) - 1));
+        for (int i = 0; i < n; i += 64, bitmap += 8)
+        {
+            for (int j = 0; j < 64; j += 16)
+            {
+                Vector256<ushort> code = Vector256.Load(codes + i + j);
+                if (halves) code = code << 1 | code >>> 15;
+                uint bits = Vector256.Equals(Vector256.Max(code, floor), code).ExtractMostSignificantBits();
+                *(ushort*)(bitmap + j / 8) = (ushort)bits;
+                Vector256<ushort> difference = code - floor;
+                kept += Append(difference.GetLower(), bits & 255, lowBits, mask, tokens + kept, lows + kept);
+                kept += Append(difference.GetUpper(), bits >> 8, lowBits, mask, tokens + kept, lows + kept);
+            }
+        }
+        return kept;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Append(Vector128<ushort> difference, uint bits, int lowBits, Vector128<ushort> mask, byte* tokens, byte* lows)
+    {
+        Vector128<ushort> packed = Ssse3.Shuffle(difference.AsByte(), Vector128.Load(LaneTables.CompressWords8 + 16 * bits)).AsUInt16();
+        *(ulong*)tokens = Sse2.PackUnsignedSaturate((packed >>> lowBits).AsInt16(), Vector128<short>.Zero).AsUInt64().ToScalar();
+        *(ulong*)lows = Sse2.PackUnsignedSaturate((packed & mask).AsInt16(), Vector128<short>.Zero).AsUInt64().ToScalar();
+        return BitOperations.PopCount(bits);
+    }
+
+    private static int Merge256(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes)
+    {
+        int kept = 0;
+        var floor = Vector128.Create((ushort)least);
+        for (int i = 0; i < n; i += 8)
+        {
+            uint bits = bitmap[i >> 3];
+            Vector128<ushort> token = Sse41.ConvertToVector128Int16(tokens + kept).AsUInt16(), low = Sse41.ConvertToVector128Int16(lows + kept).AsUInt16();
+            Vector128<ushort> code = (token << lowBits | low) + floor;
+            if (halves) code = code >>> 1 | code << 15;
+            Ssse3.Shuffle(code.AsByte(), Vector128.Load(LaneTables.ExpandWords8 + 16 * bits)).AsUInt16().Store(codes + i);
+            kept += BitOperations.PopCount(bits);
+        }
+        for (int i = n + 7 & ~7; i < (n + 63 & ~63); i++) codes[i] = 0;
+        return kept;
+    }
+
+    private static int Split512(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows)
+    {
+        nuint kept = 0;
+        var floor = Vector512.Create((ushort)least);
+        var mask = Vector512.Create((ushort)((1 << lowBits) - 1));
+        for (int i = 0; i < n; i += 64)
+        {
+            for (int j = 0; j < 64; j += 32)
+            {
+                Vector512<ushort> code = Vector512.Load(codes + i + j);
+                if (halves) code = code << 1 | code >>> 15;
+                Vector512<ushort> sent = Vector512.GreaterThanOrEqual(code, floor);
+                uint bits = (uint)sent.ExtractMostSignificantBits();
+                *(uint*)(bitmap + (i + j) / 8) = bits;
+                Vector512<ushort> packed = Avx512Vbmi2.Compress(Vector512<ushort>.Zero, sent, code - floor);
+                Avx512BW.ConvertToVector256Byte(packed & mask).Store(lows + kept);
+                Avx512BW.ConvertToVector256Byte(packed >>> lowBits).Store(tokens + kept);
+                kept += (uint)BitOperations.PopCount(bits);
+            }
+        }
+        return (int)kept;
+    }
+
+    private static int Merge512(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes)
+    {
+        nuint kept = 0;
+        var floor = Vector512.Create((ushort)least);
+        Vector512<ushort> lanes = Bit(Vector512<ushort>.Indices);
+        for (int i = 0; i < n; i += 32)
+        {
+            uint bits = *(uint*)(bitmap + i / 8);
+            Vector512<ushort> sent = Vector512.Equals(Vector512.Create(Vector256.Create((ushort)bits), Vector256.Create((ushort)(bits >> 16))) & lanes, lanes);
+            Vector512<ushort> token = Avx512BW.ConvertToVector512UInt16(Vector256.Load(tokens + kept)), low = Avx512BW.ConvertToVector512UInt16(Vector256.Load(lows + kept));
+            Vector512<ushort> code = (token << lowBits | low) + floor;
+            if (halves) code = code >>> 1 | code << 15;
+            Avx512Vbmi2.Expand(Vector512<ushort>.Zero, sent, code).Store(codes + i);
+            kept += (uint)BitOperations.PopCount(bits);
+        }
+        if ((n - 1 & 63) < 32) Vector512<ushort>.Zero.Store(codes + (n + 63 & ~63) - 32);
+        return (int)kept;
+    }
+
+    private static Vector512<ushort> Bit(Vector512<ushort> index)
+    {
+        Vector512<ushort> bits = Vector512<ushort>.Zero;
+        for (int i = 0; i < 32; i++) bits = bits.WithElement(i, (ushort)(1 << (index[i] & 15)));
+        return bits;
+    }
+}
