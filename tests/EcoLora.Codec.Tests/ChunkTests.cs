@@ -3,7 +3,9 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Codec.Tests;
 
-/// <summary>The chunk coder: what goes in comes out, every code path writes the same bytes and gives the same verdict, and the sizes are what the theory allows.</summary>
+/// <summary>
+/// The chunk coder: what goes in comes out, every code path writes the same bytes and gives the same verdict, and the sizes are what the theory allows.
+/// </summary>
 public sealed unsafe class ChunkTests
 {
     private static readonly SimdPath[] _paths = [SimdPath.Scalar, CodecPath.Resolve(SimdPath.Vector256), CodecPath.Resolve(SimdPath.Vector512)];

@@ -179,7 +179,7 @@ internal sealed unsafe class ChunkDecoder
         int wordsAt = sizeof(uint) + reader.Position - 2 * words;
         int lowBytes = !values ? _kept * sizeof(uint) : _lowBits == 8 ? _kept : BitPlanes.Size(_kept, _lowBits);
         int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
-        byte* raw = _bits.Reserve(rawBytes + 64L);
+        byte* raw = values && _lowBits == 8 ? _lows.Reserve(rawBytes + (long)Planes.Block) : _bits.Reserve(rawBytes + 64L);
         reader.Take("low bits", rawBytes - carried).CopyTo(new Span<byte>(raw, rawBytes - carried));
         fixed (byte* start = bytes)
         {
@@ -216,7 +216,8 @@ internal sealed unsafe class ChunkDecoder
         {
             int shape = reader.Byte("tokens"), symbols = shape & 127;
             bool escape = shape > 127;
-            if (symbols > RansTable.MaximumSymbols || escape && symbols == 0) throw new FrameException("tokens", $"at most {RansTable.MaximumSymbols}", $"{shape:X2}");
+            if (symbols > RansTable.MaximumSymbols || escape && symbols == 0)
+                throw new FrameException("tokens", $"at most {RansTable.MaximumSymbols}", $"{shape:X2}");
             _tables[c].HasTokens = symbols > 0;
             if (symbols == 0) continue;
             int first = reader.Byte("tokens"), last = first + symbols - (escape ? 2 : 1);
@@ -321,8 +322,8 @@ internal sealed unsafe class ChunkDecoder
             TakeSingles(new ReadOnlySpan<byte>(raw, lowBytes));
             return;
         }
-        if (_lowBits == 8) Buffer.MemoryCopy(raw, _lows.Pointer, _kept, _kept);
-        else if (!BitPlanes.Unpack(raw, _kept, _lowBits, _lows.Pointer)) throw new FrameException("low bits", "zero bits after the last", "others");
+        // Eight low bits are bytes already, and lie where they are read.
+        if (_lowBits < 8 && !BitPlanes.Unpack(raw, _kept, _lowBits, _lows.Pointer)) throw new FrameException("low bits", "zero bits after the last", "others");
         byte* escape = raw + lowBytes, end = escape + escapes;
         int largest = 0;
         for (byte* p = escape; p < end; p++) largest = Math.Max(largest, *p);

@@ -6,12 +6,14 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>
-/// Codes a chunk: up to 8192 blocks of one role's entries. Blocks are appended in order, then <see cref="Finish"/> writes the bytes of FORMAT.md. One instance is used
+/// Codes a chunk: up to 8192 blocks of one role's entries. Blocks are appended in order, then <see cref="Finish"/> writes the bytes of FORMAT.md. One
+/// instance is used
 /// again and again; it allocates only while its buffers grow.
 /// </summary>
 internal sealed unsafe class ChunkEncoder
 {
-    private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _classBits = new(), _flags = new(), _symbols = new(), _escapes = new(), _words = new();
+    private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _classBits = new(), _flags = new();
+    private readonly PinnedBuffer _symbols = new(), _escapes = new(), _words = new();
     private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
     private readonly int[] _sent = new int[ChunkFormat.MaximumBlocks];
     private readonly DensityClasses _classes = new();

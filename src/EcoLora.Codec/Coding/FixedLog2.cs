@@ -25,7 +25,9 @@ internal static class FixedLog2
         return ((long)exponent << 16) + _table[index] + ((_table[index + 1] - _table[index]) * fraction >> 16);
     }
 
-    /// <summary>n·H(set/n): bits, in units, of a bitmap of <paramref name="total"/> entries of which <paramref name="set"/> are set, known its density.</summary>
+    /// <summary>
+    /// n·H(set/n): bits, in units, of a bitmap of <paramref name="total"/> entries of which <paramref name="set"/> are set, known its density.
+    /// </summary>
     public static long Bitmap(long set, long total)
     {
         long clear = total - set;

@@ -5,7 +5,9 @@ internal static unsafe class LaneTables
 {
     private static readonly PinnedBuffer _memory = Fill();
 
-    /// <summary>[256][8] for each mask m and lane i: how many lanes below i are set, the source of lane i when 8 packed elements are spread over the set lanes.</summary>
+    /// <summary>
+    /// [256][8] for each mask m and lane i: how many lanes below i are set, the source of lane i when 8 packed elements are spread over the set lanes.
+    /// </summary>
     public static byte* Expand8 => _memory.Pointer;
 
     /// <summary>[256][8] for each mask m: the numbers of the set lanes, ascending, then zeros.</summary>

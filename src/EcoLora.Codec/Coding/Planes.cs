@@ -7,7 +7,8 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>
-/// Codes to planes and back. A code is magnitude·2 + sign, or 0 for an entry that is not sent; with the least magnitude t, the entry's difference d = code − 2t is cut into a
+/// Codes to planes and back. A code is magnitude·2 + sign, or 0 for an entry that is not sent; with the least magnitude t, the entry's difference d = code
+/// − 2t is cut into a
 /// token (d » r), whose distribution is skewed, and r low bits, which are nearly uniform. The planes are a bitmap of the sent entries and, for those
 /// alone, a byte of token and a byte of low bits each.
 /// </summary>
@@ -17,7 +18,8 @@ internal static unsafe class Planes
     public const int Block = 1024;
 
     /// <summary>Cuts a block into planes.</summary>
-    /// <param name="codes">[⌈n/64⌉·64], zeros after entry n; with <paramref name="halves"/> the patterns of binary16 numbers, which are codes turned by one bit.</param>
+    /// <param name="codes">[⌈n/64⌉·64], zeros after entry n; with <paramref name="halves"/> the patterns of binary16 numbers, which are codes turned by
+    /// one bit.</param>
     /// <param name="n">Entries.</param>
     /// <param name="halves">Whether these are binary16 patterns.</param>
     /// <param name="least">2t ≥ 2: a smaller code is not sent.</param>
@@ -157,12 +159,14 @@ internal static unsafe class Planes
     {
         nuint kept = 0;
         var floor = Vector512.Create((ushort)least);
-        Vector512<ushort> lanes = Bit(Vector512<ushort>.Indices);
+        var half = Vector256.Create((ushort)1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
+        Vector512<ushort> lanes = Vector512.Create(half, half);
         for (int i = 0; i < n; i += 32)
         {
             uint bits = *(uint*)(bitmap + i / 8);
             Vector512<ushort> sent = Vector512.Equals(Vector512.Create(Vector256.Create((ushort)bits), Vector256.Create((ushort)(bits >> 16))) & lanes, lanes);
-            Vector512<ushort> token = Avx512BW.ConvertToVector512UInt16(Vector256.Load(tokens + kept)), low = Avx512BW.ConvertToVector512UInt16(Vector256.Load(lows + kept));
+            Vector512<ushort> token = Avx512BW.ConvertToVector512UInt16(Vector256.Load(tokens + kept));
+            Vector512<ushort> low = Avx512BW.ConvertToVector512UInt16(Vector256.Load(lows + kept));
             Vector512<ushort> code = (token << lowBits | low) + floor;
             if (halves) code = code >>> 1 | code << 15;
             Avx512Vbmi2.Expand(Vector512<ushort>.Zero, sent, code).Store(codes + i);
@@ -170,12 +174,5 @@ internal static unsafe class Planes
         }
         if ((n - 1 & 63) < 32) Vector512<ushort>.Zero.Store(codes + (n + 63 & ~63) - 32);
         return (int)kept;
-    }
-
-    private static Vector512<ushort> Bit(Vector512<ushort> index)
-    {
-        Vector512<ushort> bits = Vector512<ushort>.Zero;
-        for (int i = 0; i < 32; i++) bits = bits.WithElement(i, (ushort)(1 << (index[i] & 15)));
-        return bits;
     }
 }

@@ -165,7 +165,8 @@ internal static unsafe class RansEncoder
             Vector256<uint> complement = step >>> 23;
             Vector256<int> given = Vector256.ShiftRightArithmetic((x + (complement << 23)).AsInt32(), 31);
             uint bits = given.ExtractMostSignificantBits();
-            Vector256<uint> upper = Avx2.PermuteVar8x32(x, Avx2.ConvertToVector256Int32(LaneTables.CompressUp8 + 8 * bits).AsUInt32()) & Vector256.Create(0xFFFFu);
+            Vector256<uint> upper = Avx2.PermuteVar8x32(
+                x, Avx2.ConvertToVector256Int32(LaneTables.CompressUp8 + 8 * bits).AsUInt32()) & Vector256.Create(0xFFFFu);
             Sse41.PackUnsignedSaturate(upper.GetLower().AsInt32(), upper.GetUpper().AsInt32()).Store(words - 8);
             words -= (uint)BitOperations.PopCount(bits);
             x = Vector256.ConditionalSelect(given.AsUInt32(), x >>> 16, x);

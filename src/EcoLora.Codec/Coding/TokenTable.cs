@@ -1,10 +1,13 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
 
 /// <summary>
-/// The alphabet of a class's tokens: up to 63 consecutive tokens from <see cref="First"/> on and, last, an escape for all others, whose tokens are written apart. A few rare
+/// The alphabet of a class's tokens: up to 63 consecutive tokens from <see cref="First"/> on and, last, an escape for all others, whose tokens are written
+/// apart. A few rare
 /// tokens at the ends cost less as escapes than by the least frequency, 1/256, each.
 /// </summary>
 internal sealed class TokenTable
@@ -82,20 +85,25 @@ internal sealed class TokenTable
         int step = path == SimdPath.Vector512 ? 64 : path == SimdPath.Vector256 ? 32 : 1, i = 0;
         for (; step > 1 && i + step <= count; i += step)
         {
-            bool any;
             if (step == 64)
             {
-                Vector512<byte> symbol = Vector512.Min(Vector512.Load(tokens + i) - Vector512.Create(first), Vector512.Create(escape));
-                any = Vector512.EqualsAny(symbol, Vector512.Create(escape));
-                if (!any) symbol.Store(tokens + i);
+                Vector512<byte> token = Vector512.Load(tokens + i), symbol = Vector512.Min(token - Vector512.Create(first), Vector512.Create(escape));
+                Vector512<byte> escaped = Vector512.Equals(symbol, Vector512.Create(escape));
+                ulong mask = escaped.ExtractMostSignificantBits();
+                if (mask != 0)
+                {
+                    Avx512Vbmi2.Compress(Vector512<byte>.Zero, escaped, token).Store(escapes);
+                    escapes += (uint)BitOperations.PopCount(mask);
+                }
+                symbol.Store(tokens + i);
             }
             else
             {
                 Vector256<byte> symbol = Vector256.Min(Vector256.Load(tokens + i) - Vector256.Create(first), Vector256.Create(escape));
-                any = Vector256.EqualsAny(symbol, Vector256.Create(escape));
-                if (!any) symbol.Store(tokens + i);
+                uint mask = Vector256.Equals(symbol, Vector256.Create(escape)).ExtractMostSignificantBits();
+                for (; mask != 0; mask &= mask - 1) *escapes++ = tokens[i + BitOperations.TrailingZeroCount(mask)];
+                symbol.Store(tokens + i);
             }
-            if (any) escapes = ToSymbols(tokens + i, step, first, escape, escapes);
         }
         return (int)(ToSymbols(tokens + i, count - i, first, escape, escapes) - start);
     }
@@ -114,20 +122,27 @@ internal sealed class TokenTable
         int step = path == SimdPath.Vector512 ? 64 : path == SimdPath.Vector256 ? 32 : 1, i = 0;
         for (; step > 1 && i + step <= count; i += step)
         {
-            bool any;
             if (step == 64)
             {
-                Vector512<byte> symbol = Vector512.Load(symbols + i);
-                any = Vector512.EqualsAny(symbol, Vector512.Create(escape));
-                if (!any) (symbol + Vector512.Create(first)).Store(symbols + i);
+                Vector512<byte> symbol = Vector512.Load(symbols + i), token = symbol + Vector512.Create(first);
+                Vector512<byte> escaped = Vector512.Equals(symbol, Vector512.Create(escape));
+                ulong mask = escaped.ExtractMostSignificantBits();
+                if (mask != 0)
+                {
+                    if (end - escapes < BitOperations.PopCount(mask)) return false;
+                    token = Vector512.ConditionalSelect(escaped, Avx512Vbmi2.Expand(Vector512<byte>.Zero, escaped, Vector512.Load(escapes)), token);
+                    escapes += (uint)BitOperations.PopCount(mask);
+                }
+                token.Store(symbols + i);
             }
             else
             {
                 Vector256<byte> symbol = Vector256.Load(symbols + i);
-                any = Vector256.EqualsAny(symbol, Vector256.Create(escape));
-                if (!any) (symbol + Vector256.Create(first)).Store(symbols + i);
+                uint mask = Vector256.Equals(symbol, Vector256.Create(escape)).ExtractMostSignificantBits();
+                if (end - escapes < BitOperations.PopCount(mask)) return false;
+                (symbol + Vector256.Create(first)).Store(symbols + i);
+                for (; mask != 0; mask &= mask - 1) symbols[i + BitOperations.TrailingZeroCount(mask)] = *escapes++;
             }
-            if (any && !ToTokens(symbols + i, step, first, escape, ref escapes, end)) return false;
         }
         return ToTokens(symbols + i, count - i, first, escape, ref escapes, end);
     }
