@@ -186,7 +186,11 @@ internal sealed unsafe class ChunkDecoder
             ushort* first = (ushort*)(start + wordsAt);
             var cursor = new RansDecoder.Cursor
             {
-                States = (uint*)_states.Pointer, Lanes = lanes, Words = first, End = first + words, Readable = first + (readable - wordsAt) / sizeof(ushort),
+                States = (uint*)_states.Pointer,
+                Lanes = lanes,
+                Words = first,
+                End = first + words,
+                Readable = first + (readable - wordsAt) / sizeof(ushort),
             };
             Decode(ref cursor, values);
             if (cursor.Words != cursor.End) throw new FrameException("words", "all of them used", $"{cursor.End - cursor.Words} left");
