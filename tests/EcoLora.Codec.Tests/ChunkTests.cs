@@ -161,6 +161,42 @@ public sealed unsafe class ChunkTests
     }
 
     [Fact]
+    public void Planes_of_bits_are_read_and_a_bit_after_the_last_is_refused()
+    {
+        var random = new RandomStream(8, "planes");
+        for (int bits = 0; bits <= 8; bits++)
+        {
+            for (int count = 1; count <= 130; count++)
+            {
+                byte[] values = new byte[count], planes = new byte[BitPlanes.Size(count, bits)], found = new byte[count];
+                for (int i = 0; i < count; i++)
+                {
+                    values[i] = (byte)random.NextInt32(1 << bits);
+                    for (int b = 0; b < bits; b++) planes[b * ((count + 7) / 8) + i / 8] |= (byte)((values[i] >> b & 1) << (i & 7));
+                }
+                Assert.True(Unpack());
+                Assert.Equal(values, found);
+                if (bits == 0 || count % 8 == 0) continue;
+                planes[^1] |= 128;
+                Assert.False(Unpack());
+
+                bool Unpack()
+                {
+                    fixed (byte* from = planes, to = found) return BitPlanes.Unpack(from, count, bits, to);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_chunk_of_more_blocks_than_the_format_has_is_refused()
+    {
+        int entries = ChunkFormat.MaximumEntries + 1;
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkEncoder().Start(entries, ValueMode.Fp16, 1, SimdPath.Scalar));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkDecoder().Open(new byte[16], 16, entries, ValueMode.Fp16, SimdPath.Scalar));
+    }
+
+    [Fact]
     public void Logarithms_by_integers_are_right()
     {
         for (ulong value = 1; value < 1 << 20; value = value * 9 / 8 + 1)

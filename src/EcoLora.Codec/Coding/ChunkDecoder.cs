@@ -10,7 +10,7 @@ namespace EcoLora.Codec;
 /// </summary>
 internal sealed unsafe class ChunkDecoder
 {
-    private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _bits = new(), _classBits = new(), _upperBits = new(), _symbols = new();
+    private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _raw = new(), _classBits = new(), _upperBits = new(), _symbols = new();
     private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
     private readonly ClassTables[] _tables = [.. Enumerable.Range(0, DensityClasses.Maximum).Select(_ => new ClassTables())];
     private readonly RansTable _idTable = new();
@@ -20,18 +20,17 @@ internal sealed unsafe class ChunkDecoder
     private ValueMode _mode;
     private SimdPath _path;
 
-    /// <summary>Entries that the chunk carries, as it states.</summary>
-    public int Kept => _kept;
-
     /// <summary>Checks a chunk and takes it to planes.</summary>
     /// <param name="bytes">Its bytes, checksum first.</param>
     /// <param name="readable">Bytes from its start on that may be touched; at least its length.</param>
-    /// <param name="entries">Entries of its blocks.</param>
+    /// <param name="entries">Entries of its blocks, at most 8192 blocks; the caller has checked.</param>
     /// <param name="mode">Value mode of the frame.</param>
     /// <param name="path">Code path.</param>
     /// <exception cref="FrameException">Anything is wrong with it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">More entries than a chunk can have.</exception>
     public void Open(ReadOnlySpan<byte> bytes, int readable, int entries, ValueMode mode, SimdPath path)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, ChunkFormat.MaximumEntries);
         (_mode, _path, _entries, _blocks) = (mode, path, entries, (entries + Planes.Block - 1) / Planes.Block);
         (_block, _lowAt, _classes) = (0, 0, 1);
         if (bytes.Length < sizeof(uint)) throw new FrameException("chunk", "a checksum", $"{bytes.Length} bytes");
@@ -179,7 +178,7 @@ internal sealed unsafe class ChunkDecoder
         int wordsAt = sizeof(uint) + reader.Position - 2 * words;
         int lowBytes = !values ? _kept * sizeof(uint) : _lowBits == 8 ? _kept : BitPlanes.Size(_kept, _lowBits);
         int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
-        byte* raw = values && _lowBits == 8 ? _lows.Reserve(rawBytes + (long)Planes.Block) : _bits.Reserve(rawBytes + 64L);
+        byte* raw = values && _lowBits == 8 ? _lows.Reserve(rawBytes + (long)Planes.Block) : _raw.Reserve(rawBytes + 64L);
         reader.Take("low bits", rawBytes - carried).CopyTo(new Span<byte>(raw, rawBytes - carried));
         fixed (byte* start = bytes)
         {
@@ -275,8 +274,8 @@ internal sealed unsafe class ChunkDecoder
     /// <summary>A class's bits to the bitmap, in the order of the blocks.</summary>
     private void Spread(byte* bits, int @class, int entries, ClassTables tables)
     {
-        if (Population(bits, entries) is var set && tables.Inverted) set = entries - set;
-        tables.Kept = set;
+        int set = Population(bits, entries);
+        tables.Kept = tables.Inverted ? entries - set : set;
         ulong* from = (ulong*)bits, to = (ulong*)_bitmap.Pointer;
         ulong flip = tables.Inverted ? ulong.MaxValue : 0;
         for (int block = 0; block < _blocks; block++)

@@ -7,8 +7,7 @@ namespace EcoLora.Codec;
 
 /// <summary>
 /// Codes a chunk: up to 8192 blocks of one role's entries. Blocks are appended in order, then <see cref="Finish"/> writes the bytes of FORMAT.md. One
-/// instance is used
-/// again and again; it allocates only while its buffers grow.
+/// instance is used again and again; it allocates only while its buffers grow.
 /// </summary>
 internal sealed unsafe class ChunkEncoder
 {
@@ -28,9 +27,6 @@ internal sealed unsafe class ChunkEncoder
     private ValueMode _mode;
     private SimdPath _path;
 
-    /// <summary>Entries sent so far.</summary>
-    public int Kept => _kept;
-
     /// <summary>Begins a chunk.</summary>
     /// <param name="entries">How many entries it will have, at most 8192 blocks.</param>
     /// <param name="mode">Value mode.</param>
@@ -38,6 +34,7 @@ internal sealed unsafe class ChunkEncoder
     /// <param name="path">Code path.</param>
     public void Start(int entries, ValueMode mode, int leastMagnitude, SimdPath path)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, ChunkFormat.MaximumEntries);
         (_mode, _path, _least) = (mode, path, 2 * leastMagnitude);
         _lowBits = mode == ValueMode.Fp32 ? 0 : ValueFormat.LowBits;
         (_blocks, _entries, _kept) = (0, 0, 0);
@@ -191,14 +188,8 @@ internal sealed unsafe class ChunkEncoder
             if (_runs[i].Table.Only < 0)
                 symbols += _runs[i].Count;
         int lanes = ChunkFormat.LanesFor(symbols), escapes = (int)(_nextEscape - _escapes.Pointer);
-        int lowBytes = !values ? _kept * sizeof(uint) : _lowBits == 8 ? _kept : BitPlanes.Size(_kept, _lowBits);
+        int lowBytes = _kept * (values ? 1 : sizeof(uint));
         byte* raw = _lows.Pointer;
-        if (values && _lowBits < 8)
-        {
-            // The low bits are packed behind the classes' bits, which are no longer needed.
-            raw = _classBits.Reserve(lowBytes + escapes + 64);
-            BitPlanes.Pack(_lows.Pointer, _kept, _lowBits, raw, _path);
-        }
         new ReadOnlySpan<byte>(_escapes.Pointer, escapes).CopyTo(new Span<byte>(raw + lowBytes, escapes));
         int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
         ReadOnlySpan<byte> words = EncodeRuns(lanes, symbols, new ReadOnlySpan<byte>(raw + rawBytes - carried, carried));

@@ -35,18 +35,11 @@ internal static class ChunkFormat
     /// <summary>Most blocks of a chunk.</summary>
     public const int MaximumBlocks = 8192;
 
-    /// <summary>Sent entries that a writer aims at in a chunk: enough that its tables do not show, few enough to stay in a core's cache.</summary>
-    public const int TargetKept = 1 << 18;
+    /// <summary>Most entries of a chunk.</summary>
+    public const int MaximumEntries = MaximumBlocks * Planes.Block;
 
     /// <summary>Bytes of the states' 15 free bits.</summary>
     public static int CarriedBytes(int lanes) => 15 * lanes / 8;
-
-    /// <summary>Blocks of a chunk for a fraction kept/entries; the last chunk has what is left.</summary>
-    public static int BlocksFor(int kept, int entries)
-    {
-        long perBlock = Math.Max(1, (long)kept * Planes.Block / Math.Max(1, entries));
-        return (int)Math.Clamp(TargetKept / perBlock, 256, MaximumBlocks);
-    }
 
     /// <summary>Lanes for a number of symbols: all of the vector kernels' where the 2 bytes that each costs do not show, otherwise few.</summary>
     public static int LanesFor(long symbols)

@@ -1,9 +1,9 @@
 namespace EcoLora.Codec;
 
 /// <summary>
-/// Sorts the blocks of a chunk into at most 16 classes of like density, so that each class has its own tables: layers, rows and ranks of an adapter change
-/// by different
-/// amounts, so one global threshold keeps different fractions of them. Starts from fixed ranges of density and joins neighbours while that saves bits.
+/// Sorts the blocks of a chunk into at most 16 classes of like density, so that each class has its own tables: layers, rows and ranks of an adapter
+/// change by different amounts, so one global threshold keeps different fractions of them. Starts from fixed ranges of density and joins neighbours while
+/// that saves bits.
 /// </summary>
 internal sealed class DensityClasses
 {

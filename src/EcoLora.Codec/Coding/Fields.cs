@@ -28,13 +28,6 @@ internal ref struct FieldWriter(Span<byte> destination)
         Position += bytes.Length;
     }
 
-    /// <summary>16 bits.</summary>
-    public void U16(int value)
-    {
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt16LittleEndian(_destination[Position..], (ushort)value);
-        Position += sizeof(ushort);
-    }
-
     /// <summary>Frequencies of at least 1 with the sum 256, the last one left out: f − 1 in a nibble, or 15 and then f − 16 in two, the lower first.</summary>
     public void Frequencies(scoped ReadOnlySpan<int> frequencies)
     {
@@ -95,9 +88,6 @@ internal ref struct FieldReader(ReadOnlySpan<byte> source)
         }
         throw new FrameException(field, "a number of at most 5 bytes", "more");
     }
-
-    /// <summary>16 bits.</summary>
-    public int U16(string field) => System.Buffers.Binary.BinaryPrimitives.ReadUInt16LittleEndian(Take(field, sizeof(ushort)));
 
     /// <summary>Bytes as they are.</summary>
     public ReadOnlySpan<byte> Take(string field, long bytes)

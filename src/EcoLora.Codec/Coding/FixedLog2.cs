@@ -15,7 +15,7 @@ internal static class FixedLog2
 
     private static readonly int[] _table = Fill();
 
-    /// <summary>log2 of a number ≥ 1, exact to about 2^−16 up to 2^11 and interpolated (error below 2^−21 relative to its mantissa step) beyond.</summary>
+    /// <summary>log2 of a number ≥ 1: from a table of the first 10 bits after the leading one, interpolated by the next 16; within 4·10^−5.</summary>
     public static long Of(ulong value)
     {
         int exponent = BitOperations.Log2(value);

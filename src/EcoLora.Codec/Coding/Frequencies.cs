@@ -47,8 +47,7 @@ internal static class Frequencies
 
     /// <summary>
     /// The best frequencies of nibbles that have one frequency per population: f1 to f4 as the format writes them. With <paramref name="zero"/> the rest
-    /// of 256 belongs to
-    /// nibble 0; otherwise it is at most 3 and goes to the nibbles 1, 2, 4, one each.
+    /// of 256 belongs to nibble 0; otherwise it is at most 3 and goes to the nibbles 1, 2, 4, one each.
     /// </summary>
     /// <param name="counts">[5] nibbles of each population.</param>
     /// <param name="zero">Whether nibble 0 is a symbol.</param>

@@ -30,7 +30,8 @@ internal static class GolombPositions
     /// <summary>Exact size in bits.</summary>
     public static long Bits(ReadOnlySpan<int> indexes, int parameter)
     {
-        int width = BitOperations.Log2((uint)parameter) + (BitOperations.IsPow2(parameter) ? 0 : 1), shortCodes = (1 << width) - parameter, previous = -1;
+        (int width, int shortCodes) = TruncatedBinary(parameter);
+        int previous = -1;
         long bits = 0;
         foreach (int index in indexes)
         {
@@ -46,7 +47,8 @@ internal static class GolombPositions
     public static int Encode(ReadOnlySpan<int> indexes, int parameter, Span<byte> destination)
     {
         var writer = new BitWriter(destination);
-        int width = BitOperations.Log2((uint)parameter) + (BitOperations.IsPow2(parameter) ? 0 : 1), shortCodes = (1 << width) - parameter, previous = -1;
+        (int width, int shortCodes) = TruncatedBinary(parameter);
+        int previous = -1;
         foreach (int index in indexes)
         {
             int quotient = Math.DivRem(index - previous - 1, parameter, out int remainder);
@@ -71,7 +73,7 @@ internal static class GolombPositions
     public static bool TryDecode(ReadOnlySpan<byte> source, int parameter, int entries, Span<int> indexes)
     {
         var reader = new BitReader(source);
-        int width = BitOperations.Log2((uint)parameter) + (BitOperations.IsPow2(parameter) ? 0 : 1), shortCodes = (1 << width) - parameter;
+        (int width, int shortCodes) = TruncatedBinary(parameter);
         long position = -1, limit = 8L * source.Length;
         for (int i = 0; i < indexes.Length; i++)
         {
@@ -88,5 +90,12 @@ internal static class GolombPositions
         }
         long left = limit - reader.Consumed;
         return left < 8 && reader.Read((int)left) == 0;
+    }
+
+    /// <summary>Bits of a remainder below M, and how many of the remainders take one bit less.</summary>
+    private static (int Width, int ShortCodes) TruncatedBinary(int parameter)
+    {
+        int width = BitOperations.Log2((uint)parameter) + (BitOperations.IsPow2(parameter) ? 0 : 1);
+        return (width, (1 << width) - parameter);
     }
 }

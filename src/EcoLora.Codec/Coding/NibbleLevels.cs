@@ -115,7 +115,7 @@ internal static unsafe class NibbleLevels
         if (path == SimdPath.Vector512)
         {
             // Byte j of a vector looks at flag j: byte j/8 of the flags, bit j mod 8.
-            Vector512<byte> spread = (Vector512<byte>.Indices.AsUInt16() >>> 3).AsByte() & Vector512.Create((byte)7), one = BitOfByte();
+            Vector512<byte> spread = (Vector512<byte>.Indices.AsUInt16() >>> 3).AsByte() & Vector512.Create((byte)7), one = Vector512.Create(0x8040201008040201UL).AsByte();
             for (int i = 0; i < nibbles; i += 64, bits += 32, flags += 8)
             {
                 ulong mask = *(ulong*)flags;
@@ -156,6 +156,4 @@ internal static unsafe class NibbleLevels
         Vector512<ushort> pairs = symbols.AsUInt16();
         return Avx512BW.ConvertToVector256Byte(pairs | pairs >>> 4);
     }
-
-    private static Vector512<byte> BitOfByte() => Vector512.Create(0x8040201008040201UL).AsByte();
 }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace EcoLora.Codec;
 
-/// <summary>Memory that does not move, aligned to a cache line, with <see cref="Slack"/> bytes after its end that vectors may read and write.</summary>
+/// <summary>Memory that does not move, aligned to a cache line, with <see cref="Slack"/> bytes on either side that vectors may read and write.</summary>
 internal sealed unsafe class PinnedBuffer
 {
     /// <summary>Bytes before the start and after the end that kernels may touch.</summary>

@@ -7,10 +7,9 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>
-/// Codes to planes and back. A code is magnitude·2 + sign, or 0 for an entry that is not sent; with the least magnitude t, the entry's difference d = code
-/// − 2t is cut into a
-/// token (d » r), whose distribution is skewed, and r low bits, which are nearly uniform. The planes are a bitmap of the sent entries and, for those
-/// alone, a byte of token and a byte of low bits each.
+/// Codes to planes and back. A code is magnitude·2 + sign, or 0 for an entry that is not sent; with the least magnitude t, the entry's difference d =
+/// code − 2t is cut into a token (d » r), whose distribution is skewed, and r low bits, which are nearly uniform. The planes are a bitmap of the sent
+/// entries and, for those alone, a byte of token and a byte of low bits each.
 /// </summary>
 internal static unsafe class Planes
 {

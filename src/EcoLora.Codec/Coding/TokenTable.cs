@@ -6,9 +6,8 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>
-/// The alphabet of a class's tokens: up to 63 consecutive tokens from <see cref="First"/> on and, last, an escape for all others, whose tokens are written
-/// apart. A few rare
-/// tokens at the ends cost less as escapes than by the least frequency, 1/256, each.
+/// The alphabet of a class's tokens: up to 63 consecutive tokens from <see cref="First"/> on and, last, an escape for all others, whose tokens are
+/// written apart. A few rare tokens at the ends cost less as escapes than by the least frequency, 1/256, each.
 /// </summary>
 internal sealed class TokenTable
 {
