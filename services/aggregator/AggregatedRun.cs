@@ -78,8 +78,11 @@ internal sealed class AggregatedRun
         _open = opened;
         var stored = new List<SegmentStored>();
         foreach (Participant participant in opened.Participants)
-            if (_frames.Read(FrameFile(opened.Round, participant.Client)) is { } frame)
-                stored.Add(Report(frame, Frame.Read(frame, _layout)));
+        {
+            if (_frames.Read(FrameFile(opened.Round, participant.Client)) is not { } bytes) continue;
+            var frame = Frame.Open(bytes, _layout);
+            stored.Add(Report(bytes, frame.Header, frame.Measure()));
+        }
         return stored;
     }
 
@@ -96,7 +99,8 @@ internal sealed class AggregatedRun
         if (header.Segment != participant.Segment || header.Segments != Plan.Exchange.Segments)
             throw new FrameException("segment", $"{participant.Segment}/{Plan.Exchange.Segments}", $"{header.Segment}/{header.Segments}");
         if (header.BaseVersion != _published.Version) throw new FrameException("base version", $"{_published.Version}", $"{header.BaseVersion}");
-        Frame frame = Frame.Read(bytes, _layout);
+        var frame = Frame.Open(bytes, _layout);
+        FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored.
         string file = FrameFile(header.Round, header.Client);
         if (_frames.Read(file) is { } stored)
         {
@@ -107,7 +111,7 @@ internal sealed class AggregatedRun
         {
             _frames.Write(file, bytes);
         }
-        report = Report(bytes.Span, frame);
+        report = Report(bytes.Span, frame.Header, sizes);
         return FrameFate.Stored;
     }
 
@@ -124,13 +128,13 @@ internal sealed class AggregatedRun
         float[] residual = [.. _serverResidual];
         var header = new FrameHeader(
             FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, _published.Version, (uint)_layout.Fingerprint);
-        byte[] change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values));
+        byte[] change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding));
 
         var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());
         next.Apply(change);
         int[] coverage = Aggregation.Coverage(closed.Accepted.Select(a => a.Segment), Plan.Exchange.Segments);
         double norm = Math.Sqrt(residual.Sum(value => (double)value * value));
-        var report = new RoundAggregated(Plan.Run, closed.Round, coverage, Frame.DigestOf(change), Frame.Read(change, _layout).Sizes, norm);
+        var report = new RoundAggregated(Plan.Run, closed.Round, coverage, Frame.DigestOf(change), Frame.Open(change, _layout).Measure(), norm);
 
         _chain.Write(ChainFile(closed.Round), change);
         VectorFile.Write(_folder, CheckpointFile, new Checkpoint(next.Version, report), CheckpointJson.Default.Checkpoint, next.Values, residual);
@@ -144,11 +148,11 @@ internal sealed class AggregatedRun
         string file = FrameFile(_published.Version, accepted.Client);
         byte[] bytes = _frames.Read(file) ?? throw new StateFileException(_frames.FileAt(file), "the frame that was accepted", "no file");
         if (Frame.DigestOf(bytes) != accepted.Digest) throw new StateFileException(_frames.FileAt(file), $"digest {accepted.Digest}", Frame.DigestOf(bytes));
-        return new AcceptedFrame(accepted.Slot, Plan.Roster[accepted.Client].Samples, Frame.Read(bytes, _layout));
+        return new AcceptedFrame(accepted.Slot, Plan.Roster[accepted.Client].Samples, Frame.Open(bytes, _layout));
     }
 
-    private SegmentStored Report(ReadOnlySpan<byte> bytes, Frame frame) =>
-        new(Plan.Run, frame.Header.Round, frame.Header.Client, frame.Header.Segment, Frame.DigestOf(bytes), frame.Sizes);
+    private SegmentStored Report(ReadOnlySpan<byte> bytes, FrameHeader header, FrameSizes sizes) =>
+        new(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes), sizes);
 
     private static string FrameFile(int round, int client) => $"round-{round:d5}-client-{client:d5}.frame";
 

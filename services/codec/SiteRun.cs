@@ -113,7 +113,7 @@ internal sealed class SiteRun
             var header = new FrameHeader(
                 FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, _published.Version, (uint)_layout.Fingerprint);
             double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
-            var compression = new Compression(_open.KeepA, _open.KeepB, Plan.Exchange.Values);
+            var compression = new Compression(_open.KeepA, _open.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding);
             ClientUpload upload = ClientUpload.Make(
                 header, _layout, _published.Values.Span, update.Adapter.Span, hasResidual ? vectors[0] : [], feedback, compression);
             var outboxHeader = new OutboxHeader(update.Round, update.Client, participant.Segment, upload.Frame);

@@ -22,7 +22,7 @@ public sealed unsafe class ChunkTests
             byte[]? bytes = null;
             foreach (SimdPath path in _paths)
             {
-                byte[] written = Encode(codes, LosslessCoding.Smallest, path);
+                byte[] written = Encode(codes, LosslessCoding.Entropy, path);
                 bytes ??= written;
                 Assert.Equal(bytes, written);
                 Assert.Equal(codes, Decode(bytes, n, path));
@@ -37,19 +37,19 @@ public sealed unsafe class ChunkTests
         var random = new RandomStream(2, "chunks");
         foreach (int n in (int[])[1, 63, 64, 1023, 1025, 5000])
         {
-            float[] values = MadeUpVectors.Values(random, n, 20);
+            float[] values = [.. MadeUpVectors.Values(random, n, 20).Select(value => Math.Abs(value) >= 0.5f ? value : 0)];
             foreach (SimdPath path in _paths)
             {
                 var encoder = new ChunkEncoder();
-                encoder.Start(n, ValueMode.Fp32, 1, path);
-                for (int i = 0; i < n; i += Planes.Block) encoder.Add(values.AsSpan(i, Math.Min(Planes.Block, n - i)), BitConverter.SingleToUInt32Bits(0.5f));
+                encoder.Start(n, ValueMode.Fp32, 1, 1, path);
+                for (int i = 0; i < n; i += Planes.Block) encoder.Add(values.AsSpan(i, Math.Min(Planes.Block, n - i)));
                 byte[] bytes = new byte[ChunkEncoder.MaximumSize(n, ValueMode.Fp32)];
-                int length = encoder.Finish(bytes, LosslessCoding.Smallest, keepAll: false);
+                int length = encoder.Finish(bytes, LosslessCoding.Entropy, keepAll: false);
                 var decoder = new ChunkDecoder();
-                decoder.Open(bytes.AsSpan(0, length), length, n, ValueMode.Fp32, path);
+                decoder.Open(bytes.AsSpan(0, length), length, n, ValueMode.Fp32, 0, path);
                 float[] found = new float[n];
                 for (int i = 0; i < n; i += Planes.Block) decoder.Next(found.AsSpan(i));
-                for (int i = 0; i < n; i++) Assert.Equal(Math.Abs(values[i]) >= 0.5f ? values[i] : 0, found[i]);
+                Assert.Equal(values, found);
             }
         }
     }
@@ -71,7 +71,7 @@ public sealed unsafe class ChunkTests
             if (code != 0)
                 tokens[code - 2 * least >> 8]++;
         double bound = -(p * Math.Log2(p) + (1 - p) * Math.Log2(1 - p)) / p - tokens.Where(t => t > 0).Sum(t => t / kept * Math.Log2(t / kept)) + 8;
-        double size = 8.0 * Encode(codes, LosslessCoding.Smallest, SimdPath.Fastest).Length / kept;
+        double size = 8.0 * Encode(codes, LosslessCoding.Entropy, SimdPath.Fastest).Length / kept;
         Assert.InRange(size, bound, 1.0025 * bound);
         double paper = 8.0 * Encode(codes, LosslessCoding.Golomb, SimdPath.Fastest).Length / kept;
         if (density <= 0.6) Assert.InRange(size, 0, 0.8 * paper);
@@ -89,7 +89,7 @@ public sealed unsafe class ChunkTests
             double q = scaled.AsSpan(block, Planes.Block).ToArray().Count(code => code != 0) / 1024.0;
             if (q is > 0 and < 1) positions -= 1024 * (q * Math.Log2(q) + (1 - q) * Math.Log2(1 - q));
         }
-        double size = 8.0 * Encode(scaled, LosslessCoding.Smallest, SimdPath.Fastest).Length / kept;
+        double size = 8.0 * Encode(scaled, LosslessCoding.Entropy, SimdPath.Fastest).Length / kept;
         Assert.True(single - positions / kept > 0.3, "the data has no classes");
         // What is left beside the positions, known each block's density, is at most a token of 4 bits and the low byte.
         Assert.InRange(size, 0, positions / kept + 12);
@@ -105,7 +105,7 @@ public sealed unsafe class ChunkTests
             {
                 ushort[] codes = Codes(random, n, random.NextDouble(), scales: 0);
                 // Beside the values there are a checksum, a mode and the number that is sent.
-                Assert.InRange(Encode(codes, LosslessCoding.Smallest, SimdPath.Fastest).Length, 0, 2 * n + 4 + 1 + (n < 128 ? 1 : 2));
+                Assert.InRange(Encode(codes, LosslessCoding.Entropy, SimdPath.Fastest).Length, 0, 2 * n + 4 + 1 + (n < 128 ? 1 : 2));
             }
         }
     }
@@ -118,7 +118,7 @@ public sealed unsafe class ChunkTests
         int refused = 0, accepted = 0;
         foreach (int n in lengths)
         {
-            byte[] good = Encode(Codes(random, n, 0.3, scales: 1), LosslessCoding.Smallest, SimdPath.Fastest);
+            byte[] good = Encode(Codes(random, n, 0.3, scales: 1), LosslessCoding.Entropy, SimdPath.Fastest);
             for (int trial = 0; trial < (n > 10_000 ? 150 : 1500); trial++)
             {
                 byte[] bytes = [.. good];
@@ -153,8 +153,8 @@ public sealed unsafe class ChunkTests
 
         void Once()
         {
-            int length = Encode(encoder, codes, bytes, LosslessCoding.Smallest, CodecPath.Resolve(SimdPath.Fastest));
-            decoder.Open(bytes.AsSpan(0, length), bytes.Length, codes.Length, ValueMode.Fp16, CodecPath.Resolve(SimdPath.Fastest));
+            int length = Encode(encoder, codes, bytes, LosslessCoding.Entropy, CodecPath.Resolve(SimdPath.Fastest));
+            decoder.Open(bytes.AsSpan(0, length), bytes.Length, codes.Length, ValueMode.Fp16, 0x7BFF, CodecPath.Resolve(SimdPath.Fastest));
             fixed (ushort* p = block)
                 for (int at = 0; at < codes.Length; at += Planes.Block) decoder.Next(p, halves: false);
         }
@@ -192,8 +192,8 @@ public sealed unsafe class ChunkTests
     public void A_chunk_of_more_blocks_than_the_format_has_is_refused()
     {
         int entries = ChunkFormat.MaximumEntries + 1;
-        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkEncoder().Start(entries, ValueMode.Fp16, 1, SimdPath.Scalar));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkDecoder().Open(new byte[16], 16, entries, ValueMode.Fp16, SimdPath.Scalar));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkEncoder().Start(entries, ValueMode.Fp16, 1, 1, SimdPath.Scalar));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkDecoder().Open(new byte[16], 16, entries, ValueMode.Fp16, 0x7BFF, SimdPath.Scalar));
     }
 
     [Fact]
@@ -225,11 +225,12 @@ public sealed unsafe class ChunkTests
             if (scales > 0 && i % (scales == 1 ? 1024 : 4096) == 0) scale = Math.Exp(random.NextGaussian());
             values[i] = (float)(random.NextGaussian() * scale);
         }
-        int[] kept = new int[TopK.CountFor(density, n)];
-        TopK.Select(values, kept.Length, kept);
         ushort[] codes = new ushort[n];
-        foreach (int i in kept)
+        SegmentPiece[] all = [new(new LoraTensor("m", LoraRole.A, 1, n, 0), 0, n)];
+        Selection selection = TopK.Find(values, all, TopK.CountFor(density, n), new uint[1], new TopKScratch(), SimdPath.Scalar);
+        for (int i = 0; i < n; i++)
         {
+            if ((BitConverter.SingleToUInt32Bits(values[i]) & 0x7FFFFFFF) < selection.MinimumAt(i)) continue;
             uint half = BitConverter.HalfToUInt16Bits((Half)values[i]);
             if ((half & 0x7FFF) != 0) codes[i] = (ushort)(half << 1 | half >> 15);
         }
@@ -248,7 +249,7 @@ public sealed unsafe class ChunkTests
         foreach (ushort code in codes)
             if (code != 0)
                 least = Math.Min(least, code >> 1);
-        encoder.Start(codes.Length, ValueMode.Fp16, least == int.MaxValue ? 1 : least, path);
+        encoder.Start(codes.Length, ValueMode.Fp16, least == int.MaxValue ? 1 : least, codes.Max() >> 1, path);
         ushort* block = stackalloc ushort[Planes.Block];
         for (int at = 0; at < codes.Length; at += Planes.Block)
         {
@@ -263,7 +264,7 @@ public sealed unsafe class ChunkTests
     private static ushort[] Decode(byte[] bytes, int n, SimdPath path)
     {
         var decoder = new ChunkDecoder();
-        decoder.Open(bytes, bytes.Length, n, ValueMode.Fp16, CodecPath.Resolve(path));
+        decoder.Open(bytes, bytes.Length, n, ValueMode.Fp16, 0x7BFF, CodecPath.Resolve(path));
         ushort[] codes = new ushort[n];
         ushort* block = stackalloc ushort[Planes.Block];
         for (int at = 0; at < n; at += Planes.Block)

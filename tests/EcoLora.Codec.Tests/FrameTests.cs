@@ -9,81 +9,188 @@ public class FrameTests
     [Fact]
     public void A_frame_by_hand()
     {
-        // A: the larger half of 12 entries, B: the largest of 8.
+        // A: the larger quarter of 12 entries, B: the largest of 8. At this size bitmaps are least: 2 and 1 bytes.
         float[] change = [1, 0, -2, 0, 4, 0, 0.5f, 0, 0.25f, 0, -0.125f, 0, 3, 1, 1, 1, 1, 1, 1, 1];
-        float[] sent = new float[20], residual = new float[20];
-        byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(0.25, 0.125, ValueMode.Fp16), sent, residual);
+        byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(0.25, 0.125, ValueMode.Fp16));
+        Assert.Equal([0, 0, 0, 0, 0, 0, 0.5f, 0, 0.25f, 0, -0.125f, 0, 0, 1, 1, 1, 1, 1, 1, 1], change);
+        var frame = Frame.Open(bytes, _layout);
+        float[] sent = new float[20];
+        frame.Decode(sent);
         Assert.Equal([1, 0, -2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0], sent);
-        Assert.Equal([0, 0, 0, 0, 0, 0, 0.5f, 0, 0.25f, 0, -0.125f, 0, 0, 1, 1, 1, 1, 1, 1, 1], residual);
 
         // p = 3/12: M = ceil(ln(1/1.75)/ln(0.75)) = 2; gaps 0, 1, 1 are 0·0, 0·1, 0·1: one byte.
-        // p = 1/8: M = ceil(ln(1/1.875)/ln(0.875)) = 5, gap 0: 3 bits.
-        FrameSizes sizes = Frame.Read(bytes, _layout).Sizes;
-        Assert.Equal(new FrameSizes(12, 3, 8, 1, Segment: 40, Sparse: 4 * 6, Coded: 1 + 6 + 1 + 2, Framed: 36 + 13 + 7 + 13 + 3 + 4), sizes);
+        // p = 1/8: M = ceil(ln(1/1.875)/ln(0.875)) = 5, gap 0: 3 bits. Both chunks: checksum, mode, K, M, length, positions, values.
+        const int Golomb = (4 + 1 + 1 + 1 + 1 + 1 + 6) + (4 + 1 + 1 + 1 + 1 + 1 + 2), Coded = (4 + 1 + 1 + 2 + 6) + (4 + 1 + 1 + 1 + 2);
+        const int Head = 40 + 1 + 1 + 2 * 4 + 2 * (1 + 1) + 4;
+        FrameSizes sizes = frame.Measure();
+        Assert.Equal(new FrameSizes(12, 3, 8, 1, Segment: 40, Sparse: 4 * 6, Golomb, Coded, Head + Coded), sizes);
         Assert.Equal(sizes.Framed, bytes.Length);
     }
 
     [Theory]
     [InlineData(ValueMode.Fp32)]
     [InlineData(ValueMode.Fp16)]
+    [InlineData(ValueMode.Bf16)]
+    [InlineData(ValueMode.Int8)]
+    [InlineData(ValueMode.Int4)]
+    [InlineData(ValueMode.Sign)]
     public void What_is_decoded_is_what_was_sent_and_residual_plus_sent_is_the_change_exactly(ValueMode mode)
     {
         var random = new RandomStream(5, "frames", (long)mode);
         for (int trial = 0; trial < 400; trial++)
         {
-            LoraLayout layout = MadeUpVectors.RandomLayout(random);
+            LoraLayout layout = MadeUpVectors.RandomLayout(random, trial % 50 == 0 ? 300 : 12);
             int segments = 1 + random.NextInt32(Math.Min(layout.Length, 7)), segment = random.NextInt32(segments);
             FrameHeader header = MadeUpVectors.Segment(layout, segment, segments);
-            float[] change = MadeUpVectors.Values(random, header.Range(layout.Length).Length, spread: trial % 5 * 35);
-            var compression = new Compression(Fraction(random), Fraction(random), mode);
-            float[] sent = new float[change.Length], residual = new float[change.Length];
-            byte[] bytes = FrameEncoder.Encode(header, layout, change, compression, sent, residual);
-            var frame = Frame.Read(bytes, layout);
-            float[] decoded = new float[change.Length];
-            Array.Fill(decoded, 99f);
-            frame.Decode(decoded);
+            float[] change = MadeUpVectors.Values(random, header.Range(layout.Length).Length, spread: trial % 5 * 35), residual = [.. change];
+            var compression = new Compression(Fraction(random), Fraction(random), mode, (LosslessCoding)random.NextInt32(2));
+            byte[] bytes = FrameEncoder.Encode(header, layout, residual, compression);
+            var frame = Frame.Open(bytes, layout);
+            float[] sent = new float[change.Length];
+            Array.Fill(sent, 99f);
+            frame.Decode(sent);
 
             Assert.Equal(header, frame.Header);
-            Assert.Equal(MadeUpVectors.Bits(sent), MadeUpVectors.Bits(decoded));
             for (int i = 0; i < change.Length; i++)
             {
-                float sum = residual[i] + sent[i];
-                bool isExact = change[i] == 0 ? sum == 0 : BitConverter.SingleToUInt32Bits(sum) == BitConverter.SingleToUInt32Bits(change[i]);
-                Assert.True(isExact, $"{change[i]:g9} = {sent[i]:g9} + {residual[i]:g9}");
-                Assert.Equal(change[i], (double)residual[i] + sent[i]);
+                Assert.True(residual[i] == change[i] - sent[i], $"{change[i]:g9} = {sent[i]:g9} + {residual[i]:g9}");
+                if (mode != ValueMode.Sign) Assert.Equal(change[i], (double)residual[i] + sent[i]);
+                Assert.True(sent[i] == 0 || float.IsNegative(sent[i]) == float.IsNegative(change[i]));
             }
-            CheckDensity(frame.Sizes, LoraRole.A, compression.KeepA);
-            CheckDensity(frame.Sizes, LoraRole.B, compression.KeepB);
+            FrameSizes sizes = frame.Measure();
+            Assert.Equal(bytes.Length, sizes.Framed);
+            CheckDensity(sizes.EntriesA, sizes.KeptA, compression.KeepA);
+            CheckDensity(sizes.EntriesB, sizes.KeptB, compression.KeepB);
+            if (compression.Coding == LosslessCoding.Golomb) Assert.Equal(sizes.Golomb, sizes.Coded);
+            else Assert.InRange(sizes.Coded, 0, sizes.Golomb);
         }
 
-        static void CheckDensity(FrameSizes sizes, LoraRole role, double fraction)
-        {
-            (int entries, int kept) = role == LoraRole.A ? (sizes.EntriesA, sizes.KeptA) : (sizes.EntriesB, sizes.KeptB);
-            int asked = TopK.CountFor(fraction, entries);
-            if (asked == entries) Assert.Equal(entries, kept);
-            else Assert.InRange(kept, 0, asked);
-        }
+        static void CheckDensity(int entries, int kept, double fraction) => Assert.InRange(kept, 0, TopK.CountFor(fraction, entries));
     }
 
-    [Fact]
-    public void Entries_that_are_kept_are_never_smaller_than_those_that_are_not()
+    [Theory]
+    [InlineData(ValueMode.Fp32)]
+    [InlineData(ValueMode.Fp16)]
+    [InlineData(ValueMode.Bf16)]
+    [InlineData(ValueMode.Int8)]
+    [InlineData(ValueMode.Int4)]
+    [InlineData(ValueMode.Sign)]
+    public void The_largest_are_kept_the_first_of_equals_first(ValueMode mode)
     {
+        // Four magnitudes, so that nearly every threshold is a tie.
         var random = new RandomStream(6, "frames");
-        float[] change = MadeUpVectors.Values(random, 20, 2), sent = new float[20], residual = new float[20];
-        FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(0.5, 0.5, ValueMode.Fp32), sent, residual);
-        foreach (LoraTensor tensor in _layout.Tensors)
-            Assert.True(tensor.In(sent.AsSpan()).ToArray().Where(v => v != 0).Min(Math.Abs) >= tensor.In(residual.AsSpan()).ToArray().Max(Math.Abs));
+        LoraLayout layout = MadeUpVectors.Layout((70, 40, 30));
+        for (int trial = 0; trial < 20; trial++)
+        {
+            float[] change = new float[layout.Length];
+            for (int i = 0; i < change.Length; i++) change[i] = (4 + random.NextInt32(4)) * (random.NextInt32(2) * 2 - 1);
+            double keep = 0.01 + 0.9 * random.NextDouble();
+            byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(layout), layout, [.. change], new Compression(keep, keep, mode));
+            float[] sent = new float[change.Length];
+            Frame.Open(bytes, layout).Decode(sent);
+            foreach (LoraTensor tensor in layout.Tensors)
+            {
+                float[] values = tensor.In(change.AsSpan()).ToArray();
+                int[] expected = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => Math.Abs(values[i])).ThenBy(i => i).Take(TopK.CountFor(keep, values.Length)).Order()];
+                float[] found = tensor.In(sent.AsSpan()).ToArray();
+                Assert.Equal(expected, Enumerable.Range(0, found.Length).Where(i => found[i] != 0).ToArray());
+            }
+        }
     }
 
     [Fact]
-    public void The_residual_may_lie_in_the_memory_of_the_change()
+    public void Rounding_is_as_fine_as_the_mode_says()
     {
-        float[] change = MadeUpVectors.Values(new RandomStream(7, "frames"), 20, 1), sent = new float[20], apart = new float[20];
-        var compression = new Compression(0.3, 0.6, ValueMode.Fp16);
-        byte[] first = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, compression, sent, apart);
-        byte[] second = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, compression, sent, change);
-        Assert.Equal(first, second);
-        Assert.Equal(MadeUpVectors.Bits(apart), MadeUpVectors.Bits(change));
+        float[] change = MadeUpVectors.Values(new RandomStream(7, "frames"), 20, 1);
+        float largest = change.AsSpan(0, 12).ToArray().Max(Math.Abs);
+        foreach ((ValueMode mode, double error) in ((ValueMode, double)[])[(ValueMode.Fp16, 1.0 / 2048), (ValueMode.Bf16, 1.0 / 256)])
+        {
+            float[] residual = [.. change];
+            FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, residual, new Compression(1, 1, mode));
+            for (int i = 0; i < 20; i++) Assert.InRange(Math.Abs(residual[i]), 0, error * Math.Abs(change[i]));
+        }
+        foreach ((ValueMode mode, int levels) in ((ValueMode, int)[])[(ValueMode.Int8, 127), (ValueMode.Int4, 7)])
+        {
+            float[] residual = [.. change];
+            FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, residual, new Compression(1, 1, mode));
+            // Two thirds of a step, which is at most 2^−7 above a 127th or a 7th of the largest.
+            for (int i = 0; i < 12; i++) Assert.InRange(Math.Abs(residual[i]), 0, 0.6667 * largest / levels * (1 + 1.0 / 128));
+        }
+        float[] ones = [.. Enumerable.Range(0, 20).Select(i => i % 3 == 0 ? -1.5f : 1.5f)];
+        FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, ones, new Compression(1, 1, ValueMode.Sign));
+        Assert.All(ones, left => Assert.Equal(0, left));
+    }
+
+    [Fact]
+    public void Halves_come_back_as_they_were_but_for_negative_zero()
+    {
+        var random = new RandomStream(11, "halves");
+        for (int trial = 0; trial < 60; trial++)
+        {
+            LoraLayout layout = MadeUpVectors.RandomLayout(random, trial % 3 == 0 ? 200 : 20);
+            Half[] values = [.. MadeUpVectors.Values(random, layout.Length, trial % 12).Select(v => random.NextDouble() < trial / 60.0 ? (Half)0 : (Half)Math.Clamp(v, -65504, 65504))];
+            byte[] bytes = new byte[FrameEncoder.MaximumSize(MadeUpVectors.Segment(layout), layout, ValueMode.Fp16)];
+            int length = FrameEncoder.Encode(MadeUpVectors.Segment(layout), layout, values, (LosslessCoding)(trial % 2), bytes);
+            Half[] decoded = new Half[layout.Length];
+            Frame.Open(bytes.AsMemory(0, length), layout).Decode(decoded);
+            for (int i = 0; i < values.Length; i++)
+                Assert.Equal(values[i] == (Half)0 ? (ushort)0 : BitConverter.HalfToUInt16Bits(values[i]), BitConverter.HalfToUInt16Bits(decoded[i]));
+        }
+        Half[] bad = new Half[20];
+        bad[14] = Half.NegativeInfinity;
+        byte[] room = new byte[1000];
+        var exception = Assert.Throws<ArgumentException>(() => FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, bad, LosslessCoding.Entropy, room));
+        Assert.StartsWith("m0.lora_B[2]: expected a finite number, found ", exception.Message, StringComparison.Ordinal);
+        byte[] scaled = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, MadeUpVectors.Values(random, 20, 1), new Compression(1, 1, ValueMode.Fp16));
+        Assert.Throws<InvalidOperationException>(() => Frame.Open(scaled, _layout).Decode(new Half[20]));
+    }
+
+    [Fact]
+    public void A_frame_of_many_chunks_is_the_same_from_any_number_of_threads_and_nothing_is_allocated()
+    {
+        LoraLayout layout = MadeUpVectors.Layout((3000, 2000, 300));
+        float[] change = MadeUpVectors.Values(new RandomStream(12, "threads"), layout.Length, 0.5), residual = [.. change], decoded = new float[change.Length];
+        var compression = new Compression(0.95, 0.95, ValueMode.Fp16);
+        FrameHeader header = MadeUpVectors.Segment(layout);
+        byte[] first = FrameEncoder.Encode(header, layout, residual, compression), bytes = new byte[FrameEncoder.MaximumSize(header, layout, ValueMode.Fp16)];
+        double[] sums = new double[change.Length];
+        var frame = Frame.Open(first, layout);
+        Assert.InRange(frame.Chunks, 6, 20);
+        for (int threads = 1; threads <= 4; threads++)
+        {
+            change.CopyTo(residual, 0);
+            int length = FrameEncoder.Encode(header, layout, residual, compression, bytes, new CodecExecution(threads));
+            Assert.True(first.AsSpan().SequenceEqual(bytes.AsSpan(0, length)));
+            frame.Decode(decoded, new CodecExecution(threads));
+            frame.Accumulate(0.25, sums, new CodecExecution(threads));
+            for (int i = 0; i < change.Length; i++)
+                if (change[i] - decoded[i] != residual[i] || sums[i] != 0.25 * threads * decoded[i])
+                    Assert.Fail($"entry {i} with {threads} threads");
+        }
+        // One thread: what the thread pool allocates for its own queues is not ours.
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 3; i++)
+        {
+            FrameEncoder.Encode(header, layout, residual, compression, bytes, new CodecExecution(1));
+            frame.Decode(decoded, new CodecExecution(1));
+            frame.Accumulate(0.25, sums, new CodecExecution(1));
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void A_thread_that_comes_late_never_disturbs_a_later_call()
+    {
+        LoraLayout layout = MadeUpVectors.Layout((40, 30, 8));
+        float[] change = MadeUpVectors.Values(new RandomStream(14, "threads"), layout.Length, 1);
+        FrameHeader header = MadeUpVectors.Segment(layout);
+        var compression = new Compression(0.9, 0.9, ValueMode.Fp16);
+        byte[] expected = FrameEncoder.Encode(header, layout, [.. change], compression), bytes = new byte[FrameEncoder.MaximumSize(header, layout, ValueMode.Fp16)];
+        for (int trial = 0; trial < 3000; trial++)
+        {
+            int length = FrameEncoder.Encode(header, layout, [.. change], compression, bytes, new CodecExecution(trial % 2 == 0 ? 4 : 1));
+            Assert.True(expected.AsSpan().SequenceEqual(bytes.AsSpan(0, length)), $"{trial}");
+        }
     }
 
     [Theory]
@@ -97,34 +204,47 @@ public class FrameTests
     public void The_scale_keeps_the_precision_of_half_floats_at_every_magnitude(double magnitude)
     {
         var random = new RandomStream(8, "scale");
-        float[] change = new float[20], sent = new float[20], residual = new float[20];
+        float[] change = new float[20];
         for (int i = 0; i < 20; i++) change[i] = (float)((random.NextDouble() * 0.99 + 0.01) * magnitude);
-        FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(1, 1, ValueMode.Fp16), sent, residual);
+        float[] residual = [.. change];
+        FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, residual, new Compression(1, 1, ValueMode.Fp16));
         for (int i = 0; i < 20; i++) Assert.InRange(Math.Abs(residual[i] / change[i]), 0, 1.0 / 2048);
     }
 
-    [Fact]
-    public void The_largest_float_stays_finite()
+    [Theory]
+    [InlineData(ValueMode.Fp16)]
+    [InlineData(ValueMode.Bf16)]
+    [InlineData(ValueMode.Int8)]
+    [InlineData(ValueMode.Int4)]
+    [InlineData(ValueMode.Sign)]
+    public void The_largest_and_the_smallest_float_stay_what_they_are(ValueMode mode)
     {
-        float[] change = new float[20], sent = new float[20], residual = new float[20];
-        change[3] = float.MaxValue;
-        change[15] = -float.MaxValue;
-        byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(0.5, 0.5, ValueMode.Fp16), sent, residual);
-        Assert.Equal(change[3], residual[3] + sent[3]);
-        Assert.Equal(change[15], residual[15] + sent[15]);
-        Frame.Read(bytes, _layout);
+        foreach (float extreme in (float[])[float.MaxValue, float.Epsilon, 1e-38f])
+        {
+            float[] change = new float[20];
+            change[3] = extreme;
+            change[15] = -extreme;
+            float[] residual = [.. change], sent = new float[20];
+            byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, residual, new Compression(0.5, 0.5, mode));
+            Frame.Open(bytes, _layout).Decode(sent);
+            for (int i = 0; i < 20; i++)
+            {
+                Assert.True(float.IsFinite(sent[i]));
+                Assert.Equal(change[i], (double)residual[i] + sent[i]);
+            }
+        }
     }
 
     [Fact]
-    public void Values_that_round_to_zero_are_dropped_unless_all_are_kept()
+    public void Values_that_round_to_zero_are_dropped()
     {
-        float[] change = [1, 1e-13f, .. new float[18]];
-        float[] sent = new float[20], residual = new float[20];
-        byte[] some = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(0.2, 0.2, ValueMode.Fp16), sent, residual);
-        Assert.Equal((1, 0), (Frame.Read(some, _layout).Sizes.KeptA, Frame.Read(some, _layout).Sizes.KeptB));
+        float[] change = [1, 1e-13f, .. new float[18]], residual = [.. change];
+        var some = Frame.Open(FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, residual, new Compression(0.2, 0.2, ValueMode.Fp16)), _layout);
+        Assert.Equal((1, 0), (some.Measure().KeptA, some.Measure().KeptB));
         Assert.Equal(1e-13f, residual[1]);
-        byte[] all = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, change, new Compression(1, 1, ValueMode.Fp16), sent, residual);
-        Assert.Equal((12, 8), (Frame.Read(all, _layout).Sizes.KeptA, Frame.Read(all, _layout).Sizes.KeptB));
+        residual = [.. change];
+        byte[] all = FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, residual, new Compression(1, 1, ValueMode.Fp16, LosslessCoding.Golomb));
+        Assert.Equal((12, 8), (Frame.Open(all, _layout).Measure().KeptA, Frame.Open(all, _layout).Measure().KeptB));
         Assert.Equal(1e-13f, residual[1]);
     }
 
@@ -132,13 +252,17 @@ public class FrameTests
     public void Accumulating_is_adding_the_weight_times_what_is_decoded()
     {
         var random = new RandomStream(9, "accumulate");
-        LoraLayout layout = MadeUpVectors.Layout((5, 7, 3), (2, 9, 2));
-        float[] change = MadeUpVectors.Values(random, layout.Length, 5), sent = new float[layout.Length];
-        var compression = new Compression(0.4, 0.7, ValueMode.Fp16);
-        byte[] bytes = FrameEncoder.Encode(MadeUpVectors.Segment(layout), layout, change, compression, sent, new float[layout.Length]);
-        double[] sums = [.. Enumerable.Range(0, layout.Length).Select(i => i * 0.1)];
-        Frame.Read(bytes, layout).Accumulate(0.37, sums);
-        for (int i = 0; i < sums.Length; i++) Assert.Equal(i * 0.1 + 0.37 * sent[i], sums[i]);
+        LoraLayout layout = MadeUpVectors.Layout((5, 7, 3), (2, 9, 2), (60, 70, 20));
+        foreach (ValueMode mode in Enum.GetValues<ValueMode>())
+        {
+            byte[] bytes = FrameEncoder.Encode(
+                MadeUpVectors.Segment(layout), layout, MadeUpVectors.Values(random, layout.Length, 5), new Compression(0.4, 0.7, mode));
+            float[] sent = new float[layout.Length];
+            double[] sums = [.. Enumerable.Range(0, layout.Length).Select(i => i * 0.1)];
+            Frame.Open(bytes, layout).Decode(sent);
+            Frame.Open(bytes, layout).Accumulate(0.37, sums);
+            for (int i = 0; i < sums.Length; i++) Assert.Equal(i * 0.1 + 0.37 * sent[i], sums[i]);
+        }
     }
 
     [Theory]
@@ -147,16 +271,24 @@ public class FrameTests
     [InlineData(float.NegativeInfinity)]
     public void A_value_that_is_not_finite_is_refused_with_its_tensor_and_index(float value)
     {
-        float[] change = new float[6], other = new float[6], third = new float[6];
-        change[5] = value; // Segment 0 of 3 is [0, 6).
+        float[] change = [1, 2, 3, 4, 5, value]; // Segment 0 of 3 is [0, 6).
         var exception = Assert.Throws<ArgumentException>(() =>
-            FrameEncoder.Encode(MadeUpVectors.Segment(_layout, 0, 3), _layout, change, new Compression(1, 1, ValueMode.Fp16), other, third));
+            FrameEncoder.Encode(MadeUpVectors.Segment(_layout, 0, 3), _layout, change, new Compression(1, 1, ValueMode.Fp16)));
         Assert.StartsWith("m0.lora_A[5]: expected a finite number, found ", exception.Message, StringComparison.Ordinal);
+        Assert.Equal([1, 2, 3, 4, 5, value], change);
     }
 
     [Fact]
-    public void A_vector_of_another_length_than_the_segment_is_refused() => Assert.Throws<ArgumentException>(() =>
-        FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, new float[19], new Compression(1, 1, ValueMode.Fp16), new float[20], new float[20]));
+    public void A_vector_of_another_length_than_the_segment_or_too_little_room_is_refused()
+    {
+        var compression = new Compression(1, 1, ValueMode.Fp16);
+        Assert.Throws<ArgumentException>(() => FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, new float[19], compression));
+        int room = FrameEncoder.MaximumSize(MadeUpVectors.Segment(_layout), _layout, ValueMode.Fp16) - 1;
+        Assert.Throws<ArgumentException>(() => FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, new float[20], compression, new byte[room]));
+        var frame = Frame.Open(FrameEncoder.Encode(MadeUpVectors.Segment(_layout), _layout, new float[20], compression), _layout);
+        Assert.Throws<ArgumentException>(() => frame.Decode(new float[19]));
+        Assert.Throws<ArgumentException>(() => frame.Accumulate(1, new double[21]));
+    }
 
     [Fact]
     public void The_digest_is_half_of_SHA_256() =>

@@ -68,7 +68,7 @@ public class GolombPositionsTests
         foreach (int parameter in new[] { 1, 2, 3, 1024, 65535 })
         {
             int[] decoded = new int[indexes.Length];
-            Assert.True(GolombPositions.TryDecode(Encode(indexes, parameter, entries), parameter, entries, decoded));
+            Assert.True(GolombPositions.TryDecode(Encode(indexes, parameter), parameter, entries, decoded));
             Assert.Equal(indexes, decoded);
         }
     }
@@ -107,10 +107,13 @@ public class GolombPositionsTests
         Assert.False(GolombPositions.TryDecode([0], 1, 10, []));
     }
 
-    private static byte[] Encode(int[] indexes, int parameter, int? entries = null)
+    private static byte[] Encode(int[] indexes, int parameter)
     {
-        byte[] buffer = new byte[GolombPositions.MaximumBytes(indexes.Length, entries ?? indexes.LastOrDefault() + 1, parameter)];
-        return buffer[..GolombPositions.Encode(indexes, parameter, buffer)];
+        ulong[] bitmap = new ulong[indexes.LastOrDefault() / 64 + 1];
+        foreach (int index in indexes) bitmap[index / 64] |= 1UL << index;
+        byte[] bytes = new byte[(GolombPositions.Bits(bitmap, parameter) + 7) / 8];
+        Assert.Equal(bytes.Length, GolombPositions.Encode(indexes, parameter, bytes));
+        return bytes;
     }
 
     private static byte[] Reference(int[] indexes, int parameter)

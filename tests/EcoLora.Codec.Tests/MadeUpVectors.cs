@@ -12,11 +12,11 @@ internal static class MadeUpVectors
         return LoraLayout.Of(list);
     }
 
-    /// <summary>1 to 4 modules with sides of 1 to 12 and ranks of 1 to 4; sometimes only one role.</summary>
-    public static LoraLayout RandomLayout(RandomStream random)
+    /// <summary>1 to 4 modules with sides of at least 1 and ranks of 1 to 4; sometimes only one role.</summary>
+    public static LoraLayout RandomLayout(RandomStream random, int largestSide = 12)
     {
         var modules = Enumerable.Range(0, 1 + random.NextInt32(4))
-            .Select(i => new LoraModule($"m{i}", 1 + random.NextInt32(12), 1 + random.NextInt32(12), 1 + random.NextInt32(4)));
+            .Select(i => new LoraModule($"m{i}", 1 + random.NextInt32(largestSide), 1 + random.NextInt32(largestSide), 1 + random.NextInt32(4)));
         LoraLayout layout = LoraLayout.Of(modules);
         return random.NextInt32(4) == 0 ? layout.Only((LoraRole)random.NextInt32(2)) : layout;
     }

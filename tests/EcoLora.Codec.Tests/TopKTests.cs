@@ -58,13 +58,51 @@ public class TopKTests
     [Theory]
     [InlineData(-1)]
     [InlineData(4)]
-    public void A_count_outside_the_values_is_refused(int keep) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => TopK.Select([1f, 2f, 3f], keep, new int[8]));
+    public void A_count_outside_the_values_is_refused(int keep) => Assert.Throws<ArgumentOutOfRangeException>(() => Select([1f, 2f, 3f], keep));
 
-    private static int[] Select(float[] values, int keep)
+    [Theory]
+    [InlineData("gaussian")]
+    [InlineData("few magnitudes")]
+    [InlineData("one magnitude")]
+    [InlineData("periodic")]
+    [InlineData("sorted")]
+    [InlineData("a few large")]
+    public void Large_vectors_of_any_kind_agree_with_sorting_on_every_path(string kind)
     {
-        int[] kept = new int[keep];
-        TopK.Select(values, keep, kept);
-        return kept;
+        var random = new RandomStream(3, kind);
+        float[] values = MadeUpVectors.Values(random, 200_003, 1);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = kind switch
+            {
+                "few magnitudes" => 1 + random.NextInt32(3),
+                "one magnitude" => i % 2 == 0 ? 0.5f : -0.5f,
+                "periodic" => i % 8,
+                "sorted" => i,
+                "a few large" => i % 1000 == 7 ? 1e10f + i : values[i],
+                _ => values[i],
+            };
+        }
+        int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => Math.Abs(values[i])).ThenBy(i => i)];
+        foreach (double share in (double[])[0.00001, 0.001, 0.05, 0.5, 0.95, 0.9999, 1])
+        {
+            int keep = TopK.CountFor(share, values.Length);
+            int[] expected = [.. order[..keep].Order()];
+            foreach (SimdPath path in (SimdPath[])[SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512])
+                Assert.True(expected.AsSpan().SequenceEqual(Select(values, keep, path)), $"{share}, {path}");
+        }
+    }
+
+    /// <summary>The entries that are kept of a vector cut into pieces, and every piece's largest, which must be right too.</summary>
+    private static int[] Select(float[] values, int keep, SimdPath path = SimdPath.Fastest)
+    {
+        var tensor = new LoraTensor("m", LoraRole.A, 1, values.Length, 0);
+        int cut = values.Length / 3;
+        SegmentPiece[] pieces = cut == 0 ? [new(tensor, 0, values.Length)] : [new(tensor, 0, cut), new(tensor, cut, values.Length - cut)];
+        uint[] largest = new uint[pieces.Length];
+        Selection selection = TopK.Find(values, pieces, keep, largest, new TopKScratch(), CodecPath.Resolve(path));
+        for (int i = 0; i < pieces.Length; i++)
+            Assert.Equal(values.AsSpan(pieces[i].Start, pieces[i].Length).ToArray().Max(Math.Abs), BitConverter.UInt32BitsToSingle(largest[i]));
+        return [.. Enumerable.Range(0, values.Length).Where(i => (BitConverter.SingleToUInt32Bits(values[i]) & 0x7FFFFFFF) >= selection.MinimumAt(i))];
     }
 }

@@ -101,7 +101,7 @@ public class AggregationTests
         LoraLayout other = LoraLayout.Of([new LoraModule("v", 1, 4, 1)]).Only(LoraRole.A);
         Assert.Equal("layout", Assert.Throws<FrameException>(() => new PublishedAdapter(1, other, 0, new float[4]).Apply(first)).Field);
         var header = new FrameHeader(FrameKind.Segment, 1, 1, 0, 0, 1, 1, (uint)_layout.Fingerprint);
-        byte[] segment = FrameEncoder.Encode(header, _layout, [1, 1, 1, 1], new Compression(1, 1, ValueMode.Fp32), new float[4], new float[4]);
+        byte[] segment = FrameEncoder.Encode(header, _layout, [1, 1, 1, 1], new Compression(1, 1, ValueMode.Fp32));
         Assert.Equal("kind", Assert.Throws<FrameException>(() => site.Apply(segment)).Field);
         Assert.Equal(values, site.Values.ToArray());
         Assert.Equal(1, site.Version);

@@ -11,13 +11,13 @@ internal static class MadeUpPlan
         [new LoraModule("q", 4, 6, 2)],
         [.. Enumerable.Range(0, clients).Select(c => new Enrolment(c, c % Math.Min(3, clients), c + 1))]);
 
-    public static FrameSizes Sizes { get; } = new(12, 6, 8, 4, 40, 60, 24, 90);
+    public static FrameSizes Sizes { get; } = new(12, 6, 8, 4, 40, 60, 30, 24, 90);
 
     /// <summary>A segment's frame that keeps everything in FP32, so nothing is lost.</summary>
     public static Frame Lossless(LoraLayout layout, float[] change, int client, int segment = 0, int segments = 1)
     {
         var header = new FrameHeader(FrameKind.Segment, FrameHeader.KeyOf("run-1"), 0, client, segment, segments, 0, (uint)layout.Fingerprint);
-        float[] sent = new float[change.Length], residual = new float[change.Length];
-        return Frame.Read(FrameEncoder.Encode(header, layout, change, new Compression(1, 1, ValueMode.Fp32), sent, residual), layout);
+        float[] copy = [.. change];
+        return Frame.Open(FrameEncoder.Encode(header, layout, copy, new Compression(1, 1, ValueMode.Fp32)), layout);
     }
 }

@@ -91,7 +91,7 @@ public class ResidualTests
 
     private static float[] Sent(ClientUpload upload)
     {
-        var frame = Frame.Read(upload.Frame, _layout);
+        var frame = Frame.Open(upload.Frame, _layout);
         float[] sent = new float[frame.Range.Length];
         frame.Decode(sent);
         return sent;

@@ -18,7 +18,8 @@ public class RunPlanTests
         { "gamma_a -1", "exchange.gamma_a: expected 0 or more, found -1" },
         { "gamma_b inf", "exchange.gamma_b: expected 0 or more, found Infinity" },
         { "beta NaN", "exchange.mixing_beta: expected 0 or more, or off, found NaN" },
-        { "values 9", "exchange.values: expected one of Fp32, Fp16, found 9" },
+        { "values 9", "exchange.values: expected one of Fp32, Fp16, Bf16, Int8, Int4, Sign, found 9" },
+        { "coding 9", "exchange.coding: expected one of Entropy, Golomb, found 9" },
         { "feedback 9", "exchange.feedback: expected one of None, OneMinusMixing, Full, found 9" },
     };
 
@@ -40,6 +41,7 @@ public class RunPlanTests
             "gamma_b inf" => good with { GammaB = double.PositiveInfinity },
             "beta NaN" => good with { MixingBeta = double.NaN },
             "values 9" => good with { Values = (ValueMode)9 },
+            "coding 9" => good with { Coding = (LosslessCoding)9 },
             _ => good with { Feedback = (ResidualFeedback)9 },
         };
         Assert.Equal(message, Assert.Throws<ArgumentException>(() => bad.Validate(3)).Message);

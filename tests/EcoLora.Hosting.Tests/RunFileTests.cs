@@ -98,7 +98,7 @@ public sealed class RunFileTests : IDisposable
     [InlineData("exchange: {k_max: NaN}", ":2:19: exchange.k_max: expected a number in (0, 1], found 'NaN'")]
     [InlineData("exchange: {gamma_a: Infinity}", ":2:21: exchange.gamma_a: expected a number of 0 or more, found 'Infinity'")]
     [InlineData("exchange: {mixing_beta: none}", ":2:25: exchange.mixing_beta: expected a number of 0 or more, or off, found 'none'")]
-    [InlineData("exchange: {values: int8}", ":2:20: exchange.values: expected fp16 or fp32, found 'int8'")]
+    [InlineData("exchange: {values: int6}", ":2:20: exchange.values: expected fp16, bf16, int8, int4, sign or fp32, found 'int6'")]
     [InlineData("data: {held_out: 1.5}", ":2:18: data.held_out: expected a share in (0, 1) or a whole number of 1 or more, found '1.5'")]
     [InlineData("federation: {method: flora}", ":2:22: federation.method: expected fedit or ffa-lora, found 'flora'")]
     [InlineData("seed: 1\nseed: 2", ":3:1: expected 'seed' once, found it here and in line 2")]

@@ -35,7 +35,7 @@ public sealed class InspectCommandTests : IDisposable
     {
         var layout = LoraLayout.Of([new LoraModule("model.layers.0.self_attn.q_proj", 2, 2, 1)]);
         var header = new FrameHeader(FrameKind.Segment, FrameHeader.KeyOf("x"), 3, 7, 0, 1, 3, (uint)layout.Fingerprint);
-        byte[] frame = FrameEncoder.Encode(header, layout, [1, 2, 3, 4], new Compression(0.5, 1, ValueMode.Fp16), new float[4], new float[4]);
+        byte[] frame = FrameEncoder.Encode(header, layout, [1, 2, 3, 4], new Compression(0.5, 1, ValueMode.Fp16));
         File.WriteAllBytes(_folder["one.frame"], frame);
         JsonNode plain = JsonNode.Parse(Ecolora.Succeed("inspect", _folder["one.frame"], "--json"))!;
         Assert.Equal((3, 7, frame.Length), ((int)plain["round"]!, (int)plain["client"]!, (int)plain["framedBytes"]!));
@@ -49,7 +49,7 @@ public sealed class InspectCommandTests : IDisposable
         File.WriteAllBytes(_folder["one.frame"], frame);
         Outcome outcome = Ecolora.Run("inspect", _folder["one.frame"]);
         Assert.Equal(ExitCodes.BadInput, outcome.Code);
-        Assert.StartsWith($"ecolora: {_folder["one.frame"]}: frame: checksum: expected ", outcome.Error, StringComparison.Ordinal);
+        Assert.StartsWith($"ecolora: {_folder["one.frame"]}: frame: chunk checksum: expected ", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -57,9 +57,9 @@ public sealed class InspectCommandTests : IDisposable
     {
         LedgerRow[] rows =
         [
-            new(0, "client-0", Direction.Up, 0, 800, 400, 80, 60, 40, 50, 5, 10, 5, 10),
-            new(0, "client-1", Direction.Up, 1, 800, 400, 80, 60, 30, 40, 5, 10, 5, 10),
-            new(0, "site-0", Direction.Down, LedgerRow.NoSegment, 800, 400, 400, 300, 90, 100, 5, 10, 5, 10),
+            new(0, "client-0", Direction.Up, 0, 800, 400, 80, 60, 45, 40, 50, 5, 10, 5, 10),
+            new(0, "client-1", Direction.Up, 1, 800, 400, 80, 60, 35, 30, 40, 5, 10, 5, 10),
+            new(0, "site-0", Direction.Down, LedgerRow.NoSegment, 800, 400, 400, 300, 95, 90, 100, 5, 10, 5, 10),
             LedgerRow.Control(0, "site-0", Direction.ControlUp, 10),
         ];
         using (StreamWriter writer = File.CreateText(_folder["ledger.csv"])) LedgerCsv.Write(writer, rows);
@@ -68,7 +68,7 @@ public sealed class InspectCommandTests : IDisposable
         Assert.Equal(16, (double)json["timesFewerBytes"]!["upFp32"]!, 1e-12);
         Assert.Equal(6, (double)json["timesFewerBytes"]!["totalFp16"]!, 1e-12);
         string table = Ecolora.Succeed("inspect", _folder["ledger.csv"]);
-        Assert.Matches("\nup +2 +1.60 kB +800 B +160 B +120 B +70 B +90 B\n", table);
+        Assert.Matches("\nup +2 +1.60 kB +800 B +160 B +120 B +80 B +70 B +90 B\n", table);
         Assert.Matches("\ndense fp32 +16.0× +8.00× +12.0×\n", table);
 
         File.AppendAllText(_folder["ledger.csv"], "nonsense\n");

@@ -4,20 +4,20 @@ public class LedgerTotalsTests
 {
     private static readonly LedgerRow[] Rows =
     [
-        new(0, "client-01", Direction.Up, 0, 400, 200, 40, 60, 25, 33, 3, 6, 1, 4),
-        new(0, "client-02", Direction.Up, 1, 400, 200, 40, 66, 27, 35, 4, 6, 2, 4),
-        new(0, "site-00", Direction.Down, LedgerRow.NoSegment, 400, 200, 200, 300, 120, 128, 30, 60, 20, 40),
+        new(0, "client-01", Direction.Up, 0, 400, 200, 40, 60, 31, 25, 33, 3, 6, 1, 4),
+        new(0, "client-02", Direction.Up, 1, 400, 200, 40, 66, 33, 27, 35, 4, 6, 2, 4),
+        new(0, "site-00", Direction.Down, LedgerRow.NoSegment, 400, 200, 200, 300, 140, 120, 128, 30, 60, 20, 40),
         LedgerRow.Control(0, "site-00", Direction.ControlUp, 12),
         LedgerRow.Control(0, "site-00", Direction.ControlDown, 22),
-        new(2, "client-01", Direction.Up, 1, 400, 200, 40, 60, 25, 20, 3, 6, 1, 4),
+        new(2, "client-01", Direction.Up, 1, 400, 200, 40, 60, 31, 25, 20, 3, 6, 1, 4),
     ];
 
     [Fact]
     public void Sums_are_by_direction_and_stage()
     {
         LedgerTotals totals = LedgerTotals.Of(Rows);
-        Assert.Equal(new StageBytes(3, 1200, 600, 120, 186, 77, 88, 10, 18, 4, 12), totals.All.Up);
-        Assert.Equal(new StageBytes(1, 400, 200, 200, 300, 120, 128, 30, 60, 20, 40), totals.All.Down);
+        Assert.Equal(new StageBytes(3, 1200, 600, 120, 186, 95, 77, 88, 10, 18, 4, 12), totals.All.Up);
+        Assert.Equal(new StageBytes(1, 400, 200, 200, 300, 140, 120, 128, 30, 60, 20, 40), totals.All.Down);
         Assert.Equal(12, totals.All.ControlUp.Framed);
         Assert.Equal(22, totals.All.ControlDown.Framed);
         Assert.Equal(100, totals.All.UpBytes);

@@ -49,7 +49,7 @@ public partial class ReportPageTests
         foreach (ArmReport arm in Report.Arms)
         {
             foreach (StageBytes bytes in new[] { arm.Totals.Up, arm.Totals.Down })
-                foreach (long stage in new[] { bytes.DenseFp32, bytes.DenseFp16, bytes.Segment, bytes.Sparse, bytes.Coded, bytes.Framed })
+                foreach (long stage in new[] { bytes.DenseFp32, bytes.DenseFp16, bytes.Segment, bytes.Sparse, bytes.Golomb, bytes.Coded, bytes.Framed })
                     Shows(Quantity.Count(stage));
             Shows(Quantity.Count(arm.Totals.ControlUp.Framed));
             Shows(Quantity.Count(arm.Totals.ControlDown.Framed));

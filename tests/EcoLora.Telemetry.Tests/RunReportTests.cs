@@ -83,8 +83,8 @@ public class RunReportTests
             Rounds = [new(0, participants, 1, 1, 1, null), new(1, [], null, 1, 1, null)],
             Ledger =
             [
-                new(0, "a", Direction.Up, 0, 80_000, 40_000, 1, 1, 1, 25_000, 0, 0, 0, 0),
-                new(0, "s", Direction.Down, -1, 160_000, 80_000, 1, 1, 1, 50_000, 0, 0, 0, 0),
+                new(0, "a", Direction.Up, 0, 80_000, 40_000, 1, 1, 1, 1, 25_000, 0, 0, 0, 0),
+                new(0, "s", Direction.Down, -1, 160_000, 80_000, 1, 1, 1, 1, 50_000, 0, 0, 0, 0),
                 LedgerRow.Control(0, "s", Direction.ControlUp, 100), LedgerRow.Control(0, "s", Direction.ControlDown, 300),
             ],
         };
@@ -147,5 +147,5 @@ public class RunReportTests
 
     private static ArmFacts Arm(string name, Exchange exchange, double before, double after, long up = 1, long down = 1) => new(
         name, "fedit", exchange, 100, 1, new Evaluation(10, before, 0, []), [new RoundFacts(0, [], 1, null, null, new Evaluation(10, after, 0.5, []))],
-        [new(0, "a", Direction.Up, 0, 400, 200, 1, 1, 1, up, 0, 0, 0, 0), new(0, "s", Direction.Down, -1, 400, 200, 1, 1, 1, down, 0, 0, 0, 0)]);
+        [new(0, "a", Direction.Up, 0, 400, 200, 1, 1, 1, 1, up, 0, 0, 0, 0), new(0, "s", Direction.Down, -1, 400, 200, 1, 1, 1, 1, down, 0, 0, 0, 0)]);
 }

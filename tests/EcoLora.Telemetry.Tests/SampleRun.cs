@@ -83,8 +83,9 @@ internal static class SampleRun
         int width = exchange == Exchange.DenseFp32 ? 4 : 2;
         long coded = exchange == Exchange.EcoLora ? (kept * 17 / 8) + (kept / 9) : kept * width;
         long sparse = exchange == Exchange.EcoLora ? kept * (width + 4) : kept * width;
+        long golomb = exchange == Exchange.EcoLora ? (kept * 37 / 16) + (kept / 9) : kept * width;
         return new LedgerRow(
-            round, client, direction, segment, 4 * (A + B), 2 * (A + B), (entriesA + entriesB) * width, sparse, coded, coded + 96,
+            round, client, direction, segment, 4 * (A + B), 2 * (A + B), (entriesA + entriesB) * width, sparse, golomb, coded, coded + 96,
             keptA, entriesA, keptB, entriesB);
     }
 

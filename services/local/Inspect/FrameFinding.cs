@@ -32,7 +32,7 @@ internal static class FrameFinding
                 ["digest"] = Frame.DigestOf(bytes),
                 ["framedBytes"] = bytes.Length,
             };
-            if (layoutFolder is not null) AddSizes(json, Frame.Read(bytes, LayoutOf(layoutFolder, header, path)).Sizes);
+            if (layoutFolder is not null) AddSizes(json, Frame.Open(bytes, LayoutOf(layoutFolder, header, path)).Measure());
             var rows = json.Skip(1).Select(member => new[] { Words(member.Key), member.Value?.ToString() ?? "–" });
             return new Finding(json, [new ResultTable($"Frame: {header}", ["field", "value"], [.. rows])]);
         }
@@ -53,6 +53,7 @@ internal static class FrameFinding
         json["keptB"] = sizes.KeptB;
         json["segmentBytes"] = sizes.Segment;
         json["sparseBytes"] = sizes.Sparse;
+        json["golombBytes"] = sizes.Golomb;
         json["codedBytes"] = sizes.Coded;
     }
 

@@ -32,7 +32,7 @@ internal static class LedgerFinding
         string title = FormattableString.Invariant($"Ledger: {ledger.Count} rows, {totals.Rounds.Count} rounds");
         return new Finding(json,
         [
-            new ResultTable(title, ["direction", "messages", "dense fp32", "dense fp16", "segment", "sparse", "coded", "framed"],
+            new ResultTable(title, ["direction", "messages", "dense fp32", "dense fp16", "segment", "sparse", "golomb", "coded", "framed"],
                 [.. directions.Select(each => Cells(each.Name, each.Bytes))]),
             new ResultTable("Times fewer bytes than dense, control messages included", ["against", "up", "down", "total"],
             [
@@ -49,6 +49,7 @@ internal static class LedgerFinding
         ["denseFp16"] = bytes.DenseFp16,
         ["segment"] = bytes.Segment,
         ["sparse"] = bytes.Sparse,
+        ["golomb"] = bytes.Golomb,
         ["coded"] = bytes.Coded,
         ["framed"] = bytes.Framed,
         ["densityA"] = bytes.DensityA,
@@ -58,6 +59,6 @@ internal static class LedgerFinding
     private static string[] Cells(string name, StageBytes bytes) =>
     [
         name, bytes.Messages.ToString(CultureInfo.InvariantCulture),
-        .. new[] { bytes.DenseFp32, bytes.DenseFp16, bytes.Segment, bytes.Sparse, bytes.Coded, bytes.Framed }.Select(count => Quantity.Bytes(count)),
+        .. new[] { bytes.DenseFp32, bytes.DenseFp16, bytes.Segment, bytes.Sparse, bytes.Golomb, bytes.Coded, bytes.Framed }.Select(count => Quantity.Bytes(count)),
     ];
 }

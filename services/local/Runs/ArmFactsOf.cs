@@ -85,6 +85,6 @@ public static class ArmFactsOf
     }
 
     private static LedgerRow Row(int round, string client, Direction direction, int segment, int parameters, Codec.FrameSizes sizes) => new(
-        round, client, direction, segment, 4L * parameters, 2L * parameters, sizes.Segment, sizes.Sparse, sizes.Coded, sizes.Framed,
+        round, client, direction, segment, 4L * parameters, 2L * parameters, sizes.Segment, sizes.Sparse, sizes.Golomb, sizes.Coded, sizes.Framed,
         sizes.KeptA, sizes.EntriesA, sizes.KeptB, sizes.EntriesB);
 }

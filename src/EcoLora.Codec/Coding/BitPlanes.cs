@@ -6,6 +6,15 @@ internal static unsafe class BitPlanes
     /// <summary>Bytes of r planes.</summary>
     public static int Size(int count, int bits) => bits * ((count + 7) / 8);
 
+    public static void Pack(byte* lows, int count, int bits, byte* destination, Numerics.SimdPath path)
+    {
+        int bytes = (count + 7) / 8;
+        new Span<byte>(destination, bytes * bits).Clear();
+        for (int b = 0; b < bits; b++, destination += bytes)
+            for (int i = 0; i < count; i++)
+                destination[i >> 3] |= (byte)((lows[i] >> b & 1) << (i & 7));
+    }
+
     /// <summary>Planes to bytes.</summary>
     /// <param name="source">[r planes].</param>
     /// <param name="count">Number of bytes.</param>

@@ -16,26 +16,45 @@ internal sealed unsafe class ChunkDecoder
     private readonly RansTable _idTable = new();
     private readonly int[] _tokenAt = new int[DensityClasses.Maximum];
     private int[] _indexes = [];
-    private int _entries, _blocks, _classes, _kept, _least, _lowBits, _block, _lowAt;
+    private int _entries, _blocks, _classes, _kept, _least, _lowBits, _limit, _block, _lowAt;
     private ValueMode _mode;
     private SimdPath _path;
+
+    /// <summary>Entries that the open chunk sends, as it says; zeros are among them where the sender asked for all.</summary>
+    public int Kept => _kept;
+
+    /// <summary>Bytes that <see cref="LosslessCoding.Golomb"/> takes for the open chunk.</summary>
+    public int GolombSize()
+    {
+        int head = sizeof(uint) + 1 + FieldWriter.VarintBytes(_kept);
+        if (_kept == 0 || _kept == _entries) return head + (int)ChunkFormat.RawBytes(_mode, _kept, all: true);
+        return head + ChunkFormat.GolombBytes(_bitmap.Pointer, _kept, _entries, withFields: true) + (int)ChunkFormat.RawBytes(_mode, _kept, all: false);
+    }
+
+    /// <summary>Checks a chunk's checksum.</summary>
+    /// <exception cref="FrameException">It is another one.</exception>
+    public static void CheckSum(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < sizeof(uint)) throw new FrameException("chunk", "a checksum", $"{bytes.Length} bytes");
+        uint stated = BinaryPrimitives.ReadUInt32LittleEndian(bytes), found = Crc32C.Of(bytes[sizeof(uint)..]);
+        if (stated != found) throw new FrameException("chunk checksum", $"{stated:x8}", $"{found:x8}");
+    }
 
     /// <summary>Checks a chunk and takes it to planes.</summary>
     /// <param name="bytes">Its bytes, checksum first.</param>
     /// <param name="readable">Bytes from its start on that may be touched; at least its length.</param>
     /// <param name="entries">Entries of its blocks, at most 8192 blocks; the caller has checked.</param>
     /// <param name="mode">Value mode of the frame.</param>
+    /// <param name="largest">Largest magnitude that stands for a finite number; not used with FP32.</param>
     /// <param name="path">Code path.</param>
     /// <exception cref="FrameException">Anything is wrong with it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">More entries than a chunk can have.</exception>
-    public void Open(ReadOnlySpan<byte> bytes, int readable, int entries, ValueMode mode, SimdPath path)
+    public void Open(ReadOnlySpan<byte> bytes, int readable, int entries, ValueMode mode, int largest, SimdPath path)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, ChunkFormat.MaximumEntries);
         (_mode, _path, _entries, _blocks) = (mode, path, entries, (entries + Planes.Block - 1) / Planes.Block);
-        (_block, _lowAt, _classes) = (0, 0, 1);
-        if (bytes.Length < sizeof(uint)) throw new FrameException("chunk", "a checksum", $"{bytes.Length} bytes");
-        uint stated = BinaryPrimitives.ReadUInt32LittleEndian(bytes), found = Crc32C.Of(bytes[sizeof(uint)..]);
-        if (stated != found) throw new FrameException("chunk checksum", $"{stated:x8}", $"{found:x8}");
+        (_block, _lowAt, _classes, _limit) = (0, 0, 1, 2 * largest + 1);
+        CheckSum(bytes);
         var reader = new FieldReader(bytes[sizeof(uint)..]);
         int modes = reader.Byte("chunk mode");
         var positions = (ChunkPositions)(modes & 3);
@@ -84,8 +103,8 @@ internal sealed unsafe class ChunkDecoder
         (_least, _lowBits) = (2, 8);
         if (positions == ChunkPositions.All)
         {
-            if (_kept != _entries) throw new FrameException("kept", $"all {_entries} entries", $"{_kept}");
-            SetAll();
+            ReadAll(ref reader);
+            return;
         }
         else if (positions == ChunkPositions.Bitmap)
         {
@@ -102,9 +121,23 @@ internal sealed unsafe class ChunkDecoder
             foreach (int index in indexes) _bitmap.Pointer[index >> 3] |= (byte)(1 << (index & 7));
         }
         CheckPositions();
-        ReadOnlySpan<byte> values = reader.Take("values", (_kept * (long)ValueFormat.RawBits(_mode) + 7) / 8);
-        if (_mode == ValueMode.Fp32) TakeSingles(values);
-        else TakeCodes(values, positions == ChunkPositions.All);
+        ReadOnlySpan<byte> values = reader.Take("values", ChunkFormat.RawBytes(_mode, _kept, all: false));
+        if (_mode == ValueMode.Fp32) TakeSingles(values, all: false);
+        else TakeCodes(values, all: false);
+    }
+
+    /// <summary>A value for every entry; the sender counts all of them, or those that are not zero.</summary>
+    private void ReadAll(ref FieldReader reader)
+    {
+        int stated = _kept;
+        _kept = _entries;
+        _tokens.Reserve(_kept + Planes.Block);
+        _lows.Reserve((_mode == ValueMode.Fp32 ? 4L : 1L) * _kept + Planes.Block);
+        SetAll();
+        ReadOnlySpan<byte> values = reader.Take("values", ChunkFormat.RawBytes(_mode, _kept, all: true));
+        int sent = _mode == ValueMode.Fp32 ? TakeSingles(values, all: true) : TakeCodes(values, all: true);
+        if (stated != _entries && stated != sent) throw new FrameException("kept", $"{sent} or {_entries}", $"{stated}");
+        _kept = stated;
     }
 
     private void SetAll()
@@ -124,24 +157,30 @@ internal sealed unsafe class ChunkDecoder
         if (found != _kept) throw new FrameException("positions", $"{_kept}", $"{found}");
     }
 
-    private void TakeSingles(ReadOnlySpan<byte> values)
+    /// <summary>Takes values as they are; where there is one for every entry, zeros are not sent.</summary>
+    /// <returns>How many are sent.</returns>
+    private int TakeSingles(ReadOnlySpan<byte> values, bool all)
     {
-        values.CopyTo(new Span<byte>(_lows.Pointer, values.Length));
+        int next = 0;
         for (int i = 0; i < _kept; i++)
         {
-            float value = ((float*)_lows.Pointer)[i];
+            float value = BinaryPrimitives.ReadSingleLittleEndian(values[(4 * i)..]);
             if (!float.IsFinite(value)) throw new FrameException("value", "a finite number", $"{value}");
+            if (all && value == 0) _bitmap.Pointer[i >> 3] &= (byte)~(1 << (i & 7));
+            else ((float*)_lows.Pointer)[next++] = value;
         }
+        return next;
     }
 
-    private void TakeCodes(ReadOnlySpan<byte> values, bool zeros)
+    /// <inheritdoc cref="TakeSingles"/>
+    private int TakeCodes(ReadOnlySpan<byte> values, bool all)
     {
-        int width = ValueFormat.RawBits(_mode), limit = 2 * ValueFormat.MaximumMagnitude(_mode) + 1, next = 0;
+        int width = ValueFormat.RawBits(_mode, all), less = all ? 0 : 2, next = 0;
         var bits = new BitReader(values);
         for (int i = 0; i < _kept; i++)
         {
-            int code = (int)bits.Read(width);
-            if (code > limit || code < 2 && !(zeros && code == 0)) throw new FrameException("value", $"a code of 2 to {limit}", $"{code}");
+            int code = (int)bits.Read(width) + less;
+            if (code > _limit || code == 1) throw new FrameException("value", $"a code of 2 to {_limit}", $"{code}");
             if (code == 0)
             {
                 _bitmap.Pointer[i >> 3] &= (byte)~(1 << (i & 7));
@@ -151,6 +190,7 @@ internal sealed unsafe class ChunkDecoder
             _lows.Pointer[next++] = (byte)(code - 2);
         }
         if (bits.Read((int)(8L * values.Length - bits.Consumed)) != 0) throw new FrameException("values", "zero bits after the last", "others");
+        return next;
     }
 
     private void ReadEntropy(ref FieldReader reader, ReadOnlySpan<byte> bytes, int readable, bool values)
@@ -158,7 +198,7 @@ internal sealed unsafe class ChunkDecoder
         (_least, _lowBits) = (0, 0);
         if (values)
         {
-            _least = 2 * reader.Varint("least magnitude", 1, ValueFormat.MaximumMagnitude(_mode));
+            _least = 2 * reader.Varint("least magnitude", 1, _limit / 2);
             _lowBits = reader.Byte("low bits");
             if (_lowBits > 8) throw new FrameException("low bits", "0 to 8", $"{_lowBits}");
         }
@@ -322,7 +362,7 @@ internal sealed unsafe class ChunkDecoder
     {
         if (!values)
         {
-            TakeSingles(new ReadOnlySpan<byte>(raw, lowBytes));
+            TakeSingles(new ReadOnlySpan<byte>(raw, lowBytes), all: false);
             return;
         }
         // Eight low bits are bytes already, and lie where they are read.
@@ -340,11 +380,10 @@ internal sealed unsafe class ChunkDecoder
         }
         if (escape != end) throw new FrameException("escapes", "one for each escape", $"{end - escape} more");
         // What the tables allow is mostly within the limit as a whole; otherwise every value is looked at.
-        int limit = 2 * ValueFormat.MaximumMagnitude(_mode) + 1;
-        if (((largest + 1) << _lowBits) - 1 + _least > limit) CheckCodes(limit);
+        if (((largest + 1) << _lowBits) - 1 + _least > _limit) CheckCodes();
     }
 
-    private void CheckCodes(int limit)
+    private void CheckCodes()
     {
         Span<int> at = stackalloc int[DensityClasses.Maximum];
         _tokenAt.CopyTo(at);
@@ -357,7 +396,7 @@ internal sealed unsafe class ChunkDecoder
             for (int i = 0; i < sent; i++, token++, low++)
             {
                 int code = (_tokens.Pointer[token] << _lowBits | _lows.Pointer[low]) + _least;
-                if (code > limit) throw new FrameException("value", $"a code of 2 to {limit}", $"{code}");
+                if (code > _limit) throw new FrameException("value", $"a code of 2 to {_limit}", $"{code}");
             }
         }
     }

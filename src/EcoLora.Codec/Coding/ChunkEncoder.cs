@@ -12,7 +12,7 @@ namespace EcoLora.Codec;
 internal sealed unsafe class ChunkEncoder
 {
     private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _classBits = new(), _flags = new();
-    private readonly PinnedBuffer _symbols = new(), _escapes = new(), _words = new();
+    private readonly PinnedBuffer _symbols = new(), _escapes = new(), _words = new(), _packed = new();
     private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
     private readonly int[] _sent = new int[ChunkFormat.MaximumBlocks];
     private readonly DensityClasses _classes = new();
@@ -31,12 +31,13 @@ internal sealed unsafe class ChunkEncoder
     /// <param name="entries">How many entries it will have, at most 8192 blocks.</param>
     /// <param name="mode">Value mode.</param>
     /// <param name="leastMagnitude">t ≥ 1: no code has a smaller magnitude.</param>
+    /// <param name="largestMagnitude">No code has a larger one.</param>
     /// <param name="path">Code path.</param>
-    public void Start(int entries, ValueMode mode, int leastMagnitude, SimdPath path)
+    public void Start(int entries, ValueMode mode, int leastMagnitude, int largestMagnitude, SimdPath path)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, ChunkFormat.MaximumEntries);
         (_mode, _path, _least) = (mode, path, 2 * leastMagnitude);
-        _lowBits = mode == ValueMode.Fp32 ? 0 : ValueFormat.LowBits;
+        _lowBits = ValueFormat.LowBits(mode, leastMagnitude, largestMagnitude);
         (_blocks, _entries, _kept) = (0, 0, 0);
         _bitmap.Reserve(entries / 8 + Planes.Block);
         _tokens.Reserve(entries + Planes.Block);
@@ -53,8 +54,8 @@ internal sealed unsafe class ChunkEncoder
         Count(n, Planes.Split(codes, n, halves, _least, _lowBits, bitmap, _tokens.Pointer + _kept, _lows.Pointer + _kept, _path));
     }
 
-    /// <summary>Appends a block of binary32 values, of which those with a magnitude of at least the minimum are sent, zeros only when all are.</summary>
-    public void Add(ReadOnlySpan<float> values, uint minimum)
+    /// <summary>Appends a block of binary32 values; zeros are not sent.</summary>
+    public void Add(ReadOnlySpan<float> values)
     {
         ulong* bitmap = (ulong*)(_bitmap.Pointer + _blocks * (Planes.Block / 8));
         uint* kept = (uint*)_lows.Pointer + _kept;
@@ -62,8 +63,8 @@ internal sealed unsafe class ChunkEncoder
         for (int i = 0; i < values.Length; i++)
         {
             if ((i & 63) == 0) bitmap[i >> 6] = 0;
-            uint bits = BitConverter.SingleToUInt32Bits(values[i]), magnitude = bits & 0x7FFFFFFF;
-            if (magnitude < minimum || (magnitude == 0 && minimum != 0)) continue;
+            uint bits = BitConverter.SingleToUInt32Bits(values[i]);
+            if (bits << 1 == 0) continue;
             bitmap[i >> 6] |= 1UL << i;
             kept[sent++] = bits;
         }
@@ -71,7 +72,7 @@ internal sealed unsafe class ChunkEncoder
     }
 
     /// <summary>Largest number of bytes that a chunk of so many entries takes.</summary>
-    public static int MaximumSize(int entries, ValueMode mode) => checked((int)(64 + entries / 8 + (entries * (long)ValueFormat.RawBits(mode) + 7) / 8));
+    public static int MaximumSize(int entries, ValueMode mode) => checked((int)(64 + entries / 8 + (entries * (long)ValueFormat.RawBits(mode, all: true) + 7) / 8));
 
     /// <summary>Writes the chunk in the smallest of its forms, or in the paper's.</summary>
     /// <param name="destination">At least <see cref="MaximumSize"/> bytes.</param>
@@ -80,23 +81,23 @@ internal sealed unsafe class ChunkEncoder
     /// <returns>Bytes written.</returns>
     public int Finish(Span<byte> destination, LosslessCoding coding, bool keepAll)
     {
-        int bitmapBytes = (_entries + 7) / 8, rawBits = ValueFormat.RawBits(_mode);
-        long raw = (_kept * (long)rawBits + 7) / 8, all = (_entries * (long)rawBits + 7) / 8;
+        int bitmapBytes = (_entries + 7) / 8;
+        long raw = ChunkFormat.RawBytes(_mode, _kept, all: false), all = ChunkFormat.RawBytes(_mode, _entries, all: true);
         var writer = new FieldWriter(destination[sizeof(uint)..]);
         if (coding == LosslessCoding.Golomb)
         {
-            if (keepAll || _kept == _entries) WriteRaw(ref writer, ChunkPositions.All);
+            if (keepAll || _kept == _entries) WriteRaw(ref writer, ChunkPositions.All, _entries);
             else if (_kept == 0) WriteNothing(ref writer);
-            else WriteRaw(ref writer, ChunkPositions.Golomb);
+            else WriteRaw(ref writer, ChunkPositions.Golomb, _kept);
         }
         else if (_kept == 0) WriteNothing(ref writer);
         else
         {
             long least = Math.Min(all, raw + bitmapBytes);
-            int golomb = _entries <= 4 * Planes.Block ? GolombBytes() : int.MaxValue;
-            least = Math.Min(least, raw + golomb + 4L);
-            if (!TryWriteEntropy(ref writer, least + 2))
-                WriteRaw(ref writer, least == all ? ChunkPositions.All : least == raw + bitmapBytes ? ChunkPositions.Bitmap : ChunkPositions.Golomb);
+            // Of many entries, gaps are less than coded positions only where these few would not pay for their tables.
+            if (_entries <= 4 * Planes.Block || _kept <= _entries / 64) least = Math.Min(least, raw + GolombBytes(withFields: true));
+            if (!TryWriteEntropy(ref writer, least + 1 + FieldWriter.VarintBytes(_kept)))
+                WriteRaw(ref writer, least == all ? ChunkPositions.All : least == raw + bitmapBytes ? ChunkPositions.Bitmap : ChunkPositions.Golomb, _kept);
         }
         int length = sizeof(uint) + writer.Position;
         BinaryPrimitives.WriteUInt32LittleEndian(destination, Crc32C.Of(destination[sizeof(uint)..length]));
@@ -129,18 +130,18 @@ internal sealed unsafe class ChunkEncoder
         return _indexes.AsSpan(0, count);
     }
 
-    private int GolombBytes() => (int)((GolombPositions.Bits(Indexes(), GolombPositions.ParameterFor(_kept, _entries)) + 7) / 8);
+    private int GolombBytes(bool withFields) => ChunkFormat.GolombBytes(_bitmap.Pointer, _kept, _entries, withFields);
 
-    private void WriteRaw(ref FieldWriter writer, ChunkPositions positions)
+    private void WriteRaw(ref FieldWriter writer, ChunkPositions positions, int kept)
     {
         writer.Byte((int)positions);
-        writer.Varint(positions == ChunkPositions.All ? _entries : _kept);
+        writer.Varint(kept);
         if (positions == ChunkPositions.Bitmap) writer.Bytes(new ReadOnlySpan<byte>(_bitmap.Pointer, (_entries + 7) / 8));
         if (positions == ChunkPositions.Golomb)
         {
             Span<int> indexes = Indexes();
             int parameter = GolombPositions.ParameterFor(_kept, _entries);
-            int bytes = (int)((GolombPositions.Bits(indexes, parameter) + 7) / 8);
+            int bytes = GolombBytes(withFields: false);
             writer.Varint(parameter);
             writer.Varint(bytes);
             GolombPositions.Encode(indexes, parameter, writer.Take(bytes));
@@ -151,7 +152,6 @@ internal sealed unsafe class ChunkEncoder
 
     private void WriteSingles(ref FieldWriter writer, bool all)
     {
-        // With all entries asked for, Add left no zero out: the list has every entry.
         if (!all || _kept == _entries)
         {
             writer.Bytes(new ReadOnlySpan<byte>(_lows.Pointer, _kept * sizeof(float)));
@@ -165,13 +165,12 @@ internal sealed unsafe class ChunkEncoder
 
     private void WriteCodes(ref FieldWriter writer, bool all)
     {
-        int width = ValueFormat.RawBits(_mode), count = all ? _entries : _kept, next = 0;
-        Span<byte> destination = writer.Take((int)((count * (long)width + 7) / 8));
-        var bits = new BitWriter(destination);
-        for (int i = 0; i < (all ? _entries : _kept); i++)
+        int width = ValueFormat.RawBits(_mode, all), count = all ? _entries : _kept, less = all ? 0 : 2, next = 0;
+        var bits = new BitWriter(writer.Take((int)ChunkFormat.RawBytes(_mode, count, all)));
+        for (int i = 0; i < count; i++)
         {
             bool sent = !all || (_bitmap.Pointer[i >> 3] >> (i & 7) & 1) != 0;
-            bits.Write(sent ? (uint)((_tokens.Pointer[next] << _lowBits | _lows.Pointer[next++]) + _least) : 0, width);
+            bits.Write(sent ? (uint)((_tokens.Pointer[next] << _lowBits | _lows.Pointer[next++]) + _least - less) : 0, width);
         }
         bits.Finish();
     }
@@ -188,8 +187,10 @@ internal sealed unsafe class ChunkEncoder
             if (_runs[i].Table.Only < 0)
                 symbols += _runs[i].Count;
         int lanes = ChunkFormat.LanesFor(symbols), escapes = (int)(_nextEscape - _escapes.Pointer);
-        int lowBytes = _kept * (values ? 1 : sizeof(uint));
+        int lowBytes = values ? BitPlanes.Size(_kept, _lowBits) : _kept * sizeof(uint);
         byte* raw = _lows.Pointer;
+        if (values && _lowBits < 8) BitPlanes.Pack(_lows.Pointer, _kept, _lowBits, raw = _packed.Reserve(2L * _kept + Planes.Block), _path);
+        else if (values) lowBytes = _kept;
         new ReadOnlySpan<byte>(_escapes.Pointer, escapes).CopyTo(new Span<byte>(raw + lowBytes, escapes));
         int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
         ReadOnlySpan<byte> words = EncodeRuns(lanes, symbols, new ReadOnlySpan<byte>(raw + rawBytes - carried, carried));

@@ -16,16 +16,6 @@ internal enum ChunkPositions : byte
     Entropy = 3,
 }
 
-/// <summary>Which forms a writer may choose from.</summary>
-internal enum LosslessCoding : byte
-{
-    /// <summary>The smallest of all forms.</summary>
-    Smallest = 0,
-
-    /// <summary>The paper's: Golomb-coded positions and values as they are.</summary>
-    Golomb = 1,
-}
-
 /// <summary>What the reader and the writer of a chunk share.</summary>
 internal static class ChunkFormat
 {
@@ -40,6 +30,17 @@ internal static class ChunkFormat
 
     /// <summary>Bytes of the states' 15 free bits.</summary>
     public static int CarriedBytes(int lanes) => 15 * lanes / 8;
+
+    /// <summary>Bytes of values as they are.</summary>
+    public static long RawBytes(ValueMode mode, int values, bool all) => (values * (long)ValueFormat.RawBits(mode, all) + 7) / 8;
+
+    /// <summary>Bytes of Golomb-coded positions with the best parameter, and of the parameter and their number if asked for.</summary>
+    public static unsafe int GolombBytes(byte* bitmap, int kept, int entries, bool withFields)
+    {
+        int parameter = GolombPositions.ParameterFor(kept, entries);
+        int bytes = (int)((GolombPositions.Bits(new ReadOnlySpan<ulong>(bitmap, (entries + 63) / 64), parameter) + 7) / 8);
+        return withFields ? bytes + FieldWriter.VarintBytes(parameter) + FieldWriter.VarintBytes(bytes) : bytes;
+    }
 
     /// <summary>Lanes for a number of symbols: all of the vector kernels' where the 2 bytes that each costs do not show, otherwise few.</summary>
     public static int LanesFor(long symbols)

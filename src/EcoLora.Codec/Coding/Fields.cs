@@ -21,6 +21,9 @@ internal ref struct FieldWriter(Span<byte> destination)
         Byte(value);
     }
 
+    /// <summary>Bytes that <see cref="Varint"/> takes.</summary>
+    public static int VarintBytes(int value) => 1 + System.Numerics.BitOperations.Log2((uint)value | 1) / 7;
+
     /// <summary>Bytes as they are.</summary>
     public void Bytes(scoped ReadOnlySpan<byte> bytes)
     {

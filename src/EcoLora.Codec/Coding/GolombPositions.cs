@@ -20,24 +20,25 @@ internal static class GolombPositions
         return (int)Math.Clamp(parameter, 1, MaximumParameter);
     }
 
-    /// <summary>Upper limit of the coded size in bytes.</summary>
-    public static int MaximumBytes(int kept, int entries, int parameter)
-    {
-        long bits = (long)kept * (2 + BitOperations.Log2((uint)parameter)) + (entries - kept) / parameter + 1;
-        return checked((int)(bits / 8 + 2 * sizeof(uint)));
-    }
-
     /// <summary>Exact size in bits.</summary>
-    public static long Bits(ReadOnlySpan<int> indexes, int parameter)
+    /// <param name="bitmap">A bit per entry, set where it is kept; zeros to the next 64.</param>
+    /// <param name="parameter">M.</param>
+    public static long Bits(ReadOnlySpan<ulong> bitmap, int parameter)
     {
         (int width, int shortCodes) = TruncatedBinary(parameter);
-        int previous = -1;
+        int next = 0; // The entry after the last that was kept.
         long bits = 0;
-        foreach (int index in indexes)
+        for (int word = 0; word < bitmap.Length; word++)
         {
-            int quotient = Math.DivRem(index - previous - 1, parameter, out int remainder);
-            previous = index;
-            bits += quotient + 1 + width - (width > 0 && remainder < shortCodes ? 1 : 0);
+            for (ulong rest = bitmap[word]; rest != 0; rest &= rest - 1)
+            {
+                int index = 64 * word + BitOperations.TrailingZeroCount(rest);
+                // In unary alone (M = 1) a gap and its end take a bit per entry.
+                int quotient = index - next, remainder = 0;
+                if (parameter > 1) quotient = Math.DivRem(index - next, parameter, out remainder);
+                next = index + 1;
+                bits += quotient + 1 + width - (remainder < shortCodes && width > 0 ? 1 : 0);
+            }
         }
         return bits;
     }

@@ -1,21 +1,35 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
 
-/// <summary>A received frame whose checksum and structure have been checked; its values are decoded on demand.</summary>
+/// <summary>
+/// A received frame whose head has been checked. Its chunks are checked when they are read, each one whole before any of its values is used; a frame that
+/// comes from outside is measured or decoded first, and summed only then.
+/// </summary>
 public sealed class Frame
 {
     private readonly ReadOnlyMemory<byte> _bytes;
-    private readonly LoraLayout _layout;
-    private readonly int _bodyOffset;
-    private readonly FrameSection _a, _b;
+    private readonly int[] _offsets;
 
-    private Frame(ReadOnlyMemory<byte> bytes, LoraLayout layout, FrameHeader header, int bodyOffset, FrameSection a, FrameSection b)
+    private Frame(ReadOnlyMemory<byte> bytes, LoraLayout layout)
     {
-        (_bytes, _layout, Header, _bodyOffset, _a, _b) = (bytes, layout, header, bodyOffset, a, b);
-        Range = header.Range(layout.Length);
+        ReadOnlySpan<byte> span = bytes.Span;
+        _bytes = bytes;
+        (Header, Range parameters) = FrameHeader.Read(span);
+        if (Header.LayoutKey != (uint)layout.Fingerprint) throw new FrameException("layout", $"{(uint)layout.Fingerprint:x8}", $"{Header.LayoutKey:x8}");
+        if (Header.Segments > layout.Length) throw new FrameException("segments", $"at most {layout.Length}", $"{Header.Segments}");
+        Range = Header.Range(layout.Length);
+        FieldReader reader = ReadIndex(span, parameters, out ValueMode mode, out _offsets);
+        Values = mode;
+        foreach ((SectionParameters section, LoraRole role) in ((SectionParameters, LoraRole)[])[(A, LoraRole.A), (B, LoraRole.B)])
+        {
+            section.Set(layout, Range, role);
+            section.Read(ref reader, mode);
+        }
+        if (reader.Left != 0) throw new FrameException("parameters", "their end", $"{reader.Left} more bytes");
+        if (Chunks != A.Chunks + B.Chunks) throw new FrameException("chunks", $"{A.Chunks + B.Chunks}", $"{Chunks}");
     }
 
     /// <summary>The frame's identity.</summary>
@@ -24,127 +38,142 @@ public sealed class Frame
     /// <summary>The entries that it covers.</summary>
     public SegmentRange Range { get; }
 
-    /// <summary>The sizes that the ledger records.</summary>
-    public FrameSizes Sizes
-    {
-        get
-        {
-            int entriesA = Segmentation.CountOf(_layout, Range, LoraRole.A), entriesB = Range.Length - entriesA;
-            int width = FrameSection.Width(_a.Values);
-            long kept = (long)_a.Kept + _b.Kept;
-            return new FrameSizes(entriesA, _a.Kept, entriesB, _b.Kept, (long)Range.Length * width, kept * (width + sizeof(int)),
-                (long)_a.PositionBytes + _b.PositionBytes + _a.ValueBytes + _b.ValueBytes, _bytes.Length);
-        }
-    }
+    /// <summary>How its values are written.</summary>
+    public ValueMode Values { get; }
+
+    /// <summary>Number of chunks.</summary>
+    public int Chunks => _offsets.Length - 1;
+
+    internal SectionParameters A { get; } = new();
+
+    internal SectionParameters B { get; } = new();
 
     /// <summary>What a closing message names: the first 16 bytes of SHA-256 over the frame, in hexadecimal.</summary>
     public static string DigestOf(ReadOnlySpan<byte> frame) => Convert.ToHexStringLower(SHA256.HashData(frame)[..16]);
 
-    /// <summary>Reads only the identity, for a receiver that does not know the run's layout.</summary>
-    /// <exception cref="FrameException">Not a frame, or one whose checksum is wrong.</exception>
+    /// <summary>Checks every checksum and reads the identity, for a receiver that does not know the run's layout.</summary>
+    /// <exception cref="FrameException">Not a frame, a head or a chunk that has changed, or another length than the head says.</exception>
     public static FrameHeader ReadHeader(ReadOnlySpan<byte> bytes)
     {
-        (FrameHeader header, _) = FrameHeader.Read(bytes);
-        uint stated = BinaryPrimitives.ReadUInt32LittleEndian(bytes[^sizeof(uint)..]), found = Crc32C.Of(bytes[..^sizeof(uint)]);
-        if (stated != found) throw new FrameException("checksum", $"{stated:x8}", $"{found:x8}");
+        (FrameHeader header, Range parameters) = FrameHeader.Read(bytes);
+        ReadIndex(bytes, parameters, out _, out int[] offsets);
+        for (int chunk = 0; chunk + 1 < offsets.Length; chunk++) ChunkDecoder.CheckSum(bytes[offsets[chunk]..offsets[chunk + 1]]);
         return header;
     }
 
-    /// <summary>Checks the checksum, the identity's layout and every section's structure and values; nothing that the bytes say is trusted before.</summary>
+    /// <summary>Checks the head: identity, layout, parameters, and the place of every chunk. Nothing that the bytes say is trusted before.</summary>
     /// <param name="bytes">The frame; kept, not copied.</param>
     /// <param name="layout">Layout of the exchanged vector.</param>
-    /// <exception cref="FrameException">The bytes are not a whole frame of this layout.</exception>
-    public static Frame Read(ReadOnlyMemory<byte> bytes, LoraLayout layout)
+    /// <exception cref="FrameException">The bytes are not a frame of this layout.</exception>
+    public static Frame Open(ReadOnlyMemory<byte> bytes, LoraLayout layout) => new(bytes, layout);
+
+    /// <summary>Checks every chunk and counts what the ledger records.</summary>
+    /// <exception cref="FrameException">A chunk is not whole or not valid.</exception>
+    public FrameSizes Measure(CodecExecution execution = default)
     {
-        ReadOnlySpan<byte> span = bytes.Span;
-        FrameHeader header = ReadHeader(span);
-        if (header.LayoutKey != (uint)layout.Fingerprint) throw new FrameException("layout", $"{(uint)layout.Fingerprint:x8}", $"{header.LayoutKey:x8}");
-        if (header.Segments > layout.Length) throw new FrameException("segments", $"at most {layout.Length}", $"{header.Segments}");
-        SegmentRange range = header.Range(layout.Length);
-        int bodyOffset = FrameHeader.Read(span).BodyOffset;
-        ReadOnlySpan<byte> body = span[bodyOffset..^sizeof(uint)];
-        int entriesA = Segmentation.CountOf(layout, range, LoraRole.A);
-        FrameSection a = FrameSection.Read(body, LoraRole.A, entriesA);
-        ReadOnlySpan<byte> rest = body[(FrameSection.HeaderSize + a.PositionBytes + a.ValueBytes)..];
-        FrameSection b = FrameSection.Read(rest, LoraRole.B, range.Length - entriesA);
-        int left = rest.Length - FrameSection.HeaderSize - b.PositionBytes - b.ValueBytes;
-        if (left != 0) throw new FrameException("length", "nothing after section B", $"{left} bytes");
-        if (a.Values != b.Values) throw new FrameException("value mode", "one for both sections", $"{a.Values} and {b.Values}");
-        var frame = new Frame(bytes, layout, header, bodyOffset, a, b);
-        frame.Visit(new ValueCheck());
-        return frame;
+        FrameReader reader = Pool<FrameReader>.Rent();
+        try
+        {
+            return reader.Measure(this, execution);
+        }
+        finally
+        {
+            Pool<FrameReader>.Return(reader);
+        }
     }
 
     /// <summary>Writes the decoded segment, zero where nothing was kept.</summary>
-    /// <param name="destination">[segment].</param>
-    public void Decode(Span<float> destination)
+    /// <param name="destination">[segment]; not defined when the call fails.</param>
+    /// <param name="execution">Threads and code path.</param>
+    /// <exception cref="FrameException">A chunk is not whole or not valid.</exception>
+    public void Decode(Span<float> destination, CodecExecution execution = default)
     {
-        destination.Clear();
-        Visit(new ValueCopy(destination));
+        CheckLength(destination.Length);
+        FrameReader reader = Pool<FrameReader>.Rent();
+        try
+        {
+            reader.Decode(this, destination, execution);
+        }
+        finally
+        {
+            Pool<FrameReader>.Return(reader);
+        }
+    }
+
+    /// <summary>Writes the decoded segment in binary16, for a frame that was made of binary16 numbers.</summary>
+    /// <param name="destination">[segment]; not defined when the call fails.</param>
+    /// <param name="execution">Threads and code path.</param>
+    /// <exception cref="FrameException">A chunk is not whole or not valid.</exception>
+    /// <exception cref="InvalidOperationException">The values are not binary16 numbers without a scale.</exception>
+    public void Decode(Span<Half> destination, CodecExecution execution = default)
+    {
+        CheckLength(destination.Length);
+        if (Values != ValueMode.Fp16 || A.ScaleExponent != 0 || B.ScaleExponent != 0)
+            throw new InvalidOperationException($"{Header}: expected FP16 values without a scale, found {Values}, scales 2^{-A.ScaleExponent} and 2^{-B.ScaleExponent}");
+        FrameReader reader = Pool<FrameReader>.Rent();
+        try
+        {
+            reader.Decode(this, MemoryMarshal.Cast<Half, ushort>(destination), execution);
+        }
+        finally
+        {
+            Pool<FrameReader>.Return(reader);
+        }
     }
 
     /// <summary>Adds weight × value into double sums of the segment (Eq. 2), without a dense copy.</summary>
     /// <param name="weight">w_i.</param>
-    /// <param name="sums">[segment].</param>
-    public void Accumulate(double weight, Span<double> sums) => Visit(new ValueSum(weight, sums));
-
-    private interface IVisitor
+    /// <param name="sums">[segment]; not defined when the call fails.</param>
+    /// <param name="execution">Threads and code path.</param>
+    /// <exception cref="FrameException">A chunk is not whole or not valid.</exception>
+    public void Accumulate(double weight, Span<double> sums, CodecExecution execution = default)
     {
-        /// <summary>One kept value and its index in the segment.</summary>
-        void Visit(int index, float value);
-    }
-
-    private readonly struct ValueCheck : IVisitor
-    {
-        public void Visit(int index, float value)
+        CheckLength(sums.Length);
+        FrameReader reader = Pool<FrameReader>.Rent();
+        try
         {
-            if (!float.IsFinite(value)) throw new FrameException("value", "a finite number", $"{value} at {index}");
+            reader.Accumulate(this, weight, sums, execution);
+        }
+        finally
+        {
+            Pool<FrameReader>.Return(reader);
         }
     }
 
-    private readonly ref struct ValueCopy(Span<float> destination) : IVisitor
+    /// <summary>A chunk's bytes, and how many from its start on may be touched.</summary>
+    internal ReadOnlySpan<byte> Chunk(int chunk, out int readable)
     {
-        private readonly Span<float> _destination = destination;
-
-        public void Visit(int index, float value) => _destination[index] = value;
+        readable = _bytes.Length - _offsets[chunk];
+        return _bytes.Span[_offsets[chunk].._offsets[chunk + 1]];
     }
 
-    private readonly ref struct ValueSum(double weight, Span<double> sums) : IVisitor
-    {
-        private readonly Span<double> _sums = sums;
+    /// <summary>Bytes of all chunks and of the whole frame.</summary>
+    internal (int Coded, int Framed) Lengths => (_offsets[^1] - _offsets[0], _bytes.Length);
 
-        public void Visit(int index, float value) => _sums[index] += weight * value;
-    }
-
-    private void Visit<TVisitor>(TVisitor visitor)
-        where TVisitor : IVisitor, allows ref struct
+    private static FieldReader ReadIndex(ReadOnlySpan<byte> frame, Range parameters, out ValueMode mode, out int[] offsets)
     {
-        ReadOnlySpan<byte> body = _bytes.Span[_bodyOffset..^sizeof(uint)];
-        VisitSection(body, _a, visitor);
-        VisitSection(body[(FrameSection.HeaderSize + _a.PositionBytes + _a.ValueBytes)..], _b, visitor);
-    }
-
-    private void VisitSection<TVisitor>(ReadOnlySpan<byte> body, FrameSection section, TVisitor visitor)
-        where TVisitor : IVisitor, allows ref struct
-    {
-        int entries = Segmentation.CountOf(_layout, Range, section.Role), width = FrameSection.Width(section.Values);
-        ReadOnlySpan<byte> values = body.Slice(FrameSection.HeaderSize + section.PositionBytes, section.ValueBytes);
-        float inverse = SectionValues.PowerOfTwo(-section.ScaleExponent);
-        int[]? kept = section.Positions == PositionMode.All ? null : new int[section.Kept];
-        if (kept is not null && !GolombPositions.TryDecode(body.Slice(FrameSection.HeaderSize, section.PositionBytes), section.GolombParameter, entries, kept))
-            throw new FrameException("positions", $"{section.Kept} ascending indexes below {entries}", "others");
-        int next = 0, passed = 0;
-        foreach (SegmentPiece piece in Segmentation.Pieces(_layout, Range, section.Role))
+        var reader = new FieldReader(frame[parameters]);
+        int modes = reader.Byte("value mode");
+        if (modes > (int)ValueMode.Sign) throw new FrameException("value mode", $"0 to {(int)ValueMode.Sign}", $"{modes}");
+        mode = (ValueMode)modes;
+        int chunks = reader.Varint("chunks", 1, reader.Left / sizeof(uint));
+        ReadOnlySpan<byte> lengths = reader.Take("chunks", chunks * (long)sizeof(uint));
+        offsets = new int[chunks + 1];
+        long at = parameters.End.Value + sizeof(uint);
+        for (int chunk = 0; chunk < chunks; chunk++)
         {
-            // Indexes count the role's entries of the segment; a piece maps them to its place in the segment.
-            for (; next < section.Kept; next++)
-            {
-                int index = (kept is null ? next : kept[next]) - passed;
-                if (index >= piece.Length) break;
-                visitor.Visit(piece.Start + index, SectionValues.Read(values.Slice(next * width, width), section.Values, inverse));
-            }
-            passed += piece.Length;
+            offsets[chunk] = (int)at;
+            at += BinaryPrimitives.ReadUInt32LittleEndian(lengths[(chunk * sizeof(uint))..]);
+            if (at > frame.Length) break;
         }
+        if (at != frame.Length) throw new FrameException("length", $"{at} bytes", $"{frame.Length}");
+        offsets[chunks] = frame.Length;
+        return reader;
+    }
+
+    private void CheckLength(int length)
+    {
+        if (length != Range.Length) throw new ArgumentException($"{Header}: expected {Range.Length} entries, found {length}");
     }
 }
 
@@ -155,6 +184,7 @@ public sealed class Frame
 /// <param name="KeptB">Of these, kept.</param>
 /// <param name="Segment">Bytes of the segment's entries at the frame's value width.</param>
 /// <param name="Sparse">Kept entries × (value width + a 4-byte index).</param>
-/// <param name="Coded">Coded positions and values.</param>
+/// <param name="Golomb">Chunks with the same entries, had they been coded as the paper does: Golomb positions, values as they are.</param>
+/// <param name="Coded">Chunks as they are.</param>
 /// <param name="Framed">The whole frame.</param>
-public sealed record FrameSizes(int EntriesA, int KeptA, int EntriesB, int KeptB, long Segment, long Sparse, long Coded, long Framed);
+public sealed record FrameSizes(int EntriesA, int KeptA, int EntriesB, int KeptB, long Segment, long Sparse, long Golomb, long Coded, long Framed);

@@ -1,119 +1,88 @@
-using System.Buffers.Binary;
-using EcoLora.Numerics;
+using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace EcoLora.Codec;
 
-/// <summary>How a segment is compressed.</summary>
-/// <param name="KeepA">Kept fraction k of the segment's A entries, in (0, 1].</param>
-/// <param name="KeepB">Kept fraction k of the segment's B entries, in (0, 1].</param>
-/// <param name="Values">How kept values are written.</param>
-public sealed record Compression(double KeepA, double KeepB, ValueMode Values);
-
-/// <summary>Sparsifies, rounds and codes one segment (method.md, steps 5 to 7).</summary>
+/// <summary>Sparsifies, rounds and codes one segment (method.md, steps 5 to 7). Nothing is allocated in the steady state.</summary>
 public static class FrameEncoder
 {
+    /// <summary>Bytes that a frame of this identity takes at most.</summary>
+    /// <param name="header">The frame's identity; its range in <paramref name="layout"/> is the segment.</param>
+    /// <param name="layout">Layout of the exchanged vector.</param>
+    /// <param name="values">How kept values are written.</param>
+    public static int MaximumSize(FrameHeader header, LoraLayout layout, ValueMode values)
+    {
+        SegmentRange range = header.Range(layout.Length);
+        long bytes = FrameHeader.Size + 16 + (range.Length * (long)ValueFormat.RawBits(values, all: true) + 7) / 8 + range.Length / 8;
+        bytes += 2L * (8 + 80) + 80L * (range.Length / (FrameWriter.LeastBlocks * Planes.Block));
+        if (ValueFormat.HasSteps(values))
+            foreach (LoraTensor tensor in layout.Tensors)
+                if (tensor.Offset < range.End && tensor.End > range.Start)
+                    bytes += sizeof(ushort);
+        return checked((int)bytes);
+    }
+
     /// <summary>
-    /// Encodes <paramref name="change"/> (Δ + ρR of the segment) and splits it exactly: <paramref name="sent"/> is what the receiver will decode,
-    /// <paramref name="residual"/> = change − sent is what it will not. The subtraction is exact in binary32, since sent is change rounded to
-    /// fewer bits, or zero, or change itself.
+    /// Encodes <paramref name="change"/> (Δ + ρR of the segment) and leaves in its place what the receiver will not have: the residual R_new = change −
+    /// sent. The subtraction is exact in binary32, except that for signs it is rounded to nearest.
     /// </summary>
     /// <param name="header">The frame's identity; its range in <paramref name="layout"/> is the segment.</param>
     /// <param name="layout">Layout of the exchanged vector.</param>
-    /// <param name="change">[segment] finite numbers.</param>
-    /// <param name="compression">Fractions and value mode.</param>
-    /// <param name="sent">[segment] receives the decoded values, zero where nothing is sent.</param>
-    /// <param name="residual">[segment] receives change − sent; may be the same memory as <paramref name="change"/>.</param>
-    /// <returns>The frame.</returns>
+    /// <param name="change">[segment] finite numbers; receives the residual. Not touched when the call fails.</param>
+    /// <param name="compression">Fractions, value mode and coding.</param>
+    /// <param name="destination">At least <see cref="MaximumSize"/> bytes; receives the frame.</param>
+    /// <param name="execution">Threads and code path.</param>
+    /// <returns>The frame's length.</returns>
     /// <exception cref="ArgumentException">A length that differs from the segment's, or a value that is not finite, named by tensor and index.</exception>
-    public static byte[] Encode(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> change, Compression compression, Span<float> sent,
-        Span<float> residual)
+    public static int Encode(FrameHeader header, LoraLayout layout, Span<float> change, Compression compression, Span<byte> destination,
+        CodecExecution execution = default)
     {
-        SegmentRange range = header.Range(layout.Length);
-        if (change.Length != range.Length || sent.Length != range.Length || residual.Length != range.Length)
-            throw new ArgumentException($"{header}: expected {range.Length} entries, found {change.Length}, {sent.Length} and {residual.Length}");
-        CheckFinite(layout, range, change);
-        sent.Clear();
-        byte[] sectionA = EncodeRole(layout, range, LoraRole.A, change, compression.KeepA, compression.Values, sent);
-        byte[] sectionB = EncodeRole(layout, range, LoraRole.B, change, compression.KeepB, compression.Values, sent);
-        for (int i = 0; i < residual.Length; i++) residual[i] = change[i] - sent[i];
-
-        byte[] frame = new byte[FrameHeader.Size + sectionA.Length + sectionB.Length + sizeof(uint)];
-        header.Write(frame);
-        sectionA.CopyTo(frame, FrameHeader.Size);
-        sectionB.CopyTo(frame, FrameHeader.Size + sectionA.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(^sizeof(uint)), Crc32C.Of(frame.AsSpan(..^sizeof(uint))));
-        return frame;
-    }
-
-    /// <summary>Finds the first value that is not finite.</summary>
-    /// <exception cref="ArgumentException">There is one: its tensor and index in the tensor are named.</exception>
-    private static void CheckFinite(LoraLayout layout, SegmentRange range, ReadOnlySpan<float> change)
-    {
-        for (int i = 0; i < change.Length; i++)
+        FrameWriter writer = Pool<FrameWriter>.Rent();
+        try
         {
-            if (float.IsFinite(change[i])) continue;
-            int index = range.Start + i;
-            LoraTensor tensor = layout.Tensors.First(t => index < t.End);
-            throw new ArgumentException($"{tensor.Module}.lora_{tensor.Role}[{index - tensor.Offset}]: expected a finite number, found {change[i]}");
+            return writer.Write(header, layout, change, compression, destination, execution);
+        }
+        finally
+        {
+            Pool<FrameWriter>.Return(writer);
         }
     }
 
-    private static byte[] EncodeRole(LoraLayout layout, SegmentRange range, LoraRole role, ReadOnlySpan<float> change, double fraction, ValueMode mode,
-        Span<float> sent)
+    /// <summary>Encodes a segment that is sparse and in binary16 already: exactly these values, except that zeros are not sent.</summary>
+    /// <param name="header">The frame's identity; its range in <paramref name="layout"/> is the segment.</param>
+    /// <param name="layout">Layout of the exchanged vector.</param>
+    /// <param name="values">[segment] finite numbers.</param>
+    /// <param name="coding">How positions and values are coded.</param>
+    /// <param name="destination">At least <see cref="MaximumSize"/> bytes for <see cref="ValueMode.Fp16"/>; receives the frame.</param>
+    /// <param name="execution">Threads and code path.</param>
+    /// <returns>The frame's length.</returns>
+    /// <exception cref="ArgumentException">A length that differs from the segment's, or a value that is not finite, named by tensor and index.</exception>
+    public static int Encode(FrameHeader header, LoraLayout layout, ReadOnlySpan<Half> values, LosslessCoding coding, Span<byte> destination,
+        CodecExecution execution = default)
     {
-        float[] values = Gather(layout, range, role, change);
-        int[] kept = new int[TopK.CountFor(fraction, values.Length)];
-        TopK.Select(values, kept.Length, kept);
-        sbyte scale = SectionValues.ScaleFor(values, mode);
-        float[] rounded = new float[values.Length];
-        int count = 0;
-        foreach (int index in kept)
+        FrameWriter writer = Pool<FrameWriter>.Rent();
+        try
         {
-            rounded[index] = SectionValues.Round(values[index], mode, scale);
-            // A value that rounds to zero tells the receiver nothing, unless all entries travel without positions.
-            if (rounded[index] != 0 || kept.Length == values.Length) kept[count++] = index;
-            else rounded[index] = 0; // A negative zero that is dropped is decoded as zero.
+            return writer.Write(header, layout, MemoryMarshal.Cast<Half, ushort>(values), coding, destination, execution);
         }
-        Scatter(layout, range, role, rounded, sent);
-        return WriteSection(role, mode, scale, kept.AsSpan(0, count), rounded);
-    }
-
-    private static byte[] WriteSection(LoraRole role, ValueMode mode, sbyte scale, ReadOnlySpan<int> kept, ReadOnlySpan<float> values)
-    {
-        bool all = kept.Length == values.Length;
-        int parameter = GolombPositions.ParameterFor(kept.Length, values.Length);
-        byte[] positions = all ? [] : new byte[GolombPositions.MaximumBytes(kept.Length, values.Length, parameter)];
-        int positionBytes = all ? 0 : GolombPositions.Encode(kept, parameter, positions);
-        var section = new FrameSection(role, mode, all ? PositionMode.All : PositionMode.Golomb, scale, parameter, kept.Length, positionBytes);
-        byte[] bytes = new byte[FrameSection.HeaderSize + positionBytes + section.ValueBytes];
-        section.Write(bytes);
-        positions.AsSpan(0, positionBytes).CopyTo(bytes.AsSpan(FrameSection.HeaderSize));
-        Span<byte> destination = bytes.AsSpan(FrameSection.HeaderSize + positionBytes);
-        float power = SectionValues.PowerOfTwo(scale);
-        int width = FrameSection.Width(mode);
-        for (int i = 0; i < kept.Length; i++) SectionValues.Write(values[kept[i]], mode, power, destination.Slice(i * width, width));
-        return bytes;
-    }
-
-    private static float[] Gather(LoraLayout layout, SegmentRange range, LoraRole role, ReadOnlySpan<float> segment)
-    {
-        float[] values = new float[Segmentation.CountOf(layout, range, role)];
-        int at = 0;
-        foreach (SegmentPiece piece in Segmentation.Pieces(layout, range, role))
+        finally
         {
-            segment.Slice(piece.Start, piece.Length).CopyTo(values.AsSpan(at));
-            at += piece.Length;
+            Pool<FrameWriter>.Return(writer);
         }
-        return values;
     }
 
-    private static void Scatter(LoraLayout layout, SegmentRange range, LoraRole role, ReadOnlySpan<float> values, Span<float> segment)
+    /// <summary>Encodes into an array of the frame's length.</summary>
+    /// <inheritdoc cref="Encode(FrameHeader, LoraLayout, Span{float}, Compression, Span{byte}, CodecExecution)"/>
+    public static byte[] Encode(FrameHeader header, LoraLayout layout, Span<float> change, Compression compression)
     {
-        int at = 0;
-        foreach (SegmentPiece piece in Segmentation.Pieces(layout, range, role))
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(MaximumSize(header, layout, compression.Values));
+        try
         {
-            values.Slice(at, piece.Length).CopyTo(segment.Slice(piece.Start, piece.Length));
-            at += piece.Length;
+            return buffer[..Encode(header, layout, change, compression, buffer)];
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 }

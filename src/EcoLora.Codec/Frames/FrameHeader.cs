@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
 
@@ -31,9 +32,9 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
     public const int Aggregator = -1;
 
     /// <summary>Bytes of the fixed part.</summary>
-    internal const int Size = 36;
+    internal const int Size = 40;
 
-    internal const byte Version = 1;
+    internal const byte Version = 2;
 
     /// <summary>The key of a run: the first 8 bytes, little-endian, of SHA-256 over the run's name in UTF-8.</summary>
     public static ulong KeyOf(string run) => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(run)));
@@ -46,7 +47,7 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
         ? $"segment {Segment}/{Segments} of client {Client}, round {Round}, base version {BaseVersion}"
         : $"global change of round {Round}, base version {BaseVersion}";
 
-    internal void Write(Span<byte> destination)
+    internal void Write(Span<byte> destination, int parameterBytes)
     {
         Magic.CopyTo(destination);
         destination[4] = Version;
@@ -59,19 +60,25 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
         BinaryPrimitives.WriteUInt16LittleEndian(destination[28..], checked((ushort)Segment));
         BinaryPrimitives.WriteUInt16LittleEndian(destination[30..], checked((ushort)Segments));
         BinaryPrimitives.WriteInt32LittleEndian(destination[32..], BaseVersion);
+        BinaryPrimitives.WriteInt32LittleEndian(destination[36..], parameterBytes);
     }
 
-    /// <summary>Reads and checks the fixed part.</summary>
-    /// <returns>The header and the offset of the body, after fields that this reader does not know.</returns>
-    /// <exception cref="FrameException">Not a frame, or one of another version.</exception>
-    internal static (FrameHeader Header, int BodyOffset) Read(ReadOnlySpan<byte> frame)
+    /// <summary>Reads and checks the fixed part and the checksum of the head, which is the header and the parameters.</summary>
+    /// <returns>The header, and where the parameters are, after fields that this reader does not know; the checksum follows them.</returns>
+    /// <exception cref="FrameException">Not a frame, one of another version, or one whose head has changed.</exception>
+    internal static (FrameHeader Header, Range Parameters) Read(ReadOnlySpan<byte> frame)
     {
         if (frame.Length < Size + sizeof(uint)) throw new FrameException("length", $"at least {Size + sizeof(uint)} bytes", $"{frame.Length}");
         if (!frame.StartsWith(Magic)) throw new FrameException("magic", "'ECLF'", Convert.ToHexString(frame[..4]));
         if (frame[4] != Version) throw new FrameException("version", $"{Version}", $"{frame[4]}");
         if (frame[5] > (byte)FrameKind.GlobalChange) throw new FrameException("kind", "0 or 1", $"{frame[5]}");
-        int size = BinaryPrimitives.ReadUInt16LittleEndian(frame[6..]);
-        if (size < Size || size > frame.Length - sizeof(uint)) throw new FrameException("header length", $"{Size} to {frame.Length - sizeof(uint)}", $"{size}");
+        int size = BinaryPrimitives.ReadUInt16LittleEndian(frame[6..]), most = frame.Length - sizeof(uint);
+        if (size < Size || size > most) throw new FrameException("header length", $"{Size} to {most}", $"{size}");
+        uint parameters = BinaryPrimitives.ReadUInt32LittleEndian(frame[36..]);
+        if (parameters > most - size) throw new FrameException("parameter length", $"at most {most - size}", $"{parameters}");
+        int end = size + (int)parameters;
+        uint stated = BinaryPrimitives.ReadUInt32LittleEndian(frame[end..]), found = Crc32C.Of(frame[..end]);
+        if (stated != found) throw new FrameException("checksum", $"{stated:x8}", $"{found:x8}");
         var header = new FrameHeader(
             (FrameKind)frame[5],
             BinaryPrimitives.ReadUInt64LittleEndian(frame[8..]),
@@ -82,7 +89,7 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
             BinaryPrimitives.ReadInt32LittleEndian(frame[32..]),
             BinaryPrimitives.ReadUInt32LittleEndian(frame[16..]));
         header.Check();
-        return (header, size);
+        return (header, size..end);
     }
 
     private static ReadOnlySpan<byte> Magic => "ECLF"u8;

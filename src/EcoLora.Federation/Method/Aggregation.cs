@@ -49,8 +49,7 @@ public static class Aggregation
     /// <returns>The frame of D.</returns>
     public static byte[] Publish(FrameHeader header, LoraLayout layout, ReadOnlySpan<double> update, Span<float> serverResidual, Compression compression)
     {
-        float[] change = new float[layout.Length], sent = new float[layout.Length];
-        for (int i = 0; i < change.Length; i++) change[i] = (float)(update[i] + serverResidual[i]);
-        return FrameEncoder.Encode(header, layout, change, compression, sent, serverResidual);
+        for (int i = 0; i < serverResidual.Length; i++) serverResidual[i] = (float)(update[i] + serverResidual[i]);
+        return FrameEncoder.Encode(header, layout, serverResidual, compression);
     }
 }

@@ -29,8 +29,8 @@ public sealed record ClientUpload(byte[] Frame, float[] Residual, float[] Unsent
             float change = local[range.Start + i] - published[range.Start + i];
             unsent[i] = residual.IsEmpty ? change : (float)(change + feedback * residual[i]);
         }
-        float[] sent = new float[range.Length], left = new float[range.Length];
-        byte[] frame = FrameEncoder.Encode(header, layout, unsent, compression, sent, left);
+        float[] left = [.. unsent];
+        byte[] frame = FrameEncoder.Encode(header, layout, left, compression);
         return new ClientUpload(frame, left, unsent);
     }
 }

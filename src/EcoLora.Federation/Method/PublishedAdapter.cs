@@ -33,7 +33,7 @@ public sealed class PublishedAdapter
     /// <exception cref="FrameException">The frame is not the change of this run that follows this version; nothing was applied.</exception>
     public void Apply(ReadOnlyMemory<byte> bytes)
     {
-        Frame frame = Frame.Read(bytes, _layout);
+        var frame = Frame.Open(bytes, _layout);
         if (frame.Header.Kind != FrameKind.GlobalChange) throw new FrameException("kind", "a global change", $"{frame.Header}");
         if (frame.Header.RunKey != _runKey) throw new FrameException("run", $"{_runKey:x16}", $"{frame.Header.RunKey:x16}");
         if (frame.Header.BaseVersion != Version) throw new FrameException("base version", $"{Version}", $"{frame.Header.BaseVersion}");

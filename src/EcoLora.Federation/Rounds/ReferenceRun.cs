@@ -32,7 +32,8 @@ public static class ReferenceRun
             var compression = new Compression(
                 AdaptiveDensity.Fraction(exchange.KMinA, exchange.KMax, exchange.GammaA, firstLoss, previousLoss),
                 AdaptiveDensity.Fraction(exchange.KMinB, exchange.KMax, exchange.GammaB, firstLoss, previousLoss),
-                exchange.Values);
+                exchange.Values,
+                exchange.Coding);
             var accepted = new List<AcceptedFrame>();
             double lossSum = 0;
             long samples = 0;
@@ -60,7 +61,7 @@ public static class ReferenceRun
                 ClientUpload upload = ClientUpload.Make(header, layout, published.Values.Span, local, residuals.GetValueOrDefault((client, segment)),
                     Mixing.FeedbackShare(exchange.Feedback, weight), compression);
                 residuals[(client, segment)] = upload.Residual;
-                accepted.Add(new AcceptedFrame(slot, plan.Roster[client].Samples, Frame.Read(upload.Frame, layout)));
+                accepted.Add(new AcceptedFrame(slot, plan.Roster[client].Samples, Frame.Open(upload.Frame, layout)));
             }
             previousLoss = lossSum / samples;
             firstLoss ??= previousLoss;

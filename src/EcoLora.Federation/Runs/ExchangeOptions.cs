@@ -50,7 +50,10 @@ public sealed record ExchangeOptions
     /// <summary>How kept values are written, up and down.</summary>
     public ValueMode Values { get; init; } = ValueMode.Fp16;
 
-    /// <summary>The whole vector, every round, by every participant.</summary>
+    /// <summary>How positions and values are coded, up and down.</summary>
+    public LosslessCoding Coding { get; init; } = LosslessCoding.Entropy;
+
+    /// <summary>The whole vector as plain values, every round, by every participant.</summary>
     public static ExchangeOptions Dense(ValueMode values) => new()
     {
         Segments = 1,
@@ -62,6 +65,7 @@ public sealed record ExchangeOptions
         MixingBeta = null,
         Feedback = ResidualFeedback.None,
         Values = values,
+        Coding = LosslessCoding.Golomb, // Of all entries: no positions, values as they are.
     };
 
     /// <summary>Checks every option against its range.</summary>
@@ -79,6 +83,7 @@ public sealed record ExchangeOptions
         Require(GammaB is >= 0 and < double.PositiveInfinity, "exchange.gamma_b", GammaB, "0 or more");
         Require(Enum.IsDefined(Feedback), "exchange.feedback", Feedback, $"one of {string.Join(", ", Enum.GetNames<ResidualFeedback>())}");
         Require(Enum.IsDefined(Values), "exchange.values", Values, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
+        Require(Enum.IsDefined(Coding), "exchange.coding", Coding, $"one of {string.Join(", ", Enum.GetNames<LosslessCoding>())}");
         Require(MixingBeta is null or (>= 0 and < double.PositiveInfinity), "exchange.mixing_beta", MixingBeta, "0 or more, or off");
     }
 

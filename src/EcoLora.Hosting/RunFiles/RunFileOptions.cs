@@ -18,7 +18,12 @@ public static class RunFileOptions
     private static readonly (string Name, ResidualFeedback Value)[] Feedbacks =
         [("one_minus_mixing", ResidualFeedback.OneMinusMixing), ("full", ResidualFeedback.Full), ("none", ResidualFeedback.None)];
 
-    private static readonly (string Name, ValueMode Value)[] ValueModes = [("fp16", ValueMode.Fp16), ("fp32", ValueMode.Fp32)];
+    private static readonly (string Name, ValueMode Value)[] ValueModes = [
+        ("fp16", ValueMode.Fp16), ("bf16", ValueMode.Bf16), ("int8", ValueMode.Int8), ("int4", ValueMode.Int4), ("sign", ValueMode.Sign),
+        ("fp32", ValueMode.Fp32),
+    ];
+
+    private static readonly (string Name, LosslessCoding Value)[] Codings = [("entropy", LosslessCoding.Entropy), ("golomb", LosslessCoding.Golomb)];
 
     private static readonly TextOption FilePath = new("a path", "^.+$");
 
@@ -118,6 +123,7 @@ public static class RunFileOptions
         MixingBeta = values.NumberOrNull("exchange.mixing_beta"),
         Feedback = Named(Feedbacks, values.Text("exchange.feedback")),
         Values = Named(ValueModes, values.Text("exchange.values")),
+        Coding = Named(Codings, values.Text("exchange.coding")),
     };
 
     private static T Named<T>((string Name, T Value)[] pairs, string name) => pairs.First(pair => pair.Name == name).Value;
@@ -208,7 +214,10 @@ public static class RunFileOptions
             new("exchange.feedback", new ChoiceOption([.. Feedbacks.Select(pair => pair.Name)]), NameOf(Feedbacks, paper.Feedback),
                 "Share of what was not sent that enters the next upload of its segment: 1 minus the mixing share, all, or nothing."),
             new("exchange.values", new ChoiceOption([.. ValueModes.Select(pair => pair.Name)]), NameOf(ValueModes, paper.Values),
-                "How kept values are written."),
+                "How kept values are written. What rounding loses stays in the residual. int8 and int4: steps of a 127th or a 7th of a tensor's largest; "
+                    + "sign: one magnitude per tensor."),
+            new("exchange.coding", new ChoiceOption([.. Codings.Select(pair => pair.Name)]), NameOf(Codings, paper.Coding),
+                "entropy: the smallest of this codec's forms. golomb: the paper's coding, Golomb positions and values as they are."),
         ];
     }
 

@@ -11,7 +11,7 @@ public static class LedgerCsv
 {
     /// <summary>The header line.</summary>
     public const string Header =
-        "round,client,direction,segment,dense_fp32,dense_fp16,segment_bytes,sparse,coded,framed,kept_a,entries_a,kept_b,entries_b";
+        "round,client,direction,segment,dense_fp32,dense_fp16,segment_bytes,sparse,golomb,coded,framed,kept_a,entries_a,kept_b,entries_b";
 
     /// <summary>The largest byte or entry count of one row, 2^40. It keeps every sum far from overflow.</summary>
     public const long MaxCount = 1L << 40;
@@ -88,7 +88,7 @@ public static class LedgerCsv
         for (int i = 0; i < counts.Length; i++) counts[i] = Number(i + 4, MaxCount);
         var row = new LedgerRow(
             (int)Number(0, int.MaxValue), found[1], (Direction)direction, found[3].Length == 0 ? LedgerRow.NoSegment : (int)Number(3, int.MaxValue),
-            counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7], counts[8], counts[9]);
+            counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7], counts[8], counts[9], counts[10]);
         return Fault(row) is var (field, expected, wrong) ? throw lines.Error(field, expected, wrong) : row;
 
         long Number(int field, long limit)
@@ -122,7 +122,7 @@ public static class LedgerCsv
     }
 
     private static long[] Counts(LedgerRow row) =>
-        [row.DenseFp32, row.DenseFp16, row.SegmentBytes, row.Sparse, row.Coded, row.Framed, row.KeptA, row.EntriesA, row.KeptB, row.EntriesB];
+        [row.DenseFp32, row.DenseFp16, row.SegmentBytes, row.Sparse, row.Golomb, row.Coded, row.Framed, row.KeptA, row.EntriesA, row.KeptB, row.EntriesB];
 
     private static string Line(LedgerRow row)
     {

@@ -17,7 +17,7 @@ public enum Direction
 }
 
 /// <summary>
-/// What one delivery cost, stage by stage, in bytes. Stages: dense → segment → sparse → coded → framed; docs/ledger.md defines each.
+/// What one delivery cost, stage by stage, in bytes. Stages: dense → segment → sparse → coded → framed, and beside coded what the paper's coding takes; docs/ledger.md defines each.
 /// One row per (round, direction, client, segment).
 /// </summary>
 /// <param name="Round">Round, from 0.</param>
@@ -28,7 +28,8 @@ public enum Direction
 /// <param name="DenseFp16">2·|P|: what the method would send in full in FP16. Counted once per (round, direction, client).</param>
 /// <param name="SegmentBytes">The segment's entries at the frame's value width, before sparsification.</param>
 /// <param name="Sparse">Kept entries × (value width + 4 bytes of index).</param>
-/// <param name="Coded">The payload after entropy coding.</param>
+/// <param name="Golomb">The payload, had it been coded as the paper does: Golomb positions and values as they are.</param>
+/// <param name="Coded">The payload as it was coded.</param>
 /// <param name="Framed">The whole message as published, with header and checksum.</param>
 /// <param name="KeptA">Entries of A that the frame carries.</param>
 /// <param name="EntriesA">Entries of A in the segment.</param>
@@ -36,7 +37,7 @@ public enum Direction
 /// <param name="EntriesB">Entries of B in the segment.</param>
 public sealed record LedgerRow(
     int Round, string Client, Direction Direction, int Segment,
-    long DenseFp32, long DenseFp16, long SegmentBytes, long Sparse, long Coded, long Framed,
+    long DenseFp32, long DenseFp16, long SegmentBytes, long Sparse, long Golomb, long Coded, long Framed,
     long KeptA, long EntriesA, long KeptB, long EntriesB) : IComparable<LedgerRow>
 {
     /// <summary>The segment of a row that has none; an empty field in ledger.csv.</summary>
@@ -50,7 +51,7 @@ public sealed record LedgerRow(
     /// <exception cref="ArgumentException">The direction is not one of control messages.</exception>
     public static LedgerRow Control(int round, string site, Direction direction, long framed) =>
         direction is Direction.ControlUp or Direction.ControlDown
-            ? new LedgerRow(round, site, direction, NoSegment, 0, 0, 0, 0, 0, framed, 0, 0, 0, 0)
+            ? new LedgerRow(round, site, direction, NoSegment, 0, 0, 0, 0, 0, 0, framed, 0, 0, 0, 0)
             : throw new ArgumentException($"expected a control direction, found {direction}", nameof(direction));
 
     /// <summary>The ledger's order: round, direction, client (ordinal), segment. Rows with the same key compare equal.</summary>

@@ -23,7 +23,7 @@ internal static class BytesSection
             [
                 Row("dense FP32", 5, true, bytes.DenseFp32), Row("dense FP16", 4, true, bytes.DenseFp16),
                 Row(arm.Segments > 1 ? "segment" : "values", 6, false, bytes.Segment),
-                Row("sparse", 3, false, bytes.Sparse), Row("coded", 2, false, bytes.Coded), Row("framed", 0, false, bytes.Framed),
+                Row("sparse", 3, false, bytes.Sparse), Row("golomb", 2, true, bytes.Golomb), Row("coded", 2, false, bytes.Coded), Row("framed", 0, false, bytes.Framed),
                 Row("control", 1, false, control.Framed),
             ]);
 

@@ -12,14 +12,14 @@ internal static class LedgerSection
     public static void AddTo(Markup html, RunReport report)
     {
         html.Add(
-            $"<h2 id=\"ledger\">Ledger</h2>\n<p>Sums of ledger.csv in bytes. sparse counts plain 4-byte indices, so it can exceed the segment; the "
-            + $"coder is what makes a high density pay.</p>\n");
+            $"<h2 id=\"ledger\">Ledger</h2>\n<p>Sums of ledger.csv in bytes. sparse counts plain 4-byte indices, so it can exceed the segment; golomb "
+            + $"is what the paper's coding takes for the same entries, coded what this one took.</p>\n");
         html.Add(
             $"<div class=\"panel scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Ledger totals\"><table><thead><tr>"
             + $"<th scope=\"col\" class=\"text\">arm</th><th scope=\"col\" class=\"text\">direction</th><th scope=\"col\">messages</th>");
         html.Add(
             $"<th scope=\"col\">dense FP32</th><th scope=\"col\">dense FP16</th><th scope=\"col\">segment</th><th scope=\"col\">sparse</th>"
-            + $"<th scope=\"col\">coded</th><th scope=\"col\">framed</th></tr></thead><tbody>\n");
+            + $"<th scope=\"col\">golomb</th><th scope=\"col\">coded</th><th scope=\"col\">framed</th></tr></thead><tbody>\n");
         for (int i = 0; i < report.Arms.Count; i++)
         {
             ArmReport arm = report.Arms[i];
@@ -37,7 +37,7 @@ internal static class LedgerSection
         html.Add(
             $"<tr class=\"{(first ? "first" : "")}\"><th scope=\"row\">{arm}</th><td class=\"text\">{LedgerCsv.Name(direction)}</td>"
             + $"<td>{Quantity.Count(bytes.Messages)}</td>");
-        foreach (long stage in new[] { bytes.DenseFp32, bytes.DenseFp16, bytes.Segment, bytes.Sparse, bytes.Coded })
+        foreach (long stage in new[] { bytes.DenseFp32, bytes.DenseFp16, bytes.Segment, bytes.Sparse, bytes.Golomb, bytes.Coded })
             html.Add($"<td>{(direction is Direction.Up or Direction.Down ? Quantity.Count(stage) : "")}</td>");
         html.Add($"<td>{Quantity.Count(bytes.Framed)}</td></tr>\n");
     }

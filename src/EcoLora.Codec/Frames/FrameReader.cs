@@ -1,0 +1,154 @@
+using EcoLora.Numerics;
+
+namespace EcoLora.Codec;
+
+/// <summary>A thread's work area for decoding.</summary>
+internal sealed unsafe class DecodeArea
+{
+    private readonly PinnedBuffer _codes = new(Planes.Block * sizeof(ushort)), _values = new(Planes.Block * sizeof(float));
+
+    /// <summary>The chunk decoder.</summary>
+    public ChunkDecoder Decoder { get; } = new();
+
+    /// <summary>[1024] codes of a block.</summary>
+    public ushort* Codes => (ushort*)_codes.Pointer;
+
+    /// <summary>[1024] values of a block.</summary>
+    public Span<float> Values => new(_values.Pointer, Planes.Block);
+}
+
+/// <summary>Reads one frame at a time; the state of <see cref="Frame"/>'s methods.</summary>
+internal sealed unsafe class FrameReader : ChunkTask
+{
+    private Frame? _frame;
+    private float* _values;
+    private ushort* _halves;
+    private double* _sums;
+    private double _weight;
+    private SimdPath _path;
+    private long _keptA, _keptB, _golomb;
+
+    public FrameSizes Measure(Frame frame, CodecExecution execution)
+    {
+        (_keptA, _keptB, _golomb) = (0, 0, 0);
+        Run(frame, null, null, null, execution);
+        int entriesA = frame.A.Entries.Count, entriesB = frame.B.Entries.Count, width = ValueFormat.Width(frame.Values);
+        (int coded, int framed) = frame.Lengths;
+        return new FrameSizes(entriesA, (int)_keptA, entriesB, (int)_keptB, (long)frame.Range.Length * width, (_keptA + _keptB) * (width + sizeof(int)),
+            _golomb, coded, framed);
+    }
+
+    public void Decode(Frame frame, Span<float> destination, CodecExecution execution)
+    {
+        fixed (float* values = destination) Run(frame, values, null, null, execution);
+    }
+
+    public void Decode(Frame frame, Span<ushort> destination, CodecExecution execution)
+    {
+        fixed (ushort* halves = destination) Run(frame, null, halves, null, execution);
+    }
+
+    public void Accumulate(Frame frame, double weight, Span<double> sums, CodecExecution execution)
+    {
+        _weight = weight;
+        fixed (double* pointer = sums) Run(frame, null, null, pointer, execution);
+    }
+
+    protected override void Do(int chunk)
+    {
+        SectionParameters section = chunk < _frame!.A.Chunks ? _frame.A : _frame.B;
+        int number = section == _frame.A ? chunk : chunk - _frame.A.Chunks, entries = section.EntriesOf(number);
+        DecodeArea area = Pool<DecodeArea>.Rent();
+        try
+        {
+            ReadOnlySpan<byte> bytes = _frame.Chunk(chunk, out int readable);
+            area.Decoder.Open(bytes, readable, entries, _frame.Values, section.LargestMagnitude(_frame.Values), _path);
+            SectionEntries.Cursor cursor = section.Entries.From(number * section.BlocksPerChunk * Planes.Block);
+            if (_values != null || _sums != null) TakeValues(area, section, cursor, entries);
+            else if (_halves != null) TakeHalves(area, cursor, entries);
+            else Count(area.Decoder, section);
+        }
+        finally
+        {
+            Pool<DecodeArea>.Return(area);
+        }
+    }
+
+    private void Run(Frame frame, float* values, ushort* halves, double* sums, CodecExecution execution)
+    {
+        (_frame, _path) = (frame, CodecPath.Resolve(execution.Path));
+        _values = values;
+        _halves = halves;
+        _sums = sums;
+        try
+        {
+            ForEach(frame.Chunks, execution.Threads);
+        }
+        finally
+        {
+            _frame = null; // A pooled reader keeps no frame alive.
+        }
+    }
+
+    private void Count(ChunkDecoder decoder, SectionParameters section)
+    {
+        Interlocked.Add(ref section == _frame!.A ? ref _keptA : ref _keptB, decoder.Kept);
+        Interlocked.Add(ref _golomb, decoder.GolombSize());
+    }
+
+    private void TakeValues(DecodeArea area, SectionParameters section, SectionEntries.Cursor cursor, int entries)
+    {
+        ValueMode mode = _frame!.Values;
+        for (int left = entries; left > 0;)
+        {
+            int n = mode == ValueMode.Fp32 ? area.Decoder.Next(area.Values) : area.Decoder.Next(area.Codes, halves: false);
+            left -= n;
+            for (int taken = 0; taken < n;)
+            {
+                (int piece, int start, int length) = cursor.Take(n - taken);
+                var codes = new ReadOnlySpan<ushort>(area.Codes + taken, length);
+                if (mode == ValueMode.Fp32) Take(area.Values.Slice(taken, length), start);
+                else if (mode == ValueMode.Fp16) Take(codes, start, new Fp16Kernel(section.ScaleExponent));
+                else if (mode == ValueMode.Bf16) Take(codes, start, new Bf16Kernel());
+                else if (mode == ValueMode.Sign) Take(codes, start, new SignKernel(section.Step(piece)));
+                else Take(codes, start, new StepKernel(section.Step(piece), ValueFormat.MaximumMagnitude(mode)));
+                taken += length;
+            }
+        }
+    }
+
+    private void Take<TKernel>(ReadOnlySpan<ushort> codes, int start, TKernel kernel)
+        where TKernel : struct, IValueKernel
+    {
+        if (_sums != null) Dequantize.Accumulate(codes, _weight, new Span<double>(_sums + start, codes.Length), kernel, _path);
+        else Dequantize.Run(codes, new Span<float>(_values + start, codes.Length), kernel, _path);
+    }
+
+    private void Take(ReadOnlySpan<float> values, int start)
+    {
+        if (_sums != null) Dequantize.Accumulate(values, _weight, new Span<double>(_sums + start, values.Length));
+        else values.CopyTo(new Span<float>(_values + start, values.Length));
+    }
+
+    private void TakeHalves(DecodeArea area, SectionEntries.Cursor cursor, int entries)
+    {
+        for (int left = entries; left > 0;)
+        {
+            int n = Math.Min(Planes.Block, left);
+            (_, int start, int length) = cursor.Take(n);
+            left -= n;
+            if (length == Planes.Block)
+            {
+                area.Decoder.Next(_halves + start, halves: true);
+                continue;
+            }
+            area.Decoder.Next(area.Codes, halves: true);
+            for (int taken = 0; ; (_, start, length) = cursor.Take(n - taken))
+            {
+                new ReadOnlySpan<ushort>(area.Codes + taken, length).CopyTo(new Span<ushort>(_halves + start, length));
+                taken += length;
+                if (taken == n) break;
+            }
+        }
+    }
+}
