@@ -17,15 +17,17 @@ internal static class BenchCommand
         + "(128 tensors with scales of their own), structured (Student's t, with scales of tensors, rows and columns), or a folder\n"
         + "updates/ that 'ecolora run --keep-updates' left. A codec whose library is not here is marked absent.";
 
+    private static readonly double[] Densities = [.05, .1, .3, .5, .6, .95];
+
     public static Command Create() => new("bench", "Measure the codec against others, in size and speed.") { Codec() };
 
     private static DocumentedCommand Codec()
     {
-        Option<string[]> data = Arguments.Words("--data", null, SyntheticUpdate.Names, "gaussian, scaled, structured, or a folder.");
-        Option<double[]> density = Arguments.Fractions("--density", [.05, .1, .3, .5, .6, .95], "Kept fractions.");
+        Option<string[]> data = Arguments.Words("--data", null, "gaussian, scaled, structured, or a folder. [default: gaussian,scaled,structured]");
+        Option<double[]> density = Arguments.Fractions("--density", "Kept fractions. [default: .05,.1,.3,.5,.6,.95]");
         Option<long?> entries = Arguments.Integer("--entries", SyntheticUpdate.Step, MaximumEntries,
             $"Entries, rounded down to a multiple of {SyntheticUpdate.Step}; most entries of a folder. [default: {DefaultEntries}]");
-        Option<string[]> peers = Arguments.Words("--peers", CodecBench.Names, CodecBench.Names, "Codecs to compare.");
+        Option<string[]> peers = Arguments.Words("--peers", CodecBench.Names, $"Some of {string.Join(", ", CodecBench.Names)}. [default: all]");
         Option<string?> path = Arguments.Choice("--path", ["fastest", "avx2", "scalar"], "Instruction set of our codec. [default: fastest]");
         Option<long?> seconds = Arguments.Integer("--seconds", 0, 3600, "Seconds for each row of a fast codec; three rounds at least. [default: 1]");
         Option<string?> @out = Arguments.Path("--out", "DIR", "Folder that gets codec.md and codec.json too.");
@@ -42,8 +44,8 @@ internal static class BenchCommand
             SimdPath simd = parsed.GetValue(path) switch { "avx2" => SimdPath.Vector256, "scalar" => SimdPath.Scalar, _ => SimdPath.Fastest };
             int count = (int)(parsed.GetValue(entries) ?? DefaultEntries);
             var options = new CodecBenchOptions(
-                Sources(parsed.GetRequiredValue(data)), parsed.GetRequiredValue(density), count - count % SyntheticUpdate.Step, parsed.GetRequiredValue(peers),
-                simd, parsed.GetValue(seconds) ?? 1);
+                Sources(Given(parsed.GetValue(data), SyntheticUpdate.Names)), Given(parsed.GetValue(density), Densities), count - count % SyntheticUpdate.Step,
+                Given(parsed.GetValue(peers), CodecBench.Names), simd, parsed.GetValue(seconds) ?? 1);
             BenchReport report = CodecBench.Run(options, Console.Error, cancellation);
             if (parsed.GetValue(@out) is { } folder) Write(folder, report);
             ResultTable.Print(parsed.GetValue(json), report.ToJson(), report.ToTables());
@@ -52,8 +54,10 @@ internal static class BenchCommand
         return command;
     }
 
+    private static IReadOnlyList<T> Given<T>(T[]? values, IReadOnlyList<T> usual) => values is { Length: > 0 } ? values : usual;
+
     /// <summary>A word that names no data must be a folder.</summary>
-    private static string[] Sources(string[] sources)
+    private static IReadOnlyList<string> Sources(IReadOnlyList<string> sources)
     {
         foreach (string source in sources)
             if (!SyntheticUpdate.Names.Contains(source) && !Directory.Exists(source))

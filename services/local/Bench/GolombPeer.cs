@@ -162,10 +162,15 @@ internal sealed unsafe class GolombPeer : Coding
         long position = -1, bit = 0, cleared = 0;
         for (int i = 0; i < kept; i++)
         {
-            int quotient = BitOperations.TrailingZeroCount(~Peek(stream, bit));
-            if (quotient >= LongestQuotient) quotient = LongRun(stream, bit);
-            bit += quotient + 1;
             ulong bits = Peek(stream, bit);
+            int quotient = BitOperations.TrailingZeroCount(~bits);
+            if (quotient < LongestQuotient) bits >>= quotient + 1;
+            else
+            {
+                quotient = LongRun(stream, bit);
+                bits = Peek(stream, bit + quotient + 1);
+            }
+            bit += quotient + 1;
             uint remainder = (uint)bits & mask, isLong = remainder >= longFrom ? 1u : 0;
             uint longer = (remainder << 1 | (uint)(bits >> first) & 1) - longFrom;
             remainder = isLong != 0 ? longer : remainder;

@@ -41,10 +41,10 @@ internal static class Arguments
         },
     };
 
-    /// <summary>Words with commas between, each out of the known ones where there are such.</summary>
-    public static Option<string[]> Words(string name, IReadOnlyList<string>? known, IReadOnlyList<string> usual, string description) => new(name)
+    /// <summary>Words with commas between, each out of the known ones where there are such: empty when they were not given.</summary>
+    public static Option<string[]> Words(string name, IReadOnlyList<string>? known, string description) => new(name)
     {
-        Description = $"{description} [default: {string.Join(',', usual)}]",
+        Description = description,
         HelpName = "LIST",
         CustomParser = result =>
         {
@@ -52,20 +52,18 @@ internal static class Arguments
             bool valid = words.Length > 0 && (known is null || words.All(known.Contains));
             return Parsed(result, valid, words, known is null ? "words with commas between" : $"some of {string.Join(", ", known)}");
         },
-        DefaultValueFactory = _ => [.. usual],
     };
 
-    /// <summary>Numbers in (0, 1] with commas between.</summary>
-    public static Option<double[]> Fractions(string name, IReadOnlyList<double> usual, string description) => new(name)
+    /// <summary>Numbers in (0, 1] with commas between: empty when they were not given.</summary>
+    public static Option<double[]> Fractions(string name, string description) => new(name)
     {
-        Description = $"{description} [default: {string.Join(',', usual.Select(value => value.ToString(CultureInfo.InvariantCulture)))}]",
+        Description = description,
         HelpName = "LIST",
         CustomParser = result =>
         {
             double[] values = [.. Parts(result).Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out double v) ? v : 0)];
             return Parsed(result, values.Length > 0 && values.All(value => value is > 0 and <= 1), values, "numbers in (0, 1] with commas between");
         },
-        DefaultValueFactory = _ => [.. usual],
     };
 
     private static string[] Parts(ArgumentResult result) =>
