@@ -82,7 +82,8 @@ internal sealed class SiteRun
                 if (outbox.Round != closed.Round) continue;
                 bool accepted = closed.Accepted.Any(a => a.Client == outbox.Client && a.Digest == Frame.DigestOf(outbox.Frame));
                 // Before the outbox is settled, so that a crash cannot lose it.
-                if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, outbox.Client, outbox.Segment, Plan.Exchange.Segments, _layout, vectors[1]));
+                if (accepted)
+                    _keep?.Invoke(new AcceptedChange(outbox.Round, outbox.Client, outbox.Segment, Plan.Exchange.Segments, _layout, vectors[1]));
                 string residualFile = ResidualFile(outbox.Client, outbox.Segment);
                 VectorFile.Write(_folder, residualFile, new ResidualHeader(closed.Round), SiteJson.Default.ResidualHeader, vectors[accepted ? 0 : 1]);
                 _folder.Delete(file);

@@ -46,7 +46,8 @@ internal sealed record BenchReport(BenchMachine Machine, IReadOnlyList<BenchRow>
             double[] densities = [.. data.Select(row => row.Density).Distinct()];
             Heading(text, $"{data.Key}: kernels, ratio to memcpy", "kernel", densities);
             foreach (IGrouping<string, KernelRow> kernel in data.GroupBy(row => row.Kernel))
-                Line(text, $"{kernel.Key} ({kernel.First().Note})", densities.Select(d => BenchRow.Fixed(kernel.FirstOrDefault(row => row.Density == d)?.ToMemcpy)));
+                Line(text, $"{kernel.Key} ({kernel.First().Note})",
+                    densities.Select(d => BenchRow.Fixed(kernel.FirstOrDefault(row => row.Density == d)?.ToMemcpy)));
         }
         return text.ToString();
     }

@@ -12,7 +12,9 @@ namespace EcoLora.Local.Bench;
 internal sealed record CodecBenchOptions(
     IReadOnlyList<string> Data, IReadOnlyList<double> Densities, int Entries, IReadOnlyList<string> Codecs, SimdPath Path, double Seconds);
 
-/// <summary>Compares codecs in size and speed on the same data in the same run, on one thread. Every codec that is timed must decode to the same bits.</summary>
+/// <summary>
+/// Compares codecs in size and speed on the same data in the same run, on one thread. Every codec that is timed must decode to the same bits.
+/// </summary>
 internal sealed class CodecBench : IDisposable
 {
     /// <summary>Entries of the slice that slow codecs work on.</summary>

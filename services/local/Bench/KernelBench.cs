@@ -36,6 +36,6 @@ internal static class KernelBench
     }
 
     private static KernelRow Row(string kernel, SparseUpdate update, Timing timing, int bytesPerEntry, string note) => new(
-        kernel, update.Data, update.Density, update.Entries, 1e-9 * bytesPerEntry * update.Entries / timing.Seconds[0], 1e-9 * CopyReference.Bytes / timing.Copy,
-        timing.Allocated, note);
+        kernel, update.Data, update.Density, update.Entries, 1e-9 * bytesPerEntry * update.Entries / timing.Seconds[0],
+        1e-9 * CopyReference.Bytes / timing.Copy, timing.Allocated, note);
 }

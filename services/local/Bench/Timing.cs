@@ -8,20 +8,26 @@ internal sealed class CopyReference : IDisposable
     /// <summary>Bytes that are copied.</summary>
     public const int Bytes = 1 << 26;
 
+    private const int Copies = 3;
+
     private readonly AlignedBuffer<byte> _source = new(Bytes), _destination = new(Bytes);
 
     /// <summary>The best time so far, in seconds.</summary>
     public double Best { get; private set; } = double.PositiveInfinity;
 
-    /// <summary>Copies once.</summary>
-    /// <returns>Seconds.</returns>
+    /// <summary>Copies several times, since a slow codec leaves few moments to copy in.</summary>
+    /// <returns>Seconds of the fastest.</returns>
     public double Time()
     {
-        long start = Stopwatch.GetTimestamp();
-        _source.Span.CopyTo(_destination.Span);
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Best = Math.Min(Best, seconds);
-        return seconds;
+        double best = double.PositiveInfinity;
+        for (int i = 0; i < Copies; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            _source.Span.CopyTo(_destination.Span);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        Best = Math.Min(Best, best);
+        return best;
     }
 
     /// <inheritdoc/>
@@ -40,7 +46,7 @@ internal sealed record Timing(IReadOnlyList<double> Seconds, double Copy, long A
 {
     private const int WarmPauses = 3, WarmRounds = 40, PauseMilliseconds = 150;
 
-    /// <summary>Repeats (copy, each work) until the time is over; at least so many rounds.</summary>
+    /// <summary>Repeats (copies, each work) until the time is over; at least so many rounds.</summary>
     public static Timing Measure(CopyReference copy, double seconds, int rounds, params IReadOnlyList<Action> works)
     {
         double[] best = [.. works.Select(_ => double.PositiveInfinity)];

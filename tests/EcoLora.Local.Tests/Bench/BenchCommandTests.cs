@@ -34,7 +34,8 @@ public sealed class BenchCommandTests : IDisposable
         Assert.All(kernels, kernel => Assert.True((double)kernel!["to_memcpy"]! > 0));
 
         string page = File.ReadAllText(_folder["out/codec.md"]);
-        foreach (string data in SyntheticUpdate.Names) Assert.Contains($"\n## {data}: bits per kept entry\n\n| codec | 0.1 | 0.5 |\n", page, StringComparison.Ordinal);
+        foreach (string data in SyntheticUpdate.Names)
+            Assert.Contains($"\n## {data}: bits per kept entry\n\n| codec | 0.1 | 0.5 |\n", page, StringComparison.Ordinal);
         Assert.Matches(@"\n\| golomb\+fp16 \(4096 entries\) \| \d+\.\d{3} \| \d+\.\d{3} \|\n", page);
     }
 

@@ -75,7 +75,8 @@ public class UpdateTests
     {
         using var folder = new TemporaryFolder();
         string updates = folder["run/updates"];
-        Write(updates, "round-00000-client-00001", new("m.lora_A.weight", [1, 2], new float[] { 1e-3f, -2e-3f }), new("m.lora_B.weight", [1], new float[] { 3e-3f }));
+        Write(updates, "round-00000-client-00001",
+            new("m.lora_A.weight", [1, 2], new float[] { 1e-3f, -2e-3f }), new("m.lora_B.weight", [1], new float[] { 3e-3f }));
         Write(updates, "round-00000-client-00000", new SafetensorsTensor("m.lora_B.weight", [2, 1], new float[] { 0.5e-3f, 0 }));
         DenseUpdate update = RealUpdate.Read(updates, 100);
         // The largest, 3e-3, is 1.536 × 2^-9, so the power is 2^23.
