@@ -14,6 +14,7 @@ public sealed class CodecService : ISiteCodec
     private readonly IMessageBus _bus;
     private readonly DurableFolder _folder;
     private readonly int _site;
+    private readonly Action<AcceptedChange>? _keep;
     private readonly ConcurrentDictionary<string, SiteRun> _runs = new();
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly StateSignal _signal = new();
@@ -22,9 +23,10 @@ public sealed class CodecService : ISiteCodec
     /// <param name="bus">The bus, not yet started.</param>
     /// <param name="folder">Where the site's copy, residuals and outbox live.</param>
     /// <param name="site">Number of the site.</param>
-    public CodecService(IMessageBus bus, DurableFolder folder, int site)
+    /// <param name="keep">Is given every accepted change before sparsification, or null; a change may come again after a crash.</param>
+    public CodecService(IMessageBus bus, DurableFolder folder, int site, Action<AcceptedChange>? keep = null)
     {
-        (_bus, _folder, _site) = (bus, folder, site);
+        (_bus, _folder, _site, _keep) = (bus, folder, site, keep);
         bus.Subscribe(Topics.Rounds, $"codec-{site}", HandleRoundAsync);
         bus.Subscribe(Topics.Global, $"codec-{site}", HandleGlobalAsync);
     }
@@ -59,7 +61,7 @@ public sealed class CodecService : ISiteCodec
         {
             return Task.FromResult(Refuse("malformed message"));
         }
-        if (round is RunOpened opened && Find(opened.Run) is null) _runs[opened.Run] = new SiteRun(opened.Plan, _folder.Folder(opened.Run));
+        if (round is RunOpened opened && Find(opened.Run) is null) _runs[opened.Run] = new SiteRun(opened.Plan, _folder.Folder(opened.Run), _keep);
         if (Find(round.Run) is not { } run) return Task.FromResult(Verdict.Retry);
         if (round is RoundOpened open) run.OpenRound(open);
         if (round is RoundClosed closed) run.CloseRound(closed);

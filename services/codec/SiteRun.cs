@@ -17,14 +17,15 @@ internal sealed class SiteRun
     private readonly LoraLayout _layout;
     private readonly Lock _lock = new();
     private readonly PublishedAdapter _published;
+    private readonly Action<AcceptedChange>? _keep;
     private RoundOpened? _open;
     private int _lastClosed = -1;
 
-    public SiteRun(RunPlan plan, DurableFolder folder)
+    public SiteRun(RunPlan plan, DurableFolder folder, Action<AcceptedChange>? keep)
     {
         plan.Validate();
         Plan = plan;
-        _folder = folder;
+        (_folder, _keep) = (folder, keep);
         LoraLayout adapter = plan.AdapterLayout();
         _layout = plan.FederatedMethod.ExchangedLayout(adapter);
         _published = VectorFile.TryRead(folder, PublishedFile, SiteJson.Default.PublishedHeader, out PublishedHeader header, out float[][] vectors)
@@ -80,6 +81,9 @@ internal sealed class SiteRun
                 if (!VectorFile.TryRead(_folder, file, SiteJson.Default.OutboxHeader, out OutboxHeader outbox, out float[][] vectors)) continue;
                 if (outbox.Round != closed.Round) continue;
                 bool accepted = closed.Accepted.Any(a => a.Client == outbox.Client && a.Digest == Frame.DigestOf(outbox.Frame));
+                // Before the outbox is settled, so that a crash cannot lose it.
+                if (accepted)
+                    _keep?.Invoke(new AcceptedChange(outbox.Round, outbox.Client, outbox.Segment, Plan.Exchange.Segments, _layout, vectors[1]));
                 string residualFile = ResidualFile(outbox.Client, outbox.Segment);
                 VectorFile.Write(_folder, residualFile, new ResidualHeader(closed.Round), SiteJson.Default.ResidualHeader, vectors[accepted ? 0 : 1]);
                 _folder.Delete(file);

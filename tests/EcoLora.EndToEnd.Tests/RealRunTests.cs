@@ -30,25 +30,25 @@ public class RealRunTests
     {
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder), journal = folder["killed/state/small/scheduler/small.journal.jsonl"];
-        await RealRun.SucceedAsync(file, "--out", folder["whole"]);
+        await RealRun.SucceedAsync(file, "--keep-updates", "--out", folder["whole"]);
         long length = new FileInfo(folder["whole/state/small/scheduler/small.journal.jsonl"]).Length;
         string[] resume = [];
         int kills = 0;
         // Kill −9 whenever another sixth of the journal has been written, wherever training, codec and files then are.
         for (int part = 1; part < 6; part++)
         {
-            using Process process = RealRun.Start([file, "--out", folder["killed"], .. resume]);
+            using Process process = RealRun.Start([file, "--keep-updates", "--out", folder["killed"], .. resume]);
             while (!process.HasExited && (!File.Exists(journal) || new FileInfo(journal).Length < length * part / 6)) await Task.Yield();
             kills += process.HasExited ? 0 : 1;
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             resume = ["--resume"];
         }
-        await RealRun.SucceedAsync(file, "--out", folder["killed"], "--resume");
+        await RealRun.SucceedAsync(file, "--keep-updates", "--out", folder["killed"], "--resume");
 
         Assert.True(kills >= 3, $"{kills} kills");
         Assert.Equal(RealRun.Outcome(folder["whole"]), RealRun.Outcome(folder["killed"]));
-        await RealRun.SucceedAsync(file, "--out", folder["replayed"], "--replay", journal);
+        await RealRun.SucceedAsync(file, "--keep-updates", "--out", folder["replayed"], "--replay", journal);
         Assert.Equal(RealRun.Outcome(folder["whole"]), RealRun.Outcome(folder["replayed"]));
     }
 

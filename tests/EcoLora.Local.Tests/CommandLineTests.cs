@@ -18,6 +18,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("data generate")]
     [InlineData("data corpus")]
     [InlineData("data show")]
+    [InlineData("bench codec")]
     public void Every_command_has_help_with_examples_and_exit_codes(string command)
     {
         string help = Ecolora.Succeed([.. command.Split(' '), "--help"]);
@@ -32,12 +33,12 @@ public sealed class CommandLineTests : IDisposable
     public void The_root_lists_every_command()
     {
         string help = Ecolora.Succeed("--help");
-        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain"])
+        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain", "bench"])
             Assert.Contains($"\n  {command} ", help, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain (see ecolora --help)")]
+    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain, bench (see ecolora --help)")]
     [InlineData("data", "ecolora: expected a command: generate, corpus, show (see ecolora data --help)")]
     [InlineData("rum x.yaml", "ecolora: unknown argument 'rum'; did you mean 'run'? (see ecolora --help)")]
     [InlineData("run", "ecolora: Required argument 'FILE.yaml' missing for command: 'run' (see ecolora run --help)")]
@@ -48,6 +49,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("generate --model m --template llama", "ecolora: --template: expected none or alpaca or plain, found 'llama' (see ecolora generate --help)")]
     [InlineData("data corpus --bytes 0 --out x",
         "ecolora: --bytes: expected a whole number of 1 to 1073741824, found '0' (see ecolora data corpus --help)")]
+    [InlineData("bench codec --density .1,2",
+        "ecolora: --density: expected numbers in (0, 1] with commas between, found '.1,2' (see ecolora bench codec --help)")]
     public void A_wrong_command_line_is_one_line_and_code_2(string arguments, string line)
     {
         Outcome outcome = Ecolora.Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));

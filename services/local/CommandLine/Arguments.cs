@@ -41,6 +41,34 @@ internal static class Arguments
         },
     };
 
+    /// <summary>Words with commas between, each out of the known ones where there are such: empty when they were not given.</summary>
+    public static Option<string[]> Words(string name, IReadOnlyList<string>? known, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "LIST",
+        CustomParser = result =>
+        {
+            string[] words = Parts(result);
+            bool valid = words.Length > 0 && (known is null || words.All(known.Contains));
+            return Parsed(result, valid, words, known is null ? "words with commas between" : $"some of {string.Join(", ", known)}");
+        },
+    };
+
+    /// <summary>Numbers in (0, 1] with commas between: empty when they were not given.</summary>
+    public static Option<double[]> Fractions(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "LIST",
+        CustomParser = result =>
+        {
+            double[] values = [.. Parts(result).Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out double v) ? v : 0)];
+            return Parsed(result, values.Length > 0 && values.All(value => value is > 0 and <= 1), values, "numbers in (0, 1] with commas between");
+        },
+    };
+
+    private static string[] Parts(ArgumentResult result) =>
+        result.Tokens[^1].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
     private static T? Parsed<T>(ArgumentResult result, bool valid, T value, string expected)
     {
         if (valid) return value;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using EcoLora.Local.Bench;
 
 namespace EcoLora.Local;
 
@@ -60,6 +61,7 @@ public static class CommandLineEntry
         var root = new RootCommand("Federated LoRA fine-tuning with compressed segments (EcoLoRA), on one machine.")
         {
             RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
+            BenchCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(new HelpAction());
         return root;

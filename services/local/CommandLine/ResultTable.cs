@@ -24,9 +24,12 @@ public sealed record ResultTable(string Title, IReadOnlyList<string> Headings, I
     /// <param name="tables">The same for people.</param>
     public static void Print(bool json, JsonNode result, params IEnumerable<ResultTable> tables)
     {
-        if (json) Console.Out.WriteLine(result.ToJsonString(Indented));
+        if (json) Console.Out.WriteLine(Text(result));
         else foreach (ResultTable table in tables) table.Print();
     }
+
+    /// <summary>JSON as every command writes it.</summary>
+    public static string Text(JsonNode result) => result.ToJsonString(Indented);
 
     /// <summary>Writes the table to standard output.</summary>
     public void Print()

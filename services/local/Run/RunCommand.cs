@@ -9,7 +9,9 @@ internal static class RunCommand
     private const string Details =
         "The run file's options are described in docs/run-file.md. Results lie in runs/<name>/ or --out: adapter/ (PEFT), report.html,\n"
         + "report.json, ledger.csv. The same run file and seed give the same bytes. A run that was interrupted, by Ctrl-C or by\n"
-        + "force, goes on with --resume and ends with the same bytes.";
+        + "force, goes on with --resume and ends with the same bytes. --keep-updates writes one FP32 safetensors file per accepted\n"
+        + "client and round, before sparsification (rounds × participants × 4 bytes × parameters / segments in all), and changes\n"
+        + "nothing else; 'ecolora bench codec --data runs/<name>/updates' compares codecs on them.";
 
     public static Command Create(RunHandler run)
     {
@@ -22,14 +24,16 @@ internal static class RunCommand
         var force = new Option<bool>("--force") { Description = "Replace the run that the folder holds." };
         Option<string?> replay = Arguments.Path("--replay", "JOURNAL", "Take the decisions of an earlier run's journal again.");
         Option<long?> threads = Arguments.Integer("--threads", 0, 1024, "Threads for training, 0 for one per core; they change no result.");
+        var keep = new Option<bool>("--keep-updates") { Description = "Keep what each accepted client wanted to send, in updates/ of the results." };
         Option<bool> json = Arguments.Json("the final comparison");
         var command = new DocumentedCommand("run", "Fine-tune over many clients, as a run file says, and compare with dense exchange.", Details,
             "ecolora run samples/quickstart.yaml",
             "ecolora run samples/quickstart.yaml --set exchange.segments=2 --set lora.targets=[q_proj,v_proj] --out runs/two",
             "ecolora run samples/dolly.yaml --model ~/models/llama --data dolly.jsonl.gz",
-            "ecolora run samples/quickstart.yaml --resume")
+            "ecolora run samples/quickstart.yaml --resume",
+            "ecolora run samples/quickstart.yaml --keep-updates --out runs/kept")
         {
-            file, @out, model, data, set, resume, force, replay, threads, json,
+            file, @out, model, data, set, resume, force, replay, threads, keep, json,
         };
         command.Validators.Add(result =>
         {
@@ -41,7 +45,9 @@ internal static class RunCommand
                 parsed.GetValue(threads), parsed.GetRequiredValue(set));
             string folder = Path.GetFullPath(parsed.GetValue(@out) ?? Path.Combine("runs", runFile.Name));
             string? journal = parsed.GetValue(replay) is { } path ? Path.GetFullPath(path) : null;
-            return run(new RunRequest(runFile, folder, parsed.GetValue(resume), parsed.GetValue(force), journal, parsed.GetValue(json)), cancellation);
+            var request = new RunRequest(
+                runFile, folder, parsed.GetValue(resume), parsed.GetValue(force), journal, parsed.GetValue(json), parsed.GetValue(keep));
+            return run(request, cancellation);
         });
         return command;
     }

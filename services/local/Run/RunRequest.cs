@@ -9,7 +9,8 @@ namespace EcoLora.Local;
 /// <param name="Force">Replace what the folder holds.</param>
 /// <param name="Replay">Full path of a decision journal whose decisions are taken again, or null.</param>
 /// <param name="Json">Print the final comparison as JSON.</param>
-public sealed record RunRequest(RunFile File, string Folder, bool Resume, bool Force, string? Replay, bool Json);
+/// <param name="KeepUpdates">Keep every accepted change before sparsification in the folder.</param>
+public sealed record RunRequest(RunFile File, string Folder, bool Resume, bool Force, string? Replay, bool Json, bool KeepUpdates);
 
 /// <summary>Makes a run.</summary>
 /// <param name="request">What to run.</param>

@@ -28,6 +28,9 @@ public sealed record ClusterOptions
     /// <summary>Decisions to follow, or null.</summary>
     public DecisionReplay? Replay { get; init; }
 
+    /// <summary>Is given every accepted change before sparsification, from the sites' threads, or null.</summary>
+    public Action<AcceptedChange>? KeepChange { get; init; }
+
     /// <summary>Is told the state after every journal entry.</summary>
     public Action<RunState, JournalEntry>? Observer { get; init; }
 
@@ -54,7 +57,7 @@ public static class LocalCluster
         var trainers = new List<TrainerService>();
         for (int site = 0; site < plan.Sites; site++)
         {
-            var codec = new CodecService(bus, options.State.Folder($"codec-{site:d3}"), site);
+            var codec = new CodecService(bus, options.State.Folder($"codec-{site:d3}"), site, options.KeepChange);
             var trainer = new TrainerOptions(site, Evaluates: site == 0, threads, exception => fault.TrySetResult(exception));
             trainers.Add(new TrainerService(bus, options.State.Folder($"trainer-{site:d3}"), codec, options.Engine, trainer));
         }

@@ -54,6 +54,7 @@ public static class LocalRun
                 Engine = input.Engine(),
                 WriteAdapter = (plan, adapter) => input.Peft(plan, adapter).Write(output.FileAt("adapter")),
                 Threads = file.Threads,
+                KeepChange = isMethod && request.KeepUpdates ? change => KeptUpdate.Write(folder.Folder.FileAt(KeptUpdate.Folder), change) : null,
                 Replay = isMethod ? replay : null,
                 Observer = (current, entry) => view.Advance(arm, current, entry),
             }, cancellation);

@@ -14,7 +14,8 @@ public sealed record SafetensorsTensor(string Name, IReadOnlyList<int> Shape, Re
 
 /// <summary>
 /// Writes safetensors files. The bytes depend on the tensors alone: sorted by name (ordinal), header without white space and padded with spaces
-/// to a multiple of 8, <c>__metadata__</c> = <c>{"format":"pt"}</c>; the same bytes as the reference implementation for tensors of one type.
+/// to a multiple of 8, <c>__metadata__</c> = <c>{"format":"pt"}</c> unless more is given; the same bytes as the reference implementation for tensors of
+/// one type.
 /// </summary>
 public static class SafetensorsWriter
 {
@@ -22,13 +23,18 @@ public static class SafetensorsWriter
     /// Writes a file at once or not at all: it is written beside its place, flushed to disk and renamed. F16 and BF16 round to the nearest, ties to even;
     /// what is too large becomes an infinity.
     /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tensors">What to write.</param>
+    /// <param name="type">F32, F16 or BF16.</param>
+    /// <param name="metadata">Entries of <c>__metadata__</c> after <c>format</c>, written in the order of their names.</param>
     /// <exception cref="ArgumentException">A name twice or reserved, or a shape that does not fit the data.</exception>
     /// <exception cref="IOException">The disk refused; the former file, if any, is untouched.</exception>
-    public static void Write(string path, IEnumerable<SafetensorsTensor> tensors, TensorType type = TensorType.F32)
+    public static void Write(string path, IEnumerable<SafetensorsTensor> tensors, TensorType type = TensorType.F32,
+        IReadOnlyDictionary<string, string>? metadata = null)
     {
         SafetensorsTensor[] sorted = [.. tensors.OrderBy(t => t.Name, StringComparer.Ordinal)];
         for (int i = 0; i < sorted.Length; i++) Check(sorted[i], i == 0 ? null : sorted[i - 1].Name);
-        byte[] header = Header(sorted, type);
+        byte[] header = Header(sorted, type, metadata);
         AtomicFile.Write(path, stream =>
         {
             Span<byte> length = stackalloc byte[8];
@@ -54,7 +60,7 @@ public static class SafetensorsWriter
                 $"tensor '{tensor.Name}': expected {string.Join(" × ", tensor.Shape)} = {count} entries, found {tensor.Data.Length}", nameof(tensor));
     }
 
-    private static byte[] Header(SafetensorsTensor[] tensors, TensorType type)
+    private static byte[] Header(SafetensorsTensor[] tensors, TensorType type, IReadOnlyDictionary<string, string>? metadata)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -63,6 +69,8 @@ public static class SafetensorsWriter
             json.WriteStartObject();
             json.WriteStartObject("__metadata__");
             json.WriteString("format", "pt");
+            foreach ((string name, string value) in (metadata ?? new Dictionary<string, string>()).OrderBy(entry => entry.Key, StringComparer.Ordinal))
+                json.WriteString(name, value);
             json.WriteEndObject();
             foreach (SafetensorsTensor tensor in tensors)
             {
