@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 for the independent readers and
-# decoders); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
+# Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 and numpy for the independent readers
+# and decoders); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
@@ -8,8 +8,8 @@ if ! command -v dotnet >/dev/null; then
     echo "test.sh: expected the .NET 10 SDK (dotnet) on the PATH, found none" >&2
     exit 1
 fi
-if ! command -v python3 >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -q && apt-get install -y -q --no-install-recommends python3
+if ! /usr/bin/python3 -c 'import numpy' 2>/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q && apt-get install -y -q --no-install-recommends python3 python3-numpy
 fi
 
 log=$(mktemp)

@@ -46,9 +46,12 @@ public sealed unsafe class ChunkTests
                 byte[] bytes = new byte[ChunkEncoder.MaximumSize(n, ValueMode.Fp32)];
                 int length = encoder.Finish(bytes, LosslessCoding.Entropy, keepAll: false);
                 var decoder = new ChunkDecoder();
-                decoder.Open(bytes.AsSpan(0, length), length, n, ValueMode.Fp32, 0, path);
                 float[] found = new float[n];
-                for (int i = 0; i < n; i += Planes.Block) decoder.Next(found.AsSpan(i));
+                fixed (byte* start = bytes)
+                {
+                    decoder.Open(start, length, length, n, ValueMode.Fp32, 0, path);
+                    for (int i = 0; i < n; i += Planes.Block) decoder.Next(found.AsSpan(i));
+                }
                 Assert.Equal(values, found);
             }
         }
@@ -154,35 +157,45 @@ public sealed unsafe class ChunkTests
         void Once()
         {
             int length = Encode(encoder, codes, bytes, LosslessCoding.Entropy, CodecPath.Resolve(SimdPath.Fastest));
-            decoder.Open(bytes.AsSpan(0, length), bytes.Length, codes.Length, ValueMode.Fp16, 0x7BFF, CodecPath.Resolve(SimdPath.Fastest));
+            fixed (byte* start = bytes)
             fixed (ushort* p = block)
+            {
+                decoder.Open(start, length, bytes.Length, codes.Length, ValueMode.Fp16, 0x7BFF, CodecPath.Resolve(SimdPath.Fastest));
                 for (int at = 0; at < codes.Length; at += Planes.Block) decoder.Next(p, halves: false);
+            }
         }
     }
 
     [Fact]
-    public void Planes_of_bits_are_read_and_a_bit_after_the_last_is_refused()
+    public void Planes_of_bits_are_written_and_read_by_every_path_and_a_bit_after_the_last_is_refused()
     {
         var random = new RandomStream(8, "planes");
-        for (int bits = 0; bits <= 8; bits++)
+        foreach (SimdPath path in _paths)
         {
-            for (int count = 1; count <= 130; count++)
+            for (int bits = 0; bits <= 8; bits++)
             {
-                byte[] values = new byte[count], planes = new byte[BitPlanes.Size(count, bits)], found = new byte[count];
-                for (int i = 0; i < count; i++)
+                for (int count = 1; count <= 130; count++)
                 {
-                    values[i] = (byte)random.NextInt32(1 << bits);
-                    for (int b = 0; b < bits; b++) planes[b * ((count + 7) / 8) + i / 8] |= (byte)((values[i] >> b & 1) << (i & 7));
-                }
-                Assert.True(Unpack());
-                Assert.Equal(values, found);
-                if (bits == 0 || count % 8 == 0) continue;
-                planes[^1] |= 128;
-                Assert.False(Unpack());
+                    int length = BitPlanes.Size(count, bits);
+                    byte[] values = new byte[count + 64], planes = new byte[length + 8], written = new byte[length + 8], found = new byte[count + 64];
+                    for (int i = 0; i < count; i++)
+                    {
+                        values[i] = (byte)random.NextInt32(1 << bits);
+                        for (int b = 0; b < bits; b++) planes[b * ((count + 7) / 8) + i / 8] |= (byte)((values[i] >> b & 1) << (i & 7));
+                    }
+                    for (int i = count; i < values.Length; i++) values[i] = 255;
+                    fixed (byte* from = values, to = written) BitPlanes.Pack(from, count, bits, to, path);
+                    Assert.True(planes.AsSpan(0, length).SequenceEqual(written.AsSpan(0, length)), $"{path}, {bits} bits, {count}");
+                    Assert.True(Unpack());
+                    Assert.True(values.AsSpan(0, count).SequenceEqual(found.AsSpan(0, count)), $"{path}, {bits} bits, {count}");
+                    if (bits == 0 || count % 8 == 0) continue;
+                    planes[length - 1] |= 128;
+                    Assert.False(Unpack());
 
-                bool Unpack()
-                {
-                    fixed (byte* from = planes, to = found) return BitPlanes.Unpack(from, count, bits, to);
+                    bool Unpack()
+                    {
+                        fixed (byte* from = planes, to = found) return BitPlanes.Unpack(from, count, bits, to, path);
+                    }
                 }
             }
         }
@@ -193,7 +206,7 @@ public sealed unsafe class ChunkTests
     {
         int entries = ChunkFormat.MaximumEntries + 1;
         Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkEncoder().Start(entries, ValueMode.Fp16, 1, 1, SimdPath.Scalar));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkDecoder().Open(new byte[16], 16, entries, ValueMode.Fp16, 0x7BFF, SimdPath.Scalar));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ChunkDecoder().Open(null, 0, 0, entries, ValueMode.Fp16, 0x7BFF, SimdPath.Scalar));
     }
 
     [Fact]
@@ -264,13 +277,16 @@ public sealed unsafe class ChunkTests
     private static ushort[] Decode(byte[] bytes, int n, SimdPath path)
     {
         var decoder = new ChunkDecoder();
-        decoder.Open(bytes, bytes.Length, n, ValueMode.Fp16, 0x7BFF, CodecPath.Resolve(path));
         ushort[] codes = new ushort[n];
         ushort* block = stackalloc ushort[Planes.Block];
-        for (int at = 0; at < n; at += Planes.Block)
+        fixed (byte* start = bytes)
         {
-            int count = decoder.Next(block, halves: false);
-            new Span<ushort>(block, count).CopyTo(codes.AsSpan(at));
+            decoder.Open(start, bytes.Length, bytes.Length, n, ValueMode.Fp16, 0x7BFF, CodecPath.Resolve(path));
+            for (int at = 0; at < n; at += Planes.Block)
+            {
+                int count = decoder.Next(block, halves: false);
+                new Span<ushort>(block, count).CopyTo(codes.AsSpan(at));
+            }
         }
         return codes;
     }

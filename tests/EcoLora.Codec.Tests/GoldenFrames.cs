@@ -28,8 +28,12 @@ internal sealed record GoldenFrame(string Name, LoraLayout Layout, FrameHeader H
         Make("wide-fp16", Small, ValueMode.Fp16, 1, i => Smooth(15)(i) * Power(-(i * 7 % 23))),
         Make("wide-bf16", Small, ValueMode.Bf16, 1, i => Smooth(16)(i) * Power(-(i * 11 % 60))),
         Make("density-classes", MadeUpVectors.Layout([.. Enumerable.Repeat((256, 128, 16), 8)]), ValueMode.Fp16, 0.1, i => Smooth(17)(i) * Power(-(i >> 12) * 5 % 7)),
-        Make("many-lanes", MadeUpVectors.Layout((4096, 4096, 16)), ValueMode.Int4, 0.6, Smooth(18)),
+        Make("many-lanes", MadeUpVectors.Layout((8192, 1, 16)).Only(LoraRole.B), ValueMode.Int4, 0.6, Smooth(18)),
         Make("two-chunks", MadeUpVectors.Layout((4096, 16, 75)).Only(LoraRole.B), ValueMode.Sign, 0.97, Smooth(19)),
+        Make("nearly-all", MadeUpVectors.Layout((3, 3, 1)), ValueMode.Sign, 0.7, Smooth(21)),
+        Make("fp32-sparse", MadeUpVectors.Layout((640, 384, 16)), ValueMode.Fp32, 0.03, Smooth(22)),
+        Make("escapes", MadeUpVectors.Layout([.. Enumerable.Repeat((256, 128, 16), 8)]), ValueMode.Fp16, 0.3,
+            i => Smooth(23)(i) * Power((i & 63) == 5 ? 3 : 0) * Power(-(i >> 12) * 5 % 7)),
         Make("global-change", Small, ValueMode.Fp16, 0.7, Smooth(20)) with
         {
             Header = new FrameHeader(FrameKind.GlobalChange, FrameHeader.KeyOf(Run), 4, FrameHeader.Aggregator, 0, 1, 4, (uint)Small.Fingerprint),

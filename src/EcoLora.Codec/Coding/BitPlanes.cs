@@ -1,44 +1,114 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using EcoLora.Numerics;
+
 namespace EcoLora.Codec;
 
 /// <summary>Bytes of r used bits as r bit planes of ⌈count/8⌉ bytes each: bit j of plane b is bit b of byte j.</summary>
 internal static unsafe class BitPlanes
 {
+    private const ulong Ones = 0x0101010101010101;
+
     /// <summary>Bytes of r planes.</summary>
     public static int Size(int count, int bits) => bits * ((count + 7) / 8);
 
-    public static void Pack(byte* lows, int count, int bits, byte* destination, Numerics.SimdPath path)
+    /// <summary>Bytes to planes.</summary>
+    /// <param name="bytes">[count, to the next 64 readable].</param>
+    /// <param name="count">Number of bytes.</param>
+    /// <param name="bits">r, 0 to 8.</param>
+    /// <param name="planes">[r planes + 8] receives them.</param>
+    /// <param name="path">Code path.</param>
+    public static void Pack(byte* bytes, int count, int bits, byte* planes, SimdPath path)
     {
-        int bytes = (count + 7) / 8;
-        new Span<byte>(destination, bytes * bits).Clear();
-        for (int b = 0; b < bits; b++, destination += bytes)
-            for (int i = 0; i < count; i++)
-                destination[i >> 3] |= (byte)((lows[i] >> b & 1) << (i & 7));
+        int length = (count + 7) / 8;
+        // What is written after the end of a plane is overwritten by the next one.
+        for (int b = 0; b < bits; b++, planes += length)
+        {
+            for (int i = 0; i < count; i += 64)
+            {
+                ulong plane = path switch
+                {
+                    SimdPath.Vector512 => (Vector512.Load(bytes + i).AsUInt16() << 7 - b).AsByte().ExtractMostSignificantBits(),
+                    SimdPath.Vector256 => Plane256(bytes + i, b) | (ulong)Plane256(bytes + i + 32, b) << 32,
+                    _ => PlaneScalar((ulong*)(bytes + i), b),
+                };
+                if (count - i < 64) plane &= (1UL << count - i) - 1;
+                Unsafe.WriteUnaligned(planes + i / 8, plane);
+            }
+        }
     }
 
     /// <summary>Planes to bytes.</summary>
-    /// <param name="source">[r planes].</param>
+    /// <param name="planes">[r planes, and 8 readable bytes].</param>
     /// <param name="count">Number of bytes.</param>
     /// <param name="bits">r, 0 to 8.</param>
-    /// <param name="destination">[count] receives the bytes.</param>
+    /// <param name="bytes">[count, to the next 64] receives the bytes.</param>
+    /// <param name="path">Code path.</param>
     /// <returns>False when a plane has a bit set after that of the last byte.</returns>
-    public static bool Unpack(byte* source, int count, int bits, byte* destination)
+    public static bool Unpack(byte* planes, int count, int bits, byte* bytes, SimdPath path)
     {
-        new Span<byte>(destination, count).Clear();
-        int bytes = (count + 7) / 8;
-        for (int b = 0; b < bits; b++, source += bytes)
+        int length = (count + 7) / 8;
+        if ((count & 7) != 0)
+            for (int b = 1; b <= bits; b++)
+                if (planes[b * length - 1] >> (count & 7) != 0)
+                    return false;
+        for (int i = 0; i < count; i += 64)
         {
-            int i = 0;
-            for (; i + 8 <= count; i += 8)
+            byte* from = planes + i / 8;
+            if (path == SimdPath.Vector512) Bytes512(from, bits, length).Store(bytes + i);
+            else if (path == SimdPath.Vector256)
             {
-                // Eight bits to eight bytes: spread by a product, then normalised to 0 or 1.
-                ulong spread = source[i >> 3] * 0x0101010101010101UL & 0x8040201008040201UL;
-                *(ulong*)(destination + i) |= (spread + 0x7F7F7F7F7F7F7F7FUL | spread) >> 7 << b & 0x0101010101010101UL << b;
+                Bytes256(from, bits, length).Store(bytes + i);
+                Bytes256(from + 4, bits, length).Store(bytes + i + 32);
             }
-            if (i == count) continue;
-            uint rest = source[i >> 3];
-            if (rest >> count - i != 0) return false;
-            for (int j = 0; i + j < count; j++) destination[i + j] |= (byte)((rest >> j & 1) << b);
+            else for (int j = 0; j < 8; j++) ((ulong*)(bytes + i))[j] = EightBytes(from + j, bits, length);
         }
         return true;
+    }
+
+    private static ulong PlaneScalar(ulong* bytes, int b)
+    {
+        // The product brings bit 0 of byte j to bit 56 + j.
+        ulong plane = 0;
+        for (int j = 0; j < 8; j++) plane |= (bytes[j] >> b & Ones) * 0x0102040810204080 >> 56 << 8 * j;
+        return plane;
+    }
+
+    private static uint Plane256(byte* bytes, int b) => (Vector256.Load(bytes).AsUInt16() << 7 - b).AsByte().ExtractMostSignificantBits();
+
+    private static ulong EightBytes(byte* planes, int bits, int length)
+    {
+        ulong bytes = 0;
+        for (int b = 0; b < bits; b++, planes += length)
+        {
+            // Eight bits to eight bytes: spread by a product, then normalised to 0 or 1.
+            ulong spread = *planes * Ones & 0x8040201008040201;
+            bytes |= (spread + 0x7F7F7F7F7F7F7F7F | spread) >> 7 << b & Ones << b;
+        }
+        return bytes;
+    }
+
+    private static Vector256<byte> Bytes256(byte* planes, int bits, int length)
+    {
+        // Byte j of a vector looks at bit j: byte j/8, bit j mod 8.
+        Vector256<byte> spread = (Vector256.Create(0UL, 1, 2, 3) * Ones).AsByte(), each = Vector256.Create(0x8040201008040201).AsByte(), bytes = default;
+        for (int b = 0; b < bits; b++, planes += length)
+        {
+            Vector256<byte> set = Avx2.Shuffle(Vector256.Create(Unsafe.ReadUnaligned<uint>(planes)).AsByte(), spread) & each;
+            bytes |= Vector256.Equals(set, each) & Vector256.Create((byte)(1 << b));
+        }
+        return bytes;
+    }
+
+    private static Vector512<byte> Bytes512(byte* planes, int bits, int length)
+    {
+        Vector512<byte> spread = (Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) * Ones).AsByte(), each = Vector512.Create(0x8040201008040201).AsByte(), bytes = default;
+        for (int b = 0; b < bits; b++, planes += length)
+        {
+            Vector512<byte> set = Avx512BW.Shuffle(Vector512.Create(Unsafe.ReadUnaligned<ulong>(planes)).AsByte(), spread) & each;
+            bytes |= Vector512.Equals(set, each) & Vector512.Create((byte)(1 << b));
+        }
+        return bytes;
     }
 }

@@ -14,9 +14,10 @@ internal sealed unsafe class ChunkDecoder
     private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
     private readonly ClassTables[] _tables = [.. Enumerable.Range(0, DensityClasses.Maximum).Select(_ => new ClassTables())];
     private readonly RansTable _idTable = new();
-    private readonly int[] _tokenAt = new int[DensityClasses.Maximum];
+    private readonly int[] _tokenAt = new int[DensityClasses.Maximum], _firstToken = new int[DensityClasses.Maximum];
     private int[] _indexes = [];
-    private int _entries, _blocks, _classes, _kept, _least, _lowBits, _limit, _block, _lowAt;
+    private int _entries, _blocks, _classes, _kept, _least, _lowBits, _limit, _block, _lowAt, _lastBorrowed;
+    private byte* _borrowedLows;
     private ValueMode _mode;
     private SimdPath _path;
 
@@ -41,7 +42,8 @@ internal sealed unsafe class ChunkDecoder
     }
 
     /// <summary>Checks a chunk and takes it to planes.</summary>
-    /// <param name="bytes">Its bytes, checksum first.</param>
+    /// <param name="bytes">Its bytes, checksum first; they stay where they are until the last block was taken.</param>
+    /// <param name="length">How many.</param>
     /// <param name="readable">Bytes from its start on that may be touched; at least its length.</param>
     /// <param name="entries">Entries of its blocks, at most 8192 blocks; the caller has checked.</param>
     /// <param name="mode">Value mode of the frame.</param>
@@ -49,13 +51,14 @@ internal sealed unsafe class ChunkDecoder
     /// <param name="path">Code path.</param>
     /// <exception cref="FrameException">Anything is wrong with it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">More entries than a chunk can have.</exception>
-    public void Open(ReadOnlySpan<byte> bytes, int readable, int entries, ValueMode mode, int largest, SimdPath path)
+    public void Open(byte* bytes, int length, int readable, int entries, ValueMode mode, int largest, SimdPath path)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, ChunkFormat.MaximumEntries);
         (_mode, _path, _entries, _blocks) = (mode, path, entries, (entries + Planes.Block - 1) / Planes.Block);
-        (_block, _lowAt, _classes, _limit) = (0, 0, 1, 2 * largest + 1);
-        CheckSum(bytes);
-        var reader = new FieldReader(bytes[sizeof(uint)..]);
+        (_block, _lowAt, _classes, _limit, _lastBorrowed) = (0, 0, 1, 2 * largest + 1, -1);
+        var chunk = new ReadOnlySpan<byte>(bytes, length);
+        CheckSum(chunk);
+        var reader = new FieldReader(chunk[sizeof(uint)..]);
         int modes = reader.Byte("chunk mode");
         var positions = (ChunkPositions)(modes & 3);
         bool tokens = modes == ((int)ChunkPositions.Entropy | ChunkFormat.TokenFlag);
@@ -63,11 +66,13 @@ internal sealed unsafe class ChunkDecoder
             throw new FrameException("chunk mode", $"a known mode for {mode}", $"{modes:X2}");
         _kept = reader.Varint("kept", 0, entries);
         long planes = 64L * ((entries + 63) / 64);
-        new Span<byte>(_bitmap.Reserve(planes / 8 + Planes.Block), (int)(planes / 8)).Clear();
+        byte* bitmap = _bitmap.Reserve(planes / 8 + Planes.Block);
+        if (positions != ChunkPositions.Entropy) new Span<byte>(bitmap, (int)(planes / 8)).Clear();
         _tokens.Reserve(_kept + Planes.Block);
         _lows.Reserve((mode == ValueMode.Fp32 ? 4L : 1L) * _kept + Planes.Block);
         Array.Clear(_tokenAt);
         new Span<byte>(_ids.Pointer, _blocks).Clear();
+        Array.Clear(_firstToken);
         if (positions == ChunkPositions.Entropy) ReadEntropy(ref reader, bytes, readable, tokens);
         else if (_kept == 0 && positions == ChunkPositions.All) (_least, _lowBits) = (2, 8);
         else ReadRaw(ref reader, positions);
@@ -81,8 +86,8 @@ internal sealed unsafe class ChunkDecoder
     public int Next(ushort* codes, bool halves)
     {
         int n = Math.Min(Planes.Block, _entries - _block * Planes.Block), @class = _ids.Pointer[_block];
-        int sent = Planes.Merge(_bitmap.Pointer + _block++ * (Planes.Block / 8), n, _tokens.Pointer + _tokenAt[@class], _lows.Pointer + _lowAt, halves, _least,
-            _lowBits, codes, _path);
+        int sent = Planes.Merge(_bitmap.Pointer + _block++ * (Planes.Block / 8), n, _tokens.Pointer + _tokenAt[@class], Lows(_lowAt), halves,
+            new CodeShape(_least, _lowBits, (byte)_firstToken[@class]), codes, _path);
         _tokenAt[@class] += sent;
         _lowAt += sent;
         return n;
@@ -193,7 +198,7 @@ internal sealed unsafe class ChunkDecoder
         return next;
     }
 
-    private void ReadEntropy(ref FieldReader reader, ReadOnlySpan<byte> bytes, int readable, bool values)
+    private void ReadEntropy(ref FieldReader reader, byte* bytes, int readable, bool values)
     {
         (_least, _lowBits) = (0, 0);
         if (values)
@@ -206,37 +211,44 @@ internal sealed unsafe class ChunkDecoder
         _classes = (packed >> 3) + 1;
         if (_classes > DensityClasses.Maximum) throw new FrameException("lanes and classes", $"at most {DensityClasses.Maximum} classes", $"{_classes}");
         ReadTables(ref reader, values);
-        int words = reader.Varint("words", 0, int.MaxValue / 2), escapes = reader.Varint("escapes", 0, values ? _kept : 0);
-        ReadOnlySpan<byte> states = reader.Take("states", lanes * sizeof(uint));
-        for (int lane = 0; lane < lanes; lane++)
+        int coded = reader.Varint("coded bytes", 0, int.MaxValue), escapes = reader.Varint("escapes", 0, values ? _kept : 0);
+        ReadOnlySpan<byte> states = reader.Take("states", lanes * RansDecoder.StateBytes);
+        for (int lane = 0; lane < lanes; lane++, states = states[RansDecoder.StateBytes..])
         {
-            uint state = BinaryPrimitives.ReadUInt32LittleEndian(states[(lane * sizeof(uint))..]);
-            if (state < RansDecoder.LowerBound || state > int.MaxValue) throw new FrameException("state", "2^15 to 2^31 − 1", $"{state}");
+            uint state = (uint)(states[0] | states[1] << 8 | states[2] << 16);
+            if (state is < RansDecoder.LowerBound or >= RansDecoder.UpperBound) throw new FrameException("state", "2^15 to 2^23 − 1", $"{state}");
             ((uint*)_states.Pointer)[lane] = state;
         }
-        reader.Take("words", 2L * words);
-        int wordsAt = sizeof(uint) + reader.Position - 2 * words;
+        reader.Take("coded bytes", coded);
+        int codedAt = sizeof(uint) + reader.Position - coded;
         int lowBytes = !values ? _kept * sizeof(uint) : _lowBits == 8 ? _kept : BitPlanes.Size(_kept, _lowBits);
-        int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
+        int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes)), inChunk = rawBytes - carried, copied = 0;
         byte* raw = values && _lowBits == 8 ? _lows.Reserve(rawBytes + (long)Planes.Block) : _raw.Reserve(rawBytes + 64L);
-        reader.Take("low bits", rawBytes - carried).CopyTo(new Span<byte>(raw, rawBytes - carried));
-        fixed (byte* start = bytes)
+        ReadOnlySpan<byte> source = reader.Take("low bits", inChunk);
+        if (values && _lowBits == 8)
         {
-            ushort* first = (ushort*)(start + wordsAt);
-            var cursor = new RansDecoder.Cursor
-            {
-                States = (uint*)_states.Pointer,
-                Lanes = lanes,
-                Words = first,
-                End = first + words,
-                Readable = first + (readable - wordsAt) / sizeof(ushort),
-            };
-            Decode(ref cursor, values);
-            if (cursor.Words != cursor.End) throw new FrameException("words", "all of them used", $"{cursor.End - cursor.Words} left");
+            // Whole bytes are read where they lie, but for the last ones, which go on in what the states carry.
+            _borrowedLows = bytes + sizeof(uint) + reader.Position - inChunk;
+            _lastBorrowed = Math.Min(inChunk, lowBytes) - Planes.Block - PinnedBuffer.Slack;
+            copied = Math.Max(0, _lastBorrowed);
         }
-        TakeCarried(lanes, new Span<byte>(raw + rawBytes - carried, carried));
+        source[copied..].CopyTo(new Span<byte>(raw + copied, inChunk - copied));
+        var cursor = new RansDecoder.Cursor
+        {
+            States = (uint*)_states.Pointer,
+            Lanes = lanes,
+            Bytes = bytes + codedAt,
+            End = bytes + codedAt + coded,
+            Readable = bytes + readable,
+        };
+        Decode(ref cursor, values);
+        if (cursor.Bytes != cursor.End) throw new FrameException("coded bytes", "all of them used", $"{cursor.End - cursor.Bytes} left");
+        TakeCarried(lanes, new Span<byte>(raw + inChunk, carried));
         TakeLows(raw, lowBytes, values, escapes);
     }
+
+    /// <summary>The low bits of the sent entries from one on, for a block.</summary>
+    private byte* Lows(int at) => (at <= _lastBorrowed ? _borrowedLows : _lows.Pointer) + at;
 
     private void ReadTables(ref FieldReader reader, bool values)
     {
@@ -273,9 +285,13 @@ internal sealed unsafe class ChunkDecoder
     private void Decode(ref RansDecoder.Cursor cursor, bool values)
     {
         if (_classes > 1) Run(_idTable, ref cursor, _ids.Pointer, _blocks);
-        for (int c = 0; c < _classes; c++) DecodePositions(ref cursor, c);
-        CheckPositions();
-        int at = 0;
+        int found = 0, at = 0;
+        for (int c = 0; c < _classes; c++)
+        {
+            DecodePositions(ref cursor, c);
+            found += _tables[c].Kept;
+        }
+        if (found != _kept) throw new FrameException("positions", $"{_kept}", $"{found}");
         for (int c = 0; values && c < _classes; c++)
         {
             ClassTables tables = _tables[c];
@@ -289,10 +305,14 @@ internal sealed unsafe class ChunkDecoder
     private void DecodePositions(ref RansDecoder.Cursor cursor, int @class)
     {
         ClassTables tables = _tables[@class];
-        int entries = 0;
-        for (int block = 0; block < _blocks; block++)
-            if (_ids.Pointer[block] == @class)
-                entries += Math.Min(Planes.Block, _entries - block * Planes.Block);
+        int entries = _entries;
+        if (_classes > 1)
+        {
+            entries = 0;
+            for (int block = 0; block < _blocks; block++)
+                if (_ids.Pointer[block] == @class)
+                    entries += Math.Min(Planes.Block, _entries - block * Planes.Block);
+        }
         tables.Kept = 0;
         if (entries == 0) return;
         byte* symbols = _symbols.Reserve(entries / 4 + 64 + Planes.Block), upper = _upperBits.Reserve(entries / 8 + 4096L), bits = upper;
@@ -301,31 +321,39 @@ internal sealed unsafe class ChunkDecoder
             int unit = 1 << 2 * (tables.Depth - level), nibbles = (int)((entries + (long)unit - 1) / unit), count = nibbles;
             if (level > 0) count = Population(bits, nibbles);
             Run(tables.Levels[level], ref cursor, symbols, count);
-            // Levels alternate between the two halves of the buffer; the last fills the larger one.
+            // Levels alternate between the two halves of the buffer; the last fills the larger one, or the bitmap itself.
             byte* next = (tables.Depth - level & 1) != 0 ? upper : upper + (entries / 32 + 1024 & ~63);
-            if (level == tables.Depth - 1) next = _classBits.Reserve(entries / 8 + Planes.Block);
+            if (level == tables.Depth - 1) next = _classes == 1 ? _bitmap.Pointer : _classBits.Reserve(entries / 8 + Planes.Block);
             if (level == 0) NibbleLevels.Join(symbols, nibbles, next, _path);
             else NibbleLevels.JoinNonZero(bits, nibbles, symbols, next, _path);
             bits = next;
         }
-        Spread(bits, @class, entries, tables);
+        int set = Population(bits, entries);
+        tables.Kept = tables.Inverted ? entries - set : set;
+        if (_classes > 1) Spread(bits, @class, tables.Inverted);
+        else if (tables.Inverted) Invert(bits, entries);
     }
 
     /// <summary>A class's bits to the bitmap, in the order of the blocks.</summary>
-    private void Spread(byte* bits, int @class, int entries, ClassTables tables)
+    private void Spread(byte* bits, int @class, bool inverted)
     {
-        int set = Population(bits, entries);
-        tables.Kept = tables.Inverted ? entries - set : set;
-        ulong* from = (ulong*)bits, to = (ulong*)_bitmap.Pointer;
-        ulong flip = tables.Inverted ? ulong.MaxValue : 0;
         for (int block = 0; block < _blocks; block++)
         {
             if (_ids.Pointer[block] != @class) continue;
-            int n = Math.Min(Planes.Block, _entries - block * Planes.Block), words = (n + 63) / 64;
-            for (int i = 0; i < words; i++) to[block * (Planes.Block / 64) + i] = from[i] ^ flip;
-            if ((n & 63) != 0) to[block * (Planes.Block / 64) + words - 1] &= (1UL << (n & 63)) - 1;
-            from += words;
+            int n = Math.Min(Planes.Block, _entries - block * Planes.Block), bytes = (n + 63) / 64 * sizeof(ulong);
+            byte* to = _bitmap.Pointer + block * (Planes.Block / 8);
+            Buffer.MemoryCopy(bits, to, bytes, bytes);
+            if (inverted) Invert(to, n);
+            bits += bytes;
         }
+    }
+
+    private static void Invert(byte* bits, int count)
+    {
+        ulong* words = (ulong*)bits;
+        int whole = (count + 63) / 64;
+        for (int i = 0; i < whole; i++) words[i] = ~words[i];
+        if ((count & 63) != 0) words[whole - 1] &= (1UL << (count & 63)) - 1;
     }
 
     /// <summary>The number of set bits, none of which may come after the last one that counts.</summary>
@@ -340,7 +368,7 @@ internal sealed unsafe class ChunkDecoder
 
     private void Run(RansTable table, ref RansDecoder.Cursor cursor, byte* symbols, int count)
     {
-        if (!RansDecoder.Run(table, ref cursor, symbols, count, _path)) throw new FrameException("words", "enough for all symbols", "fewer");
+        if (!RansDecoder.Run(table, ref cursor, symbols, count, _path)) throw new FrameException("coded bytes", "enough for all symbols", "fewer");
     }
 
     private void TakeCarried(int lanes, Span<byte> carried)
@@ -366,7 +394,7 @@ internal sealed unsafe class ChunkDecoder
             return;
         }
         // Eight low bits are bytes already, and lie where they are read.
-        if (_lowBits < 8 && !BitPlanes.Unpack(raw, _kept, _lowBits, _lows.Pointer)) throw new FrameException("low bits", "zero bits after the last", "others");
+        if (_lowBits < 8 && !BitPlanes.Unpack(raw, _kept, _lowBits, _lows.Pointer, _path)) throw new FrameException("low bits", "zero bits after the last", "others");
         byte* escape = raw + lowBytes, end = escape + escapes;
         int largest = 0;
         for (byte* p = escape; p < end; p++) largest = Math.Max(largest, *p);
@@ -375,7 +403,8 @@ internal sealed unsafe class ChunkDecoder
             ClassTables tables = _tables[c];
             if (tables.Kept == 0) continue;
             largest = Math.Max(largest, tables.Tokens.First + tables.Tokens.Symbols - (tables.Tokens.HasEscape ? 2 : 1));
-            if (!tables.Tokens.ToTokens(_tokens.Pointer + _tokenAt[c], tables.Kept, ref escape, end, _path))
+            _firstToken[c] = tables.Tokens.First;
+            if (!tables.Tokens.Fill(_tokens.Pointer + _tokenAt[c], tables.Kept, ref escape, end, _path))
                 throw new FrameException("escapes", "one for each escape", "fewer");
         }
         if (escape != end) throw new FrameException("escapes", "one for each escape", $"{end - escape} more");
@@ -392,10 +421,11 @@ internal sealed unsafe class ChunkDecoder
         {
             int sent = 0, words = Math.Min(Planes.Block / 64, ((_entries + 63) / 64) - block * (Planes.Block / 64));
             for (int i = 0; i < words; i++) sent += BitOperations.PopCount(((ulong*)_bitmap.Pointer)[block * (Planes.Block / 64) + i]);
+            int first = _firstToken[_ids.Pointer[block]];
             ref int token = ref at[_ids.Pointer[block]];
             for (int i = 0; i < sent; i++, token++, low++)
             {
-                int code = (_tokens.Pointer[token] << _lowBits | _lows.Pointer[low]) + _least;
+                int code = ((byte)(_tokens.Pointer[token] + first) << _lowBits | *Lows(low)) + _least;
                 if (code > _limit) throw new FrameException("value", $"a code of 2 to {_limit}", $"{code}");
             }
         }

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Runtime.Intrinsics;
 using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
@@ -12,7 +11,7 @@ namespace EcoLora.Codec;
 internal sealed unsafe class ChunkEncoder
 {
     private readonly PinnedBuffer _bitmap = new(), _tokens = new(), _lows = new(), _classBits = new(), _flags = new();
-    private readonly PinnedBuffer _symbols = new(), _escapes = new(), _words = new(), _packed = new();
+    private readonly PinnedBuffer _symbols = new(), _escapes = new(), _coded = new(), _packed = new();
     private readonly PinnedBuffer _states = new(RansDecoder.VectorLanes * sizeof(uint)), _ids = new(ChunkFormat.MaximumBlocks);
     private readonly int[] _sent = new int[ChunkFormat.MaximumBlocks];
     private readonly DensityClasses _classes = new();
@@ -24,8 +23,12 @@ internal sealed unsafe class ChunkEncoder
     private int[] _indexes = [];
     private byte* _nextSymbols, _nextEscape;
     private int _blocks, _entries, _kept, _runCount, _least, _lowBits;
+    private CodeRange _range;
     private ValueMode _mode;
     private SimdPath _path;
+
+    /// <summary>Of the blocks of halves that were added, the smallest and the largest code; those outside of what was announced are not sent rightly.</summary>
+    public CodeRange Range => _range;
 
     /// <summary>Begins a chunk.</summary>
     /// <param name="entries">How many entries it will have, at most 8192 blocks.</param>
@@ -38,7 +41,7 @@ internal sealed unsafe class ChunkEncoder
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, ChunkFormat.MaximumEntries);
         (_mode, _path, _least) = (mode, path, 2 * leastMagnitude);
         _lowBits = ValueFormat.LowBits(mode, leastMagnitude, largestMagnitude);
-        (_blocks, _entries, _kept) = (0, 0, 0);
+        (_blocks, _entries, _kept, _range) = (0, 0, 0, new CodeRange());
         _bitmap.Reserve(entries / 8 + Planes.Block);
         _tokens.Reserve(entries + Planes.Block);
         _lows.Reserve((mode == ValueMode.Fp32 ? 4L : 2L) * entries + Planes.Block); // Low bits, then at most as many escapes.
@@ -51,7 +54,7 @@ internal sealed unsafe class ChunkEncoder
     public void Add(ushort* codes, int n, bool halves)
     {
         byte* bitmap = _bitmap.Pointer + _blocks * (Planes.Block / 8);
-        Count(n, Planes.Split(codes, n, halves, _least, _lowBits, bitmap, _tokens.Pointer + _kept, _lows.Pointer + _kept, _path));
+        Count(n, Planes.Split(codes, n, halves, _least, _lowBits, bitmap, _tokens.Pointer + _kept, _lows.Pointer + _kept, ref _range, _path));
     }
 
     /// <summary>Appends a block of binary32 values; zeros are not sent.</summary>
@@ -179,7 +182,7 @@ internal sealed unsafe class ChunkEncoder
     private bool TryWriteEntropy(ref FieldWriter writer, long limit)
     {
         bool values = _mode != ValueMode.Fp32;
-        int sampling = _blocks >= 64 ? 8 : 1;
+        int sampling = _blocks < 64 ? 1 : _kept < 1 << 17 ? 8 : 16;
         Classify(values, sampling);
         PrepareSymbols(values);
         long symbols = 0;
@@ -193,15 +196,19 @@ internal sealed unsafe class ChunkEncoder
         else if (values) lowBytes = _kept;
         new ReadOnlySpan<byte>(_escapes.Pointer, escapes).CopyTo(new Span<byte>(raw + lowBytes, escapes));
         int rawBytes = lowBytes + escapes, carried = Math.Min(rawBytes, ChunkFormat.CarriedBytes(lanes));
-        ReadOnlySpan<byte> words = EncodeRuns(lanes, symbols, new ReadOnlySpan<byte>(raw + rawBytes - carried, carried));
+        ReadOnlySpan<byte> coded = EncodeRuns(lanes, symbols, new ReadOnlySpan<byte>(raw + rawBytes - carried, carried));
 
         var head = new FieldWriter(stackalloc byte[4096]);
-        WriteTables(ref head, values, lanes, words.Length / sizeof(ushort), escapes);
-        long total = head.Position + lanes * sizeof(uint) + words.Length + rawBytes - carried;
+        WriteTables(ref head, values, lanes, coded.Length, escapes);
+        long total = head.Position + lanes * RansDecoder.StateBytes + coded.Length + rawBytes - carried;
         if (total > limit) return false;
         writer.Bytes(head.Written);
-        for (int lane = 0; lane < lanes; lane++) BinaryPrimitives.WriteUInt32LittleEndian(writer.Take(sizeof(uint)), ((uint*)_states.Pointer)[lane]);
-        writer.Bytes(words);
+        for (int lane = 0; lane < lanes; lane++)
+        {
+            uint state = ((uint*)_states.Pointer)[lane];
+            for (int shift = 0; shift < 8 * RansDecoder.StateBytes; shift += 8) writer.Byte((byte)(state >> shift));
+        }
+        writer.Bytes(coded);
         writer.Bytes(new ReadOnlySpan<byte>(raw, rawBytes - carried));
         return true;
     }
@@ -266,7 +273,7 @@ internal sealed unsafe class ChunkEncoder
             ClearAfter(bits, nibbles);
             if (level == 0) NibbleLevels.Cut(bits, nibbles, _nextSymbols, _path);
             else count = NibbleLevels.CutNonZero(bits, nibbles, flags, _nextSymbols, _path);
-            tables.ChooseLevel(level, new ReadOnlySpan<byte>(_nextSymbols, count), empty: set == 0);
+            tables.ChooseLevel(level, new ReadOnlySpan<byte>(_nextSymbols, count), empty: set == 0, _path);
             _runs[first + level] = new SymbolRun(tables.Levels[level], _nextSymbols, count);
             _nextSymbols += count + 63 & ~63L;
             bits = flags;
@@ -278,48 +285,43 @@ internal sealed unsafe class ChunkEncoder
     private void PrepareTokens(int @class)
     {
         ClassTables tables = _tables[@class];
-        int count = tables.Kept, at = 0;
+        int count = tables.Kept;
         if (count == 0) return;
-        byte* symbols = _nextSymbols, from = _tokens.Pointer;
-        for (int block = 0; block < _blocks; from += _sent[block++])
-        {
-            if (_ids.Pointer[block] != @class) continue;
-            Buffer.MemoryCopy(from, symbols + at, _sent[block], _sent[block]);
-            at += _sent[block];
-        }
-        Span<byte> tokens = new(symbols, count);
+        var range = new TokenRange();
+        byte* from = _tokens.Pointer, symbols = _nextSymbols;
+        bool single = _classes.Count == 1;
+        for (int block = 0; block < (single ? 1 : _blocks); from += _sent[block++])
+            if (_ids.Pointer[block] == @class)
+                range.Include(new ReadOnlySpan<byte>(from, single ? count : _sent[block]));
         _classes.TokensOf(@class, _counts);
         long sampled = 0;
         foreach (long n in _counts) sampled += n;
-        if (sampled < 1024 && sampled < count)
+        if (sampled < 1024 && sampled < count) CountFirst(@class, 4096);
+        tables.Tokens.Choose(_counts, range);
+        from = _tokens.Pointer;
+        for (int block = 0; block < (single ? 1 : _blocks); from += _sent[block++])
         {
-            Array.Clear(_counts);
-            foreach (byte token in tokens[..Math.Min(count, 4096)]) _counts[token]++;
+            if (_ids.Pointer[block] != @class) continue;
+            int n = single ? count : _sent[block];
+            tables.Tokens.ToSymbols(from, n, symbols, ref _nextEscape, _path);
+            symbols += n;
         }
-        (byte smallest, byte largest) = Extremes(tokens);
-        tables.Tokens.Choose(_counts, smallest, largest);
-        _nextEscape += tables.Tokens.ToSymbols(symbols, count, _nextEscape, _path);
-        _runs[_runCount++] = new SymbolRun(tables.Tokens.Rans, symbols, count);
+        _runs[_runCount++] = new SymbolRun(tables.Tokens.Rans, _nextSymbols, count);
         _nextSymbols += count + 63 & ~63L;
     }
 
-    private static (byte Smallest, byte Largest) Extremes(ReadOnlySpan<byte> tokens)
+    /// <summary>Counts the first tokens of a class, where the sample has too few.</summary>
+    private void CountFirst(int @class, int most)
     {
-        byte smallest = byte.MaxValue, largest = 0;
-        int i = 0;
-        if (Vector256.IsHardwareAccelerated && tokens.Length >= Vector256<byte>.Count)
+        Array.Clear(_counts);
+        byte* from = _tokens.Pointer;
+        for (int block = 0; block < _blocks && most > 0; from += _sent[block++])
         {
-            Vector256<byte> low = Vector256<byte>.AllBitsSet, high = Vector256<byte>.Zero;
-            for (; i + Vector256<byte>.Count <= tokens.Length; i += Vector256<byte>.Count)
-            {
-                var v = Vector256.Create(tokens[i..]);
-                low = Vector256.Min(low, v);
-                high = Vector256.Max(high, v);
-            }
-            for (int lane = 0; lane < Vector256<byte>.Count; lane++) (smallest, largest) = (Math.Min(smallest, low[lane]), Math.Max(largest, high[lane]));
+            if (_ids.Pointer[block] != @class) continue;
+            int n = Math.Min(most, _sent[block]);
+            for (int i = 0; i < n; i++) _counts[from[i]]++;
+            most -= n;
         }
-        for (; i < tokens.Length; i++) (smallest, largest) = (Math.Min(smallest, tokens[i]), Math.Max(largest, tokens[i]));
-        return (smallest, largest);
     }
 
     private byte* Invert(byte* bits, int entries)
@@ -342,15 +344,15 @@ internal sealed unsafe class ChunkEncoder
     private ReadOnlySpan<byte> EncodeRuns(int lanes, long symbols, ReadOnlySpan<byte> carried)
     {
         long capacity = symbols + 4096;
-        byte* end = _words.Reserve(capacity + 64) + (capacity & ~63L);
-        var cursor = new RansEncoder.Cursor { States = (uint*)_states.Pointer, Lanes = lanes, Words = (ushort*)end, Lane = (int)(symbols & (lanes - 1)) };
+        byte* end = _coded.Reserve(capacity + 64) + (capacity & ~63L);
+        var cursor = new RansEncoder.Cursor { States = (uint*)_states.Pointer, Lanes = lanes, Bytes = end, Lane = (int)(symbols & (lanes - 1)) };
         var bits = new BitReader(carried);
         for (int lane = 0; lane < lanes; lane++) cursor.States[lane] = RansDecoder.LowerBound | bits.Read(15);
         for (int run = _runCount - 1; run >= 0; run--) RansEncoder.Run(_runs[run].Table, ref cursor, _runs[run].Symbols, _runs[run].Count, _path);
-        return new ReadOnlySpan<byte>(cursor.Words, (int)(end - (byte*)cursor.Words));
+        return new ReadOnlySpan<byte>(cursor.Bytes, (int)(end - cursor.Bytes));
     }
 
-    private void WriteTables(ref FieldWriter head, bool values, int lanes, int words, int escapes)
+    private void WriteTables(ref FieldWriter head, bool values, int lanes, int coded, int escapes)
     {
         int classes = _classes.Count;
         head.Byte((int)ChunkPositions.Entropy | (values ? ChunkFormat.TokenFlag : 0));
@@ -379,7 +381,7 @@ internal sealed unsafe class ChunkEncoder
             head.Byte(tokens.First);
             head.Frequencies(tokens.Frequencies);
         }
-        head.Varint(words);
+        head.Varint(coded);
         head.Varint(escapes);
     }
 }

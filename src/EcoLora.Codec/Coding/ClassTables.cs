@@ -1,4 +1,4 @@
-using System.Numerics;
+using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
 
@@ -48,17 +48,15 @@ internal sealed class ClassTables
     /// <param name="level">0 is the top.</param>
     /// <param name="nibbles">Its symbols.</param>
     /// <param name="empty">Whether no bit of the class is set.</param>
-    public void ChooseLevel(int level, ReadOnlySpan<byte> nibbles, bool empty)
+    /// <param name="path">Code path.</param>
+    public void ChooseLevel(int level, ReadOnlySpan<byte> nibbles, bool empty, SimdPath path)
     {
         Span<int> populations = _populations.AsSpan(4 * level, 4);
         populations.Clear();
         if (!empty)
         {
             Span<long> counts = stackalloc long[5];
-            int stride = nibbles.Length > 1 << 14 ? 16 * 64 : 64;
-            for (int i = 0; i < nibbles.Length; i += stride)
-                foreach (byte nibble in nibbles[i..Math.Min(i + 64, nibbles.Length)])
-                    counts[BitOperations.PopCount(nibble)]++;
+            NibbleLevels.CountPopulations(nibbles, counts, path);
             Frequencies.NormalizeNibbles(counts, zero: level == 0, populations);
         }
         Build(level);

@@ -11,7 +11,8 @@ internal sealed class DensityClasses
     public const int Maximum = 16;
 
     private const int Bins = 32;
-    private const int Tokens = 256;
+    private const int Tokens = 256, Turns = 4;
+    private const long Unknown = 64L * FixedLog2.One;
 
     /// <summary>Least sent entries, of 1024, of each range but the first: log-odds in steps of about ½.</summary>
     private static readonly short[] _edges =
@@ -20,7 +21,7 @@ internal sealed class DensityClasses
     private static readonly byte[] _binOf = BinTable();
 
     private readonly long[] _blocks = new long[Bins], _entries = new long[Bins], _sent = new long[Bins], _sampled = new long[Bins];
-    private readonly int[] _tokens = new int[Bins * Tokens];
+    private readonly int[] _tokens = new int[Bins * Tokens * Turns], _sums = new int[Bins * Tokens];
     private readonly int[] _classOf = new int[Bins];
     private int _tokenLimit;
 
@@ -34,7 +35,6 @@ internal sealed class DensityClasses
         Array.Clear(_entries);
         Array.Clear(_sent);
         Array.Clear(_sampled);
-        Array.Clear(_tokens);
         _tokenLimit = 0;
     }
 
@@ -54,14 +54,19 @@ internal sealed class DensityClasses
     {
         int bin = BinOf(entries, sent);
         _sampled[bin] += sent;
-        Span<int> counts = _tokens.AsSpan(bin * Tokens, Tokens);
-        int largest = 0;
-        for (int i = 0; i < sent; i++)
+        // Four counters by turns, so that equal tokens in a row do not wait for each other.
+        fixed (int* counts = &_tokens[bin * Tokens * Turns])
         {
-            counts[tokens[i]]++;
-            largest = Math.Max(largest, tokens[i]);
+            int i = 0;
+            for (; i + Turns <= sent; i += Turns)
+            {
+                counts[Turns * tokens[i]]++;
+                counts[Turns * tokens[i + 1] + 1]++;
+                counts[Turns * tokens[i + 2] + 2]++;
+                counts[Turns * tokens[i + 3] + 3]++;
+            }
+            for (; i < sent; i++) counts[Turns * tokens[i]]++;
         }
-        _tokenLimit = Math.Max(_tokenLimit, largest + 1);
     }
 
     /// <summary>The class of a block.</summary>
@@ -72,9 +77,9 @@ internal sealed class DensityClasses
     {
         counts.Clear();
         for (int bin = 0; bin < Bins; bin++)
-            if (_blocks[bin] > 0 && _classOf[bin] == @class)
+            if (_sampled[bin] > 0 && _classOf[bin] == @class)
                 for (int token = 0; token < _tokenLimit; token++)
-                    counts[token] += _tokens[bin * Tokens + token];
+                    counts[token] += _sums[bin * Tokens + token];
     }
 
     /// <summary>Joins the ranges into classes.</summary>
@@ -82,6 +87,7 @@ internal sealed class DensityClasses
     /// <param name="sampling">Of how many blocks one was sampled.</param>
     public void Choose(bool single, int sampling)
     {
+        SumTokens();
         Span<int> first = stackalloc int[Bins + 1]; // Class c covers the ranges first[c] to first[c + 1] − 1.
         Span<long> cost = stackalloc long[Bins];
         int count = 0;
@@ -116,6 +122,23 @@ internal sealed class DensityClasses
         for (int c = 0; c < count; c++) _classOf.AsSpan(first[c]..first[c + 1]).Fill(c);
     }
 
+    private void SumTokens()
+    {
+        for (int bin = 0; bin < Bins; bin++)
+        {
+            if (_sampled[bin] == 0) continue;
+            Span<int> counts = _tokens.AsSpan(bin * Tokens * Turns, Tokens * Turns);
+            for (int token = 0; token < Tokens; token++)
+            {
+                int sum = 0;
+                foreach (int count in counts.Slice(token * Turns, Turns)) sum += count;
+                _sums[bin * Tokens + token] = sum;
+                if (sum > 0) _tokenLimit = Math.Max(_tokenLimit, token + 1);
+            }
+            counts.Clear(); // For the chunk to come.
+        }
+    }
+
     private static int BinOf(int entries, int sent) => _binOf[entries == Planes.Block ? sent : sent * Planes.Block / entries];
 
     private static byte[] BinTable()
@@ -141,14 +164,15 @@ internal sealed class DensityClasses
         for (int token = 0; token < _tokenLimit; token++)
         {
             long count = 0;
-            for (int bin = from; bin < to; bin++) count += _tokens[bin * Tokens + token];
+            for (int bin = from; bin < to; bin++) count += _sampled[bin] > 0 ? _sums[bin * Tokens + token] : 0;
             if (count == 0) continue;
             symbols++;
             tokens += count * (FixedLog2.Of((ulong)sampled) - FixedLog2.Of((ulong)count));
         }
         // A class costs its tables, and a sampled distribution fits its sample better than the rest by half a bit or so per symbol and degree of sampling.
         long tables = 64 + symbols * (5 + (sampling > 1 ? sampling : 0));
-        return FixedLog2.Bitmap(sent, entries) + (sampled == 0 ? 0 : tokens * sent / sampled) + tables * FixedLog2.One
+        // Nothing is known of tokens that were not sampled; such a class is joined with another.
+        return FixedLog2.Bitmap(sent, entries) + (sampled == 0 ? Unknown * sent : tokens * sent / sampled) + tables * FixedLog2.One
             + blocks * (FixedLog2.Of((ulong)allBlocks) - FixedLog2.Of((ulong)blocks));
     }
 }

@@ -25,7 +25,7 @@ internal static class Frequencies
         long total = 0;
         foreach (long count in counts) total += count;
         int sum = 0;
-        for (int i = 0; i < counts.Length; i++) sum += frequencies[i] = (int)Math.Max(1, counts[i] * RansTable.Total / total);
+        for (int i = 0; i < counts.Length; i++) sum += frequencies[i] = (int)Math.Max(1, (counts[i] * RansTable.Total + total / 2) / total);
         for (; sum < RansTable.Total; sum++) frequencies[Best(counts, frequencies, 1)]++;
         for (; sum > RansTable.Total; sum--) frequencies[Best(counts, frequencies, -1)]--;
     }
@@ -56,8 +56,15 @@ internal static class Frequencies
     {
         ReadOnlySpan<int> sizes = [1, 4, 6, 4, 1];
         Span<int> f = [1, 1, 1, 1, 1];
-        int left = RansTable.Total - 15;
-        if (zero) left--;
+        // Nearly what the counts ask for, then unit by unit.
+        long total = zero ? counts[0] : 0;
+        for (int c = 1; c < 5; c++) total += counts[c];
+        int left = RansTable.Total;
+        for (int c = zero ? 0 : 1; c < 5; c++)
+        {
+            if (total > 0) f[c] = (int)Math.Max(1, counts[c] * (RansTable.Total - 32) / (total * sizes[c]));
+            left -= sizes[c] * f[c];
+        }
         while (true)
         {
             int best = -1;

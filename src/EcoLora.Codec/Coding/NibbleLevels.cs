@@ -24,6 +24,39 @@ internal static unsafe class NibbleLevels
         return perMillion >= 240_000 ? 1 : perMillion >= 55_000 ? 2 : perMillion >= 12_000 ? 3 : perMillion >= 3_000 ? 4 : 5;
     }
 
+    /// <summary>How many symbols have 0, 1, … 4 bits set; of many symbols, how many in a sample, 256 of each so many thousand.</summary>
+    /// <param name="symbols">Nibbles.</param>
+    /// <param name="counts">[5] receives the counts.</param>
+    /// <param name="path">Code path.</param>
+    public static void CountPopulations(ReadOnlySpan<byte> symbols, Span<long> counts, SimdPath path)
+    {
+        const int Piece = 256, Enough = 64 * Piece;
+        counts.Clear();
+        int stride = Math.Max(1, symbols.Length / Enough) * Piece;
+        for (int at = 0; at < symbols.Length; at += stride)
+        {
+            ReadOnlySpan<byte> piece = symbols[at..Math.Min(at + Piece, symbols.Length)];
+            if (path == SimdPath.Scalar || piece.Length < Piece)
+            {
+                foreach (byte symbol in piece) counts[BitOperations.PopCount(symbol)]++;
+                continue;
+            }
+            // The population of each nibble by a table; of each population, how many bytes have it.
+            Vector256<byte> table = Vector256.Create(Vector128.Create((byte)0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+            counts[0] += Piece;
+            for (int i = 0; i < Piece; i += 32)
+            {
+                Vector256<byte> population = Avx2.Shuffle(table, Vector256.Create(piece[i..]));
+                for (byte c = 1; c <= 4; c++)
+                {
+                    int found = BitOperations.PopCount(Vector256.Equals(population, Vector256.Create(c)).ExtractMostSignificantBits());
+                    counts[c] += found;
+                    counts[0] -= found;
+                }
+            }
+        }
+    }
+
     /// <summary>Every nibble of a bitmap as a symbol.</summary>
     /// <param name="bits">[⌈nibbles/64⌉·32 bytes] the bitmap.</param>
     /// <param name="nibbles">How many.</param>

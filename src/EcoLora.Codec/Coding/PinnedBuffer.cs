@@ -24,7 +24,8 @@ internal sealed unsafe class PinnedBuffer
     public byte* Reserve(long bytes)
     {
         if (bytes <= Length && Pointer != null) return Pointer;
-        int length = checked((int)((bytes + 4095) & ~4095L));
+        // With some room to grow, so that work of varying size soon stops allocating.
+        int length = checked((int)((bytes + bytes / 8 + 4095) & ~4095L));
         _array = GC.AllocateUninitializedArray<byte>(checked(length + 2 * Slack + 64), pinned: true);
         byte* start = (byte*)Unsafe.AsPointer(ref _array[0]) + Slack;
         Pointer = (byte*)(((nuint)start + 63) & ~(nuint)63);

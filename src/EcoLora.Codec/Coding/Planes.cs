@@ -6,6 +6,37 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
 
+/// <summary>The smallest and the largest code, other than 0, that were met.</summary>
+internal struct CodeRange()
+{
+    /// <summary>The smallest; 65535 where there was none.</summary>
+    public int Least = ushort.MaxValue;
+
+    /// <summary>The largest; 0 where there was none.</summary>
+    public int Largest;
+
+    /// <summary>Takes a code in; negative zero is none.</summary>
+    public void Include(ushort code)
+    {
+        if (code < 2) return;
+        Least = Math.Min(Least, code);
+        Largest = Math.Max(Largest, code);
+    }
+
+    /// <summary>Takes vectors in: codes less 2, which puts both zeros out of the way of the smallest, and codes.</summary>
+    public void Include(Vector128<ushort> lowest, Vector128<ushort> highest)
+    {
+        Least = Math.Min(Least, Math.Min(ushort.MaxValue, Sse41.MinHorizontal(lowest).ToScalar() + 2));
+        Largest = Math.Max(Largest, (ushort)~Sse41.MinHorizontal(~highest).ToScalar());
+    }
+}
+
+/// <summary>What a code is cut into.</summary>
+/// <param name="Least">2t ≥ 2: a smaller code is not sent.</param>
+/// <param name="LowBits">r, 0 to 8.</param>
+/// <param name="FirstToken">What is added to a token's byte, modulo 256.</param>
+internal readonly record struct CodeShape(int Least, int LowBits, byte FirstToken = 0);
+
 /// <summary>
 /// Codes to planes and back. A code is magnitude·2 + sign, or 0 for an entry that is not sent; with the least magnitude t, the entry's difference d =
 /// code − 2t is cut into a token (d » r), whose distribution is skewed, and r low bits, which are nearly uniform. The planes are a bitmap of the sent
@@ -26,27 +57,33 @@ internal static unsafe class Planes
     /// <param name="bitmap">[⌈n/64⌉·8] receives the bitmap.</param>
     /// <param name="tokens">[kept + slack] receives the tokens.</param>
     /// <param name="lows">[kept + slack] receives the low bits.</param>
+    /// <param name="range">With <paramref name="halves"/>, widened to what is found, which may go beyond what can be sent.</param>
     /// <param name="path">Code path.</param>
     /// <returns>How many entries are sent.</returns>
-    public static int Split(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, SimdPath path) => path switch
+    public static int Split(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range,
+        SimdPath path) => path switch
     {
-        SimdPath.Vector512 => Split512(codes, n, halves, least, lowBits, bitmap, tokens, lows),
-        SimdPath.Vector256 => Split256(codes, n, halves, least, lowBits, bitmap, tokens, lows),
-        _ => SplitScalar(codes, n, halves, least, lowBits, bitmap, tokens, lows),
+        SimdPath.Vector512 => Split512(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
+        SimdPath.Vector256 => Split256(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
+        _ => SplitScalar(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
     };
 
     /// <summary>Puts a block together again; the mirror of <see cref="Split"/>.</summary>
+    /// <remarks>Both planes are read up to 64 bytes beyond what was sent.</remarks>
     /// <returns>How many entries were sent, which is how far the planes are read.</returns>
-    public static int Merge(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes, SimdPath path) => path switch
+    public static int Merge(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes, SimdPath path) => path switch
     {
-        SimdPath.Vector512 => Merge512(bitmap, n, tokens, lows, halves, least, lowBits, codes),
-        SimdPath.Vector256 => Merge256(bitmap, n, tokens, lows, halves, least, lowBits, codes),
-        _ => MergeScalar(bitmap, n, tokens, lows, halves, least, lowBits, codes),
+        // Around the cache, to memory that is not read again soon, a store does not have to read what it replaces.
+        SimdPath.Vector512 when halves && n == Block && (nuint)codes % 64 == 0 => Merge512(bitmap, n, tokens, lows, halves, stream: true, shape, codes),
+        SimdPath.Vector512 => Merge512(bitmap, n, tokens, lows, halves, stream: false, shape, codes),
+        SimdPath.Vector256 => Merge256(bitmap, n, tokens, lows, halves, shape, codes),
+        _ => MergeScalar(bitmap, n, tokens, lows, halves, shape, codes),
     };
 
-    private static int SplitScalar(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows)
+    private static int SplitScalar(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
         int kept = 0, turn = halves ? 1 : 0;
+        for (int i = 0; halves && i < n; i++) range.Include((ushort)(codes[i] << 1 | codes[i] >> 15));
         uint mask = (1u << lowBits) - 1;
         for (int i = 0; i < n; i += 64, bitmap += 8)
         {
@@ -67,8 +104,9 @@ internal static unsafe class Planes
         return kept;
     }
 
-    private static int MergeScalar(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes)
+    private static int MergeScalar(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes)
     {
+        (int least, int lowBits, byte first) = shape;
         int kept = 0, turn = halves ? 1 : 0;
         for (int i = 0; i < n; i += 64, bitmap += 8)
         {
@@ -76,7 +114,7 @@ internal static unsafe class Planes
             for (int j = 0; j < 64; j++, bits >>= 1)
             {
                 uint sent = (uint)bits & 1;
-                uint code = ((uint)(tokens[kept] << lowBits | lows[kept]) + (uint)least) & 0u - sent;
+                uint code = ((uint)((byte)(tokens[kept] + first) << lowBits | lows[kept]) + (uint)least) & 0u - sent;
                 codes[i + j] = (ushort)(code >> turn | code << 16 - turn);
                 kept += (int)sent;
             }
@@ -84,9 +122,10 @@ internal static unsafe class Planes
         return kept;
     }
 
-    private static int Split256(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows)
+    private static int Split256(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
         int kept = 0;
+        Vector256<ushort> lowest = Vector256<ushort>.AllBitsSet, highest = Vector256<ushort>.Zero;
         var floor = Vector256.Create((ushort)least);
         var mask = Vector128.Create((ushort)((1 << lowBits) - 1));
         for (int i = 0; i < n; i += 64, bitmap += 8)
@@ -94,7 +133,12 @@ internal static unsafe class Planes
             for (int j = 0; j < 64; j += 16)
             {
                 Vector256<ushort> code = Vector256.Load(codes + i + j);
-                if (halves) code = code << 1 | code >>> 15;
+                if (halves)
+                {
+                    code = code << 1 | code >>> 15;
+                    lowest = Vector256.Min(lowest, code - Vector256.Create((ushort)2));
+                    highest = Vector256.Max(highest, code);
+                }
                 uint bits = Vector256.Equals(Vector256.Max(code, floor), code).ExtractMostSignificantBits();
                 *(ushort*)(bitmap + j / 8) = (ushort)bits;
                 Vector256<ushort> difference = code - floor;
@@ -102,6 +146,7 @@ internal static unsafe class Planes
                 kept += Append(difference.GetUpper(), bits >> 8, lowBits, mask, tokens + kept, lows + kept);
             }
         }
+        if (halves) range.Include(Vector128.Min(lowest.GetLower(), lowest.GetUpper()), Vector128.Max(highest.GetLower(), highest.GetUpper()));
         return kept;
     }
 
@@ -114,14 +159,16 @@ internal static unsafe class Planes
         return BitOperations.PopCount(bits);
     }
 
-    private static int Merge256(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes)
+    private static int Merge256(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes)
     {
+        (int least, int lowBits, byte firstToken) = shape;
+        var first = Vector128.Create(firstToken);
         int kept = 0;
         var floor = Vector128.Create((ushort)least);
         for (int i = 0; i < n; i += 8)
         {
             uint bits = bitmap[i >> 3];
-            Vector128<ushort> token = Sse41.ConvertToVector128Int16(tokens + kept).AsUInt16(), low = Sse41.ConvertToVector128Int16(lows + kept).AsUInt16();
+            Vector128<ushort> token = Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(*(ulong*)(tokens + kept)).AsByte() + first).AsUInt16(), low = Sse41.ConvertToVector128Int16(lows + kept).AsUInt16();
             Vector128<ushort> code = (token << lowBits | low) + floor;
             if (halves) code = code >>> 1 | code << 15;
             Ssse3.Shuffle(code.AsByte(), Vector128.Load(LaneTables.ExpandWords8 + 16 * bits)).AsUInt16().Store(codes + i);
@@ -131,9 +178,10 @@ internal static unsafe class Planes
         return kept;
     }
 
-    private static int Split512(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows)
+    private static int Split512(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
         nuint kept = 0;
+        Vector512<ushort> lowest = Vector512<ushort>.AllBitsSet, highest = Vector512<ushort>.Zero;
         var floor = Vector512.Create((ushort)least);
         var mask = Vector512.Create((ushort)((1 << lowBits) - 1));
         for (int i = 0; i < n; i += 64)
@@ -141,7 +189,12 @@ internal static unsafe class Planes
             for (int j = 0; j < 64; j += 32)
             {
                 Vector512<ushort> code = Vector512.Load(codes + i + j);
-                if (halves) code = code << 1 | code >>> 15;
+                if (halves)
+                {
+                    code = code << 1 | code >>> 15;
+                    lowest = Vector512.Min(lowest, code - Vector512.Create((ushort)2));
+                    highest = Vector512.Max(highest, code);
+                }
                 Vector512<ushort> sent = Vector512.GreaterThanOrEqual(code, floor);
                 uint bits = (uint)sent.ExtractMostSignificantBits();
                 *(uint*)(bitmap + (i + j) / 8) = bits;
@@ -151,11 +204,18 @@ internal static unsafe class Planes
                 kept += (uint)BitOperations.PopCount(bits);
             }
         }
+        if (halves)
+        {
+            Vector256<ushort> low = Vector256.Min(lowest.GetLower(), lowest.GetUpper()), high = Vector256.Max(highest.GetLower(), highest.GetUpper());
+            range.Include(Vector128.Min(low.GetLower(), low.GetUpper()), Vector128.Max(high.GetLower(), high.GetUpper()));
+        }
         return (int)kept;
     }
 
-    private static int Merge512(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, int least, int lowBits, ushort* codes)
+    private static int Merge512(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, bool stream, CodeShape shape, ushort* codes)
     {
+        (int least, int lowBits, byte firstToken) = shape;
+        var first = Vector256.Create(firstToken);
         nuint kept = 0;
         var floor = Vector512.Create((ushort)least);
         var half = Vector256.Create((ushort)1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
@@ -164,11 +224,13 @@ internal static unsafe class Planes
         {
             uint bits = *(uint*)(bitmap + i / 8);
             Vector512<ushort> sent = Vector512.Equals(Vector512.Create(Vector256.Create((ushort)bits), Vector256.Create((ushort)(bits >> 16))) & lanes, lanes);
-            Vector512<ushort> token = Avx512BW.ConvertToVector512UInt16(Vector256.Load(tokens + kept));
+            Vector512<ushort> token = Avx512BW.ConvertToVector512UInt16(Vector256.Load(tokens + kept) + first);
             Vector512<ushort> low = Avx512BW.ConvertToVector512UInt16(Vector256.Load(lows + kept));
             Vector512<ushort> code = (token << lowBits | low) + floor;
             if (halves) code = code >>> 1 | code << 15;
-            Avx512Vbmi2.Expand(Vector512<ushort>.Zero, sent, code).Store(codes + i);
+            Vector512<ushort> spread = Avx512Vbmi2.Expand(Vector512<ushort>.Zero, sent, code);
+            if (stream) spread.StoreAlignedNonTemporal(codes + i);
+            else spread.Store(codes + i);
             kept += (uint)BitOperations.PopCount(bits);
         }
         if ((n - 1 & 63) < 32) Vector512<ushort>.Zero.Store(codes + (n + 63 & ~63) - 32);

@@ -7,16 +7,19 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>
-/// Interleaved rANS, decoding: symbol j is on lane j mod lanes; a state x in [2^15, 2^31) gives the symbol of slot x mod 256, becomes f·⌊x/256⌋ + slot − start,
-/// and takes 16 more bits when it falls below 2^15. All lanes share one stream of words, taken in the order of the symbols.
+/// Interleaved rANS, decoding: symbol j is on lane j mod lanes; a state x in [2^15, 2^23) gives the symbol of slot x mod 256, becomes f·⌊x/256⌋ + slot − start,
+/// and takes 8 more bits when it falls below 2^15. All lanes share one stream of bytes, taken in the order of the symbols.
 /// </summary>
 internal static unsafe class RansDecoder
 {
-    /// <summary>Lanes that the vector kernels work on: two groups whose chains of dependent steps overlap.</summary>
+    /// <summary>Lanes that the vector kernels work on: two groups of 64 whose chains of dependent steps overlap.</summary>
     public const int VectorLanes = 128;
 
-    /// <summary>Least state.</summary>
-    public const uint LowerBound = 1 << 15;
+    /// <summary>Least state, and the number above the largest.</summary>
+    public const uint LowerBound = 1 << 15, UpperBound = 1 << 23;
+
+    /// <summary>Bytes of a state in a frame.</summary>
+    public const int StateBytes = 3;
 
     /// <summary>What a run of symbols reads and moves on.</summary>
     public ref struct Cursor
@@ -27,14 +30,14 @@ internal static unsafe class RansDecoder
         /// <summary>A power of two, at most 128.</summary>
         public int Lanes;
 
-        /// <summary>Next word.</summary>
-        public ushort* Words;
+        /// <summary>Next byte.</summary>
+        public byte* Bytes;
 
-        /// <summary>After the last word of the stream.</summary>
-        public ushort* End;
+        /// <summary>After the last byte of the stream.</summary>
+        public byte* End;
 
-        /// <summary>After the last word that may be touched; at or after <see cref="End"/>.</summary>
-        public ushort* Readable;
+        /// <summary>After the last byte that may be touched; at or after <see cref="End"/>.</summary>
+        public byte* Readable;
 
         /// <summary>Lane of the next symbol.</summary>
         public int Lane;
@@ -46,7 +49,7 @@ internal static unsafe class RansDecoder
     /// <param name="symbols">[count] receives them.</param>
     /// <param name="count">How many.</param>
     /// <param name="path">Code path.</param>
-    /// <returns>False when the words ran out.</returns>
+    /// <returns>False when the bytes ran out.</returns>
     public static bool Run(RansTable table, ref Cursor cursor, byte* symbols, int count, SimdPath path)
     {
         if (table.Only >= 0)
@@ -62,7 +65,7 @@ internal static unsafe class RansDecoder
             done += path == SimdPath.Vector512
                 ? Vector512Rounds(table, ref cursor, symbols + done, count - done)
                 : Vector256Rounds(table, ref cursor, symbols + done, count - done);
-            if (cursor.Words > cursor.End) return false;
+            if (cursor.Bytes > cursor.End) return false;
         }
         return Scalar(table, ref cursor, symbols + done, count - done);
     }
@@ -70,17 +73,17 @@ internal static unsafe class RansDecoder
     private static bool Scalar(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
         uint* slots = table.Slots, states = cursor.States;
-        ushort* words = cursor.Words, end = cursor.End;
+        byte* bytes = cursor.Bytes, end = cursor.End;
         int mask = cursor.Lanes - 1, lane = cursor.Lane, i = 0;
-        // Branch-free while a word may be read whether or not it is needed.
-        for (int rounds = (int)Math.Min(count, Math.Max(0, end - words)); rounds > 0; rounds = (int)Math.Min(count - i, Math.Max(0, end - words)))
+        // Branch-free while a byte may be read whether or not it is needed.
+        for (int rounds = (int)Math.Min(count, Math.Max(0, end - bytes)); rounds > 0; rounds = (int)Math.Min(count - i, Math.Max(0, end - bytes)))
         {
             for (int stop = i + rounds; i < stop; i++)
             {
                 uint x = states[lane], slot = slots[x & 255], y = (slot & 255) * (x >> 8) + (slot >> 8 & 255);
                 uint taken = y - LowerBound >> 31; // y < 2^31, so the difference is negative exactly when y is below.
-                states[lane] = y << (int)(taken << 4) | *words & 0u - taken;
-                words += taken;
+                states[lane] = y << (int)(taken << 3) | *bytes & 0u - taken;
+                bytes += taken;
                 symbols[i] = (byte)(slot >> 16);
                 lane = lane + 1 & mask;
             }
@@ -88,128 +91,119 @@ internal static unsafe class RansDecoder
         for (; i < count; i++)
         {
             uint x = states[lane], slot = slots[x & 255], y = (slot & 255) * (x >> 8) + (slot >> 8 & 255);
-            if (y < LowerBound) return false; // No word is left.
+            if (y < LowerBound) return false; // No byte is left.
             states[lane] = y;
             symbols[i] = (byte)(slot >> 16);
             lane = lane + 1 & mask;
         }
-        cursor.Words = words;
+        cursor.Bytes = bytes;
         cursor.Lane = lane;
         return true;
     }
 
+    // The vectors keep a state x = 256·h + l as RansStates says, here 2h instead of h: then the upper half of 2h·f is f·h » 15 and the lower half is twice
+    // f·h mod 2^15, to which slot − start can be added without a carry out of 16 bits.
     private static int Vector512Rounds(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
-        byte* s = table.Symbols;
-        Vector512<byte> s0 = Vector512.Load(s), s1 = Vector512.Load(s + 64), s2 = Vector512.Load(s + 128), s3 = Vector512.Load(s + 192);
-        Vector512<byte> f = Vector512.Load(table.Frequencies), c = Vector512.Load(table.Starts);
-        Vector512<byte> w0 = Widening(0), w1 = Widening(1), w2 = Widening(2), w3 = Widening(3);
-        Vector512<byte> narrow = Narrowing();
+        byte* s = table.Symbols, bytes = cursor.Bytes, last = cursor.Readable - VectorLanes, end = cursor.End;
         uint* x = cursor.States;
-        Vector512<uint> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16), x2 = Vector512.Load(x + 32), x3 = Vector512.Load(x + 48);
-        Vector512<uint> x4 = Vector512.Load(x + 64), x5 = Vector512.Load(x + 80), x6 = Vector512.Load(x + 96), x7 = Vector512.Load(x + 112);
-        ushort* words = cursor.Words, last = cursor.Readable - VectorLanes - 16, end = cursor.End;
-        int done = 0;
-        for (; done + VectorLanes <= count && words <= last && words <= end; done += VectorLanes)
+        var tables = new Tables512(
+            Vector512.Load(s), Vector512.Load(s + 64), Vector512.Load(s + 128), Vector512.Load(s + 192), Vector512.Load(table.Frequencies),
+            Vector512.Load(table.Starts));
+        (Vector512<byte> low0, Vector512<ushort> a0, Vector512<ushort> b0) = RansStates.Load512(x);
+        (Vector512<byte> low1, Vector512<ushort> a1, Vector512<ushort> b1) = RansStates.Load512(x + 64);
+        a0 <<= 1;
+        b0 <<= 1;
+        a1 <<= 1;
+        b1 <<= 1;
+        nint done = 0;
+        for (nint stop = count - VectorLanes; done <= stop && bytes <= last && bytes <= end; done += VectorLanes)
         {
-            Vector512<byte> slotA = Low(x0, x1, x2, x3, narrow), slotB = Low(x4, x5, x6, x7, narrow);
-            Vector512<byte> symbolA = Select(slotA, s0, s1, s2, s3), symbolB = Select(slotB, s0, s1, s2, s3);
-            symbolA.Store(symbols + done);
-            symbolB.Store(symbols + done + 64);
-            Vector512<byte> fA = Avx512Vbmi.PermuteVar64x8(f, symbolA), fB = Avx512Vbmi.PermuteVar64x8(f, symbolB);
-            Vector512<byte> bA = slotA - Avx512Vbmi.PermuteVar64x8(c, symbolA), bB = slotB - Avx512Vbmi.PermuteVar64x8(c, symbolB);
-            x0 = Step(x0, fA, bA, w0, ref words);
-            x1 = Step(x1, fA, bA, w1, ref words);
-            x2 = Step(x2, fA, bA, w2, ref words);
-            x3 = Step(x3, fA, bA, w3, ref words);
-            x4 = Step(x4, fB, bB, w0, ref words);
-            x5 = Step(x5, fB, bB, w1, ref words);
-            x6 = Step(x6, fB, bB, w2, ref words);
-            x7 = Step(x7, fB, bB, w3, ref words);
+            Step512(symbols + done, tables, ref low0, ref a0, ref b0, ref bytes);
+            Step512(symbols + done + 64, tables, ref low1, ref a1, ref b1, ref bytes);
         }
-        x0.Store(x);
-        x1.Store(x + 16);
-        x2.Store(x + 32);
-        x3.Store(x + 48);
-        x4.Store(x + 64);
-        x5.Store(x + 80);
-        x6.Store(x + 96);
-        x7.Store(x + 112);
-        cursor.Words = words;
-        return done;
+        RansStates.Store512(x, low0, a0 >>> 1, b0 >>> 1);
+        RansStates.Store512(x + 64, low1, a1 >>> 1, b1 >>> 1);
+        cursor.Bytes = bytes;
+        return (int)done;
     }
 
-    /// <summary>The low byte of each of 64 states, in the order of the lanes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<byte> Low(Vector512<uint> a, Vector512<uint> b, Vector512<uint> c, Vector512<uint> d, Vector512<byte> narrow)
+    private readonly struct Tables512(Vector512<byte> s0, Vector512<byte> s1, Vector512<byte> s2, Vector512<byte> s3, Vector512<byte> frequencies,
+        Vector512<byte> starts)
     {
-        Vector256<byte> low = Avx512Vbmi.PermuteVar64x8x2(a.AsByte(), narrow, b.AsByte()).GetLower();
-        Vector256<byte> high = Avx512Vbmi.PermuteVar64x8x2(c.AsByte(), narrow, d.AsByte()).GetLower();
-        return Vector512.Create(low, high);
+        public readonly Vector512<byte> Symbols0 = s0, Symbols1 = s1, Symbols2 = s2, Symbols3 = s3, Frequencies = frequencies, Starts = starts;
     }
-
-    /// <summary>256-entry lookup by byte.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<byte> Select(Vector512<byte> slot, Vector512<byte> s0, Vector512<byte> s1, Vector512<byte> s2, Vector512<byte> s3) =>
-        Vector512.ConditionalSelect(
-            Vector512.LessThan(slot.AsSByte(), Vector512<sbyte>.Zero).AsByte(),
-            Avx512Vbmi.PermuteVar64x8x2(s2, slot, s3),
-            Avx512Vbmi.PermuteVar64x8x2(s0, slot, s1));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Step(Vector512<uint> x, Vector512<byte> f, Vector512<byte> bias, Vector512<byte> widening, ref ushort* words)
+    private static void Step512(byte* symbols, in Tables512 tables, ref Vector512<byte> low, ref Vector512<ushort> a, ref Vector512<ushort> b, ref byte* bytes)
     {
-        var low = Vector512.Create(255u);
-        Vector512<uint> frequency = Avx512Vbmi.PermuteVar64x8(f, widening).AsUInt32() & low;
-        Vector512<uint> y = frequency * (x >>> 8) + (Avx512Vbmi.PermuteVar64x8(bias, widening).AsUInt32() & low);
-        Vector512<uint> below = Vector512.LessThan(y, Vector512.Create(LowerBound));
-        Vector512<uint> taken = Avx512F.Expand(Vector512<uint>.Zero, below, Avx512F.ConvertToVector512UInt32(Vector256.Load(words)));
-        words += (uint)BitOperations.PopCount(below.ExtractMostSignificantBits());
-        return Vector512.ConditionalSelect(below, y << 16 | taken, y);
-    }
-
-    /// <summary>Byte indexes that move byte 16k + j to the low byte of 32-bit lane j.</summary>
-    private static Vector512<byte> Widening(int k)
-    {
-        byte* bytes = stackalloc byte[64];
-        for (int j = 0; j < 64; j++) bytes[j] = (byte)(16 * k + j / 4);
-        return Vector512.Load(bytes);
-    }
-
-    /// <summary>Byte indexes that collect the low bytes of the 32 lanes of two vectors.</summary>
-    private static Vector512<byte> Narrowing()
-    {
-        byte* bytes = stackalloc byte[64];
-        for (int j = 0; j < 64; j++) bytes[j] = (byte)(4 * (j & 31));
-        return Vector512.Load(bytes);
+        Vector512<byte> symbol = Vector512.ConditionalSelect(
+            Vector512.LessThan(low.AsSByte(), Vector512<sbyte>.Zero).AsByte(),
+            Avx512Vbmi.PermuteVar64x8x2(tables.Symbols2, low, tables.Symbols3),
+            Avx512Vbmi.PermuteVar64x8x2(tables.Symbols0, low, tables.Symbols1));
+        symbol.Store(symbols);
+        Vector512<byte> f = Avx512Vbmi.PermuteVar64x8(tables.Frequencies, symbol), bias = low - Avx512Vbmi.PermuteVar64x8(tables.Starts, symbol);
+        Vector512<ushort> fA = Avx512BW.UnpackLow(f, Vector512<byte>.Zero).AsUInt16(), fB = Avx512BW.UnpackHigh(f, Vector512<byte>.Zero).AsUInt16();
+        Vector512<ushort> biasA = Avx512BW.UnpackLow(bias, Vector512<byte>.Zero).AsUInt16(), biasB = Avx512BW.UnpackHigh(bias, Vector512<byte>.Zero).AsUInt16();
+        // y = 2^15·(upper half) + restY; y » 8, which is below 2^7 exactly when y is below 2^15.
+        Vector512<ushort> restA = (a * fA >>> 1) + biasA, restB = (b * fB >>> 1) + biasB;
+        Vector512<ushort> topA = (Avx512BW.MultiplyHigh(a, fA) << 7) + (restA >>> 8), topB = (Avx512BW.MultiplyHigh(b, fB) << 7) + (restB >>> 8);
+        Vector512<ushort> bound = Vector512.Create((ushort)128), last = Vector512.Create((ushort)255);
+        a = Vector512.ConditionalSelect(Vector512.LessThan(topA, bound), restA, topA) << 1;
+        b = Vector512.ConditionalSelect(Vector512.LessThan(topB, bound), restB, topB) << 1;
+        // A byte of at least 128 has its highest bit set.
+        Vector512<byte> taken = ~Avx512BW.PackUnsignedSaturate(topA.AsInt16(), topB.AsInt16());
+        low = Avx512Vbmi2.Expand(Avx512BW.PackUnsignedSaturate((restA & last).AsInt16(), (restB & last).AsInt16()), taken, Vector512.Load(bytes));
+        bytes += BitOperations.PopCount(taken.ExtractMostSignificantBits());
     }
 
     private static int Vector256Rounds(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
-        uint* states = cursor.States, slots = table.Slots;
-        ushort* words = cursor.Words, last = cursor.Readable - VectorLanes - 8, end = cursor.End;
-        var low = Vector256.Create(255u);
-        var bound = Vector256.Create((int)LowerBound);
-        int done = 0;
-        for (; done + VectorLanes <= count && words <= last && words <= end; done += VectorLanes)
-        {
-            for (int lane = 0; lane < VectorLanes; lane += 8)
-            {
-                Vector256<uint> x = Vector256.Load(states + lane);
-                Vector256<uint> slot = Avx2.GatherVector256(slots, (x & low).AsInt32(), 4);
-                Vector256<uint> y = (slot & low) * (x >>> 8) + (slot >>> 8 & low);
-                Vector256<int> below = Vector256.LessThan(y.AsInt32(), bound);
-                uint bits = below.ExtractMostSignificantBits();
-                Vector256<uint> taken = Avx2.PermuteVar8x32(
-                    Avx2.ConvertToVector256Int32(Vector128.Load(words)).AsUInt32(), Avx2.ConvertToVector256Int32(LaneTables.Expand8 + 8 * bits).AsUInt32());
-                words += (uint)BitOperations.PopCount(bits);
-                Vector256.ConditionalSelect(below.AsUInt32(), y << 16 | taken, y).Store(states + lane);
-                Vector256<uint> symbol = slot >>> 16;
-                Vector128<ushort> narrow = Sse41.PackUnsignedSaturate(symbol.GetLower().AsInt32(), symbol.GetUpper().AsInt32());
-                *(ulong*)(symbols + done + lane) = Sse2.PackUnsignedSaturate(narrow.AsInt16(), narrow.AsInt16()).AsUInt64().ToScalar();
-            }
-        }
-        cursor.Words = words;
-        return done;
+        byte* bytes = cursor.Bytes, last = cursor.Readable - VectorLanes, end = cursor.End, expand = LaneTables.Expand8;
+        byte* low = stackalloc byte[VectorLanes];
+        ushort* high = stackalloc ushort[VectorLanes];
+        RansStates.Split256(cursor.States, low, high);
+        nint done = 0;
+        for (nint stop = count - VectorLanes; done <= stop && bytes <= last && bytes <= end; done += VectorLanes)
+            for (nint lane = 0; lane < VectorLanes; lane += 32)
+                Step256(symbols + done + lane, table, low + lane, high + lane, expand, ref bytes);
+        RansStates.Join256(cursor.States, low, high);
+        cursor.Bytes = bytes;
+        return (int)done;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step256(byte* symbols, RansTable table, byte* low, ushort* high, byte* expand, ref byte* bytes)
+    {
+        Vector256<byte> l = Vector256.Load(low), symbol = ByteLookup256.InAll(table.Symbols, l);
+        symbol.Store(symbols);
+        var lookup = new ByteLookup256(symbol, table.Count);
+        Vector256<byte> f = lookup.In(table.Frequencies), bias = l - lookup.In(table.Starts);
+        Vector256<ushort> a = Vector256.Load(high) << 1, b = Vector256.Load(high + 16) << 1;
+        Vector256<ushort> fA = Avx2.UnpackLow(f, Vector256<byte>.Zero).AsUInt16(), fB = Avx2.UnpackHigh(f, Vector256<byte>.Zero).AsUInt16();
+        Vector256<ushort> restA = (a * fA >>> 1) + Avx2.UnpackLow(bias, Vector256<byte>.Zero).AsUInt16();
+        Vector256<ushort> restB = (b * fB >>> 1) + Avx2.UnpackHigh(bias, Vector256<byte>.Zero).AsUInt16();
+        Vector256<ushort> topA = (Avx2.MultiplyHigh(a, fA) << 7) + (restA >>> 8), topB = (Avx2.MultiplyHigh(b, fB) << 7) + (restB >>> 8);
+        var last = Vector256.Create((ushort)255);
+        // y is below 2^15 exactly when y » 8, at most 2^15 − 1, is below 128.
+        Vector256.ConditionalSelect(Vector256.LessThan(topA.AsInt16(), Vector256.Create((short)128)).AsUInt16(), restA, topA).Store(high);
+        Vector256.ConditionalSelect(Vector256.LessThan(topB.AsInt16(), Vector256.Create((short)128)).AsUInt16(), restB, topB).Store(high + 16);
+        Vector256<byte> kept = Avx2.PackUnsignedSaturate(topA.AsInt16(), topB.AsInt16());
+        uint taken = ~kept.ExtractMostSignificantBits();
+        Vector128<byte> first = Expand16(taken, expand, ref bytes), second = Expand16(taken >> 16, expand, ref bytes);
+        Vector256<byte> without = Avx2.PackUnsignedSaturate((restA & last).AsInt16(), (restB & last).AsInt16());
+        Avx2.BlendVariable(Vector256.Create(first, second), without, kept).Store(low);
+    }
+
+    /// <summary>The next bytes of the stream on the lanes of a mask's low 16 bits that are set.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Expand16(uint mask, byte* expand, ref byte* bytes)
+    {
+        uint lower = mask & 255, upper = mask >> 8 & 255;
+        byte* next = bytes + BitOperations.PopCount(lower);
+        Vector128<byte> stream = Vector128.Create(*(ulong*)bytes, *(ulong*)next).AsByte();
+        Vector128<byte> from = Vector128.Create(*(ulong*)(expand + 8 * lower), *(ulong*)(expand + 8 * upper) | 0x0808080808080808).AsByte();
+        bytes = next + BitOperations.PopCount(upper);
+        return Ssse3.Shuffle(stream, from);
     }
 }

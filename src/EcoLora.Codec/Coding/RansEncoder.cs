@@ -7,8 +7,8 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>
-/// Interleaved rANS, encoding: the mirror of <see cref="RansDecoder"/>. It works from the last symbol to the first and writes the words downwards, so that a
-/// decoder reads them upwards. A state x ≥ 2^23·f gives its low 16 bits away first; then x becomes 256·⌊x/f⌋ + x mod f + start = x + bias + ⌊x/f⌋·(256 − f).
+/// Interleaved rANS, encoding: the mirror of <see cref="RansDecoder"/>. It works from the last symbol to the first and writes the bytes downwards, so that a
+/// decoder reads them upwards. A state x ≥ f·2^15 gives its low byte away first; then it becomes 256·⌊x/f⌋ + x mod f + start.
 /// </summary>
 internal static unsafe class RansEncoder
 {
@@ -21,20 +21,12 @@ internal static unsafe class RansEncoder
         /// <summary>A power of two, at most 128.</summary>
         public int Lanes;
 
-        /// <summary>The word that was written last; below it there is room for one word per symbol and 32 bytes that are overwritten.</summary>
-        public ushort* Words;
+        /// <summary>The byte that was written last; below it there is room for one byte per symbol and 64 that are overwritten.</summary>
+        public byte* Bytes;
 
         /// <summary>Lane after that of the next symbol: symbols are counted from the end.</summary>
         public int Lane;
     }
-
-    private interface ITableWidth;
-
-    private readonly struct Of16 : ITableWidth;
-
-    private readonly struct Of32 : ITableWidth;
-
-    private readonly struct Of64 : ITableWidth;
 
     /// <summary>Encodes a run of symbols of one table, the last one first.</summary>
     /// <param name="table">Its frequencies; each symbol occurs in it.</param>
@@ -52,10 +44,8 @@ internal static unsafe class RansEncoder
             count -= head;
             int rounds = count / RansDecoder.VectorLanes;
             symbols += count - rounds * RansDecoder.VectorLanes;
-            if (path != SimdPath.Vector512) Vector256Rounds(table, ref cursor, symbols, rounds);
-            else if (table.Count <= 16) Vector512Rounds<Of16>(table, ref cursor, symbols, rounds);
-            else if (table.Count <= 32) Vector512Rounds<Of32>(table, ref cursor, symbols, rounds);
-            else Vector512Rounds<Of64>(table, ref cursor, symbols, rounds);
+            if (path == SimdPath.Vector512) Vector512Rounds(table, ref cursor, symbols, rounds);
+            else Vector256Rounds(table, ref cursor, symbols, rounds);
             count -= rounds * RansDecoder.VectorLanes;
             symbols -= count;
         }
@@ -64,118 +54,153 @@ internal static unsafe class RansEncoder
 
     private static void Scalar(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
-        uint* steps = table.Steps, reciprocals = table.Reciprocals, states = cursor.States;
-        ushort* words = cursor.Words;
+        ulong* steps = table.Steps;
+        uint* states = cursor.States;
+        byte* bytes = cursor.Bytes;
         int mask = cursor.Lanes - 1, lane = cursor.Lane;
         for (int i = count - 1; i >= 0; i--)
         {
             lane = lane - 1 & mask;
-            uint x = states[lane], step = steps[symbols[i]], complement = step >> 23;
-            uint given = x + (complement << 23) >> 31; // x ≥ 2^31 − (256 − f)·2^23 = f·2^23
-            words[-1] = (ushort)x;
-            words -= given;
-            x >>= (int)(given << 4);
-            uint quotient = (uint)((ulong)x * reciprocals[symbols[i]] >> 32) >> (int)(step >> 9 & 31);
-            states[lane] = x + (step & 511) + quotient * complement;
+            ulong step = steps[symbols[i]];
+            uint x = states[lane], complement = (uint)(step >> 48);
+            int given = (int)(x + (complement << 15) >> 23); // x ≥ 2^23 − (256 − f)·2^15 = f·2^15
+            bytes[-1] = (byte)x;
+            bytes -= given;
+            x >>= given << 3;
+            uint quotient = (uint)((ulong)x * (uint)step >> 31);
+            states[lane] = x + (byte)(step >> 32) + quotient * complement;
         }
-        cursor.Words = words;
+        cursor.Bytes = bytes;
         cursor.Lane = lane;
     }
 
-    private static void Vector512Rounds<TWidth>(RansTable table, ref Cursor cursor, byte* symbols, int rounds)
-        where TWidth : struct, ITableWidth
+    // The vectors keep a state x = 256·h + l as a byte l in the lanes' order and 16 bits h in the order in which unpacking bytes with zeros gives them. Since
+    // ⌊x/f⌋ < 2^15 and x mod f + start < 256, these are just the new h and l.
+    private static void Vector512Rounds(RansTable table, ref Cursor cursor, byte* symbols, int rounds)
     {
-        uint* s = table.Steps, r = table.Reciprocals, x = cursor.States;
-        Vector512<uint> s0 = Vector512.Load(s), s1 = Vector512.Load(s + 16), s2 = Vector512.Load(s + 32), s3 = Vector512.Load(s + 48);
-        Vector512<uint> r0 = Vector512.Load(r), r1 = Vector512.Load(r + 16), r2 = Vector512.Load(r + 32), r3 = Vector512.Load(r + 48);
-        Vector512<uint> x0 = Vector512.Load(x), x1 = Vector512.Load(x + 16), x2 = Vector512.Load(x + 32), x3 = Vector512.Load(x + 48);
-        Vector512<uint> x4 = Vector512.Load(x + 64), x5 = Vector512.Load(x + 80), x6 = Vector512.Load(x + 96), x7 = Vector512.Load(x + 112);
-        Vector256<ushort> iota = Vector256<ushort>.Indices;
-        ushort* words = cursor.Words;
-        for (int round = rounds - 1; round >= 0; round--)
+        byte* bytes = cursor.Bytes;
+        uint* x = cursor.States;
+        var tables = new Tables512(
+            Vector512.Load(table.Frequencies), Vector512.Load(table.Starts), Vector512.Load(table.ReciprocalsLow), Vector512.Load(table.ReciprocalsHigh));
+        (Vector512<byte> low0, Vector512<ushort> a0, Vector512<ushort> b0) = RansStates.Load512(x);
+        (Vector512<byte> low1, Vector512<ushort> a1, Vector512<ushort> b1) = RansStates.Load512(x + 64);
+        for (nint i = (nint)(rounds - 1) * RansDecoder.VectorLanes; i >= 0; i -= RansDecoder.VectorLanes)
         {
-            byte* at = symbols + round * RansDecoder.VectorLanes;
-            x7 = Step<TWidth>(x7, at + 112, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x6 = Step<TWidth>(x6, at + 96, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x5 = Step<TWidth>(x5, at + 80, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x4 = Step<TWidth>(x4, at + 64, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x3 = Step<TWidth>(x3, at + 48, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x2 = Step<TWidth>(x2, at + 32, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x1 = Step<TWidth>(x1, at + 16, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
-            x0 = Step<TWidth>(x0, at, s0, s1, s2, s3, r0, r1, r2, r3, iota, ref words);
+            Step512(Vector512.Load(symbols + i + 64), tables, ref low1, ref a1, ref b1, ref bytes);
+            Step512(Vector512.Load(symbols + i), tables, ref low0, ref a0, ref b0, ref bytes);
         }
-        x0.Store(x);
-        x1.Store(x + 16);
-        x2.Store(x + 32);
-        x3.Store(x + 48);
-        x4.Store(x + 64);
-        x5.Store(x + 80);
-        x6.Store(x + 96);
-        x7.Store(x + 112);
-        cursor.Words = words;
+        RansStates.Store512(x, low0, a0, b0);
+        RansStates.Store512(x + 64, low1, a1, b1);
+        cursor.Bytes = bytes;
+    }
+
+    private readonly struct Tables512(Vector512<byte> frequencies, Vector512<byte> starts, Vector512<byte> low, Vector512<byte> high)
+    {
+        public readonly Vector512<byte> Frequencies = frequencies, Starts = starts, Low = low, High = high;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Step<TWidth>(Vector512<uint> x, byte* symbols, Vector512<uint> s0, Vector512<uint> s1, Vector512<uint> s2,
-        Vector512<uint> s3, Vector512<uint> r0, Vector512<uint> r1, Vector512<uint> r2, Vector512<uint> r3, Vector256<ushort> iota, ref ushort* words)
-        where TWidth : struct, ITableWidth
+    private static void Step512(Vector512<byte> symbols, in Tables512 tables, ref Vector512<byte> low, ref Vector512<ushort> a, ref Vector512<ushort> b,
+        ref byte* bytes)
     {
-        Vector512<uint> symbol = Avx512F.ConvertToVector512UInt32(Vector128.Load(symbols)), step, reciprocal;
-        if (typeof(TWidth) == typeof(Of16))
-        {
-            step = Avx512F.PermuteVar16x32(s0, symbol);
-            reciprocal = Avx512F.PermuteVar16x32(r0, symbol);
-        }
-        else if (typeof(TWidth) == typeof(Of32))
-        {
-            step = Avx512F.PermuteVar16x32x2(s0, symbol, s1);
-            reciprocal = Avx512F.PermuteVar16x32x2(r0, symbol, r1);
-        }
-        else
-        {
-            Vector512<uint> upper = Vector512.GreaterThan(symbol, Vector512.Create(31u));
-            step = Vector512.ConditionalSelect(upper, Avx512F.PermuteVar16x32x2(s2, symbol, s3), Avx512F.PermuteVar16x32x2(s0, symbol, s1));
-            reciprocal = Vector512.ConditionalSelect(upper, Avx512F.PermuteVar16x32x2(r2, symbol, r3), Avx512F.PermuteVar16x32x2(r0, symbol, r1));
-        }
-        Vector512<uint> complement = step >>> 23;
-        Vector512<uint> given = Vector512.LessThan((x + (complement << 23)).AsInt32(), Vector512<int>.Zero).AsUInt32();
-        uint count = (uint)BitOperations.PopCount(given.ExtractMostSignificantBits());
-        // The words of this step end where the last ones began: they are moved to the upper end of the vector, and what lies below is overwritten later.
-        Vector256<ushort> packed = Avx512F.ConvertToVector256UInt16(Avx512F.Compress(Vector512<uint>.Zero, given, x));
-        Avx512BW.VL.PermuteVar16x16(packed, iota + Vector256.Create((ushort)count)).Store(words - 16);
-        words -= count;
-        x = Vector512.ConditionalSelect(given, x >>> 16, x);
-        Vector512<uint> even = (Avx512F.Multiply(x, reciprocal) >>> 32).AsUInt32();
-        Vector512<uint> odd = Avx512F.Multiply((x.AsUInt64() >>> 32).AsUInt32(), (reciprocal.AsUInt64() >>> 32).AsUInt32()).AsUInt32();
-        Vector512<uint> high = Vector512.ConditionalSelect(Vector512.Create(0xFFFFFFFF00000000UL).AsUInt32(), odd, even);
-        Vector512<uint> quotient = Avx512F.ShiftRightLogicalVariable(high, step >>> 9 & Vector512.Create(31u));
-        return x + (step & Vector512.Create(511u)) + quotient * complement;
+        Vector512<byte> f = Avx512Vbmi.PermuteVar64x8(tables.Frequencies, symbols), start = Avx512Vbmi.PermuteVar64x8(tables.Starts, symbols);
+        Vector512<byte> mLow = Avx512Vbmi.PermuteVar64x8(tables.Low, symbols), mHigh = Avx512Vbmi.PermuteVar64x8(tables.High, symbols);
+        Vector512<ushort> fA = Avx512BW.UnpackLow(f, Vector512<byte>.Zero).AsUInt16(), fB = Avx512BW.UnpackHigh(f, Vector512<byte>.Zero).AsUInt16();
+        Vector512<ushort> mA = Avx512BW.UnpackLow(mLow, mHigh).AsUInt16(), mB = Avx512BW.UnpackHigh(mLow, mHigh).AsUInt16();
+        Vector512<ushort> lA = Avx512BW.UnpackLow(low, Vector512<byte>.Zero).AsUInt16(), lB = Avx512BW.UnpackHigh(low, Vector512<byte>.Zero).AsUInt16();
+        // x ≥ f·2^15 exactly when h » 7 ≥ f.
+        Vector512<ushort> topA = a >>> 7, topB = b >>> 7;
+        Vector512<byte> given = Vector512.GreaterThanOrEqual(Avx512BW.PackUnsignedSaturate(topA.AsInt16(), topB.AsInt16()), f);
+        int count = BitOperations.PopCount(given.ExtractMostSignificantBits());
+        // The bytes of this step end where the last ones began: they are moved to the upper end of the vector, and what lies below is overwritten later.
+        Vector512<byte> packed = Avx512Vbmi2.Compress(Vector512<byte>.Zero, given, low);
+        Avx512Vbmi.PermuteVar64x8(packed, Vector512<byte>.Indices + Vector512.Create((byte)count)).Store(bytes - 64);
+        bytes -= count;
+        Vector512<ushort> keptA = ((topA - fA).AsInt16() >> 15).AsUInt16(), keptB = ((topB - fB).AsInt16() >> 15).AsUInt16(), last = Vector512.Create((ushort)255);
+        lA = Vector512.ConditionalSelect(keptA, lA, a & last);
+        lB = Vector512.ConditionalSelect(keptB, lB, b & last);
+        a = Vector512.ConditionalSelect(keptA, a, a >>> 8);
+        b = Vector512.ConditionalSelect(keptB, b, b >>> 8);
+        // Long division by bytes: h, then 256·(h mod f) + l, which is below 2^16.
+        Vector512<ushort> upperA = Divide512(ref a, mA, fA), upperB = Divide512(ref b, mB, fB);
+        lA |= a << 8;
+        lB |= b << 8;
+        Vector512<ushort> lowerA = Divide512(ref lA, mA, fA), lowerB = Divide512(ref lB, mB, fB), both = Vector512.Create((ushort)257);
+        a = (upperA << 8) + (lowerA + both);
+        b = (upperB << 8) + (lowerB + both);
+        low = Avx512BW.PackUnsignedSaturate(lA.AsInt16(), lB.AsInt16()) + start;
+    }
+
+    /// <summary>
+    /// ⌊v/f⌋ − 1; v becomes v mod f. The product with m = ⌊2^16/f⌋ is less than v/f by less than 2: by v/2^16·(2^16/f − m) and what is rounded off. With f = 1
+    /// and m = 2^16 − 1 that holds for v ≤ 2^16 too.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<ushort> Divide512(ref Vector512<ushort> v, Vector512<ushort> m, Vector512<ushort> f)
+    {
+        Vector512<ushort> quotient = Avx512BW.MultiplyHigh(v, m);
+        v -= quotient * f;
+        Vector512<ushort> less = v - f;
+        v = Vector512.Min(v, less); // Where v < f the difference wraps to a large number.
+        return quotient + (less.AsInt16() >> 15).AsUInt16();
     }
 
     private static void Vector256Rounds(RansTable table, ref Cursor cursor, byte* symbols, int rounds)
     {
-        uint* steps = table.Steps, reciprocals = table.Reciprocals, states = cursor.States;
-        ushort* words = cursor.Words;
-        for (int i = rounds * RansDecoder.VectorLanes - 8; i >= 0; i -= 8)
+        byte* bytes = cursor.Bytes, compress = LaneTables.CompressUp8;
+        byte* low = stackalloc byte[RansDecoder.VectorLanes];
+        ushort* high = stackalloc ushort[RansDecoder.VectorLanes];
+        RansStates.Split256(cursor.States, low, high);
+        for (nint i = (nint)rounds * RansDecoder.VectorLanes - 32; i >= 0; i -= 32)
         {
-            uint* state = states + (i & RansDecoder.VectorLanes - 1);
-            Vector256<uint> x = Vector256.Load(state);
-            Vector256<int> symbol = Avx2.ConvertToVector256Int32(symbols + i);
-            Vector256<uint> step = Avx2.GatherVector256(steps, symbol, 4), reciprocal = Avx2.GatherVector256(reciprocals, symbol, 4);
-            Vector256<uint> complement = step >>> 23;
-            Vector256<int> given = Vector256.ShiftRightArithmetic((x + (complement << 23)).AsInt32(), 31);
-            uint bits = given.ExtractMostSignificantBits();
-            Vector256<uint> upper = Avx2.PermuteVar8x32(
-                x, Avx2.ConvertToVector256Int32(LaneTables.CompressUp8 + 8 * bits).AsUInt32()) & Vector256.Create(0xFFFFu);
-            Sse41.PackUnsignedSaturate(upper.GetLower().AsInt32(), upper.GetUpper().AsInt32()).Store(words - 8);
-            words -= (uint)BitOperations.PopCount(bits);
-            x = Vector256.ConditionalSelect(given.AsUInt32(), x >>> 16, x);
-            Vector256<uint> even = (Avx2.Multiply(x, reciprocal) >>> 32).AsUInt32();
-            Vector256<uint> odd = Avx2.Multiply((x.AsUInt64() >>> 32).AsUInt32(), (reciprocal.AsUInt64() >>> 32).AsUInt32()).AsUInt32();
-            Vector256<uint> high = Avx2.Blend(even, odd, 0b10101010);
-            Vector256<uint> quotient = Avx2.ShiftRightLogicalVariable(high, step >>> 9 & Vector256.Create(31u));
-            (x + (step & Vector256.Create(511u)) + quotient * complement).Store(state);
+            nint lane = i & RansDecoder.VectorLanes - 1;
+            Step256(Vector256.Load(symbols + i), table, low + lane, high + lane, compress, ref bytes);
         }
-        cursor.Words = words;
+        RansStates.Join256(cursor.States, low, high);
+        cursor.Bytes = bytes;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step256(Vector256<byte> symbols, RansTable table, byte* low, ushort* high, byte* compress, ref byte* bytes)
+    {
+        var lookup = new ByteLookup256(symbols, table.Count);
+        Vector256<byte> f = lookup.In(table.Frequencies), mLow = lookup.In(table.ReciprocalsLow), mHigh = lookup.In(table.ReciprocalsHigh);
+        Vector256<ushort> fA = Avx2.UnpackLow(f, Vector256<byte>.Zero).AsUInt16(), fB = Avx2.UnpackHigh(f, Vector256<byte>.Zero).AsUInt16();
+        Vector256<ushort> mA = Avx2.UnpackLow(mLow, mHigh).AsUInt16(), mB = Avx2.UnpackHigh(mLow, mHigh).AsUInt16();
+        Vector256<byte> l = Vector256.Load(low);
+        Vector256<ushort> a = Vector256.Load(high), b = Vector256.Load(high + 16);
+        Vector256<ushort> lA = Avx2.UnpackLow(l, Vector256<byte>.Zero).AsUInt16(), lB = Avx2.UnpackHigh(l, Vector256<byte>.Zero).AsUInt16();
+        Vector256<ushort> keptA = (((a >>> 7) - fA).AsInt16() >> 15).AsUInt16(), keptB = (((b >>> 7) - fB).AsInt16() >> 15).AsUInt16();
+        uint given = ~Avx2.PackSignedSaturate(keptA.AsInt16(), keptB.AsInt16()).ExtractMostSignificantBits();
+        for (int part = 24; part >= 0; part -= 8)
+        {
+            uint bits = given >> part & 255;
+            Vector128<byte> eight = Vector128.CreateScalarUnsafe(*(ulong*)(low + part)).AsByte();
+            *(ulong*)(bytes - 8) = Ssse3.Shuffle(eight, Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * bits)).AsByte()).AsUInt64().ToScalar();
+            bytes -= (uint)BitOperations.PopCount(bits);
+        }
+        var last = Vector256.Create((ushort)255);
+        lA = Vector256.ConditionalSelect(keptA, lA, a & last);
+        lB = Vector256.ConditionalSelect(keptB, lB, b & last);
+        a = Vector256.ConditionalSelect(keptA, a, a >>> 8);
+        b = Vector256.ConditionalSelect(keptB, b, b >>> 8);
+        Vector256<ushort> upperA = Divide256(ref a, mA, fA), upperB = Divide256(ref b, mB, fB);
+        lA |= a << 8;
+        lB |= b << 8;
+        Vector256<ushort> lowerA = Divide256(ref lA, mA, fA), lowerB = Divide256(ref lB, mB, fB), both = Vector256.Create((ushort)257);
+        ((upperA << 8) + (lowerA + both)).Store(high);
+        ((upperB << 8) + (lowerB + both)).Store(high + 16);
+        (Avx2.PackUnsignedSaturate(lA.AsInt16(), lB.AsInt16()) + lookup.In(table.Starts)).Store(low);
+    }
+
+    /// <inheritdoc cref="Divide512"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ushort> Divide256(ref Vector256<ushort> v, Vector256<ushort> m, Vector256<ushort> f)
+    {
+        Vector256<ushort> quotient = Avx2.MultiplyHigh(v, m);
+        v -= quotient * f;
+        Vector256<ushort> less = v - f;
+        v = Vector256.Min(v, less);
+        return quotient + (less.AsInt16() >> 15).AsUInt16();
     }
 }

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
@@ -31,10 +30,10 @@ internal sealed class TokenTable
 
     /// <summary>Chooses the alphabet and its frequencies by cost.</summary>
     /// <param name="counts">[256] counts of a sample of the tokens.</param>
-    /// <param name="smallest">Smallest token that occurs.</param>
-    /// <param name="largest">Largest token that occurs.</param>
-    public void Choose(ReadOnlySpan<long> counts, int smallest, int largest)
+    /// <param name="range">The tokens that occur.</param>
+    public void Choose(ReadOnlySpan<long> counts, in TokenRange range)
     {
+        (int smallest, int largest) = range.Ends;
         long total = 0;
         foreach (long count in counts) total += count;
         long best = long.MaxValue;
@@ -71,103 +70,73 @@ internal sealed class TokenTable
         Rans.Set(Frequencies);
     }
 
-    /// <summary>Tokens to symbols, in place; the tokens of escapes are appended to a list.</summary>
-    /// <param name="tokens">[count, to the next 64].</param>
+    /// <summary>Tokens to symbols; the tokens of escapes are appended to a list.</summary>
+    /// <param name="tokens">[count, to the next 64 readable].</param>
     /// <param name="count">How many.</param>
-    /// <param name="escapes">[count] receives the escapes.</param>
+    /// <param name="symbols">[count, to the next 64] receives the symbols.</param>
+    /// <param name="escapes">Receives the escapes; moved on.</param>
     /// <param name="path">Code path.</param>
-    /// <returns>The number of escapes.</returns>
-    public unsafe int ToSymbols(byte* tokens, int count, byte* escapes, SimdPath path)
+    public unsafe void ToSymbols(byte* tokens, int count, byte* symbols, ref byte* escapes, SimdPath path)
     {
-        byte* start = escapes;
         byte first = (byte)First, escape = (byte)(HasEscape ? Symbols - 1 : Symbols);
-        int step = path == SimdPath.Vector512 ? 64 : path == SimdPath.Vector256 ? 32 : 1, i = 0;
-        for (; step > 1 && i + step <= count; i += step)
+        if (path == SimdPath.Scalar)
         {
-            if (step == 64)
+            for (int i = 0; i < count; i++)
             {
-                Vector512<byte> token = Vector512.Load(tokens + i), symbol = Vector512.Min(token - Vector512.Create(first), Vector512.Create(escape));
-                Vector512<byte> escaped = Vector512.Equals(symbol, Vector512.Create(escape));
-                ulong mask = escaped.ExtractMostSignificantBits();
-                if (mask != 0)
-                {
-                    Avx512Vbmi2.Compress(Vector512<byte>.Zero, escaped, token).Store(escapes);
-                    escapes += (uint)BitOperations.PopCount(mask);
-                }
-                symbol.Store(tokens + i);
+                byte symbol = (byte)(tokens[i] - first);
+                symbols[i] = Math.Min(symbol, escape);
+                if (symbol >= escape) *escapes++ = tokens[i];
+            }
+            return;
+        }
+        for (int i = 0; i < count; i += 64)
+        {
+            ulong escaped;
+            if (path == SimdPath.Vector512)
+            {
+                Vector512<byte> symbol = Vector512.Min(Vector512.Load(tokens + i) - Vector512.Create(first), Vector512.Create(escape));
+                escaped = Vector512.Equals(symbol, Vector512.Create(escape)).ExtractMostSignificantBits();
+                symbol.Store(symbols + i);
             }
             else
             {
-                Vector256<byte> symbol = Vector256.Min(Vector256.Load(tokens + i) - Vector256.Create(first), Vector256.Create(escape));
-                uint mask = Vector256.Equals(symbol, Vector256.Create(escape)).ExtractMostSignificantBits();
-                for (; mask != 0; mask &= mask - 1) *escapes++ = tokens[i + BitOperations.TrailingZeroCount(mask)];
-                symbol.Store(tokens + i);
+                Vector256<byte> lower = Vector256.Min(Vector256.Load(tokens + i) - Vector256.Create(first), Vector256.Create(escape));
+                Vector256<byte> upper = Vector256.Min(Vector256.Load(tokens + i + 32) - Vector256.Create(first), Vector256.Create(escape));
+                escaped = Vector256.Equals(lower, Vector256.Create(escape)).ExtractMostSignificantBits()
+                    | (ulong)Vector256.Equals(upper, Vector256.Create(escape)).ExtractMostSignificantBits() << 32;
+                lower.Store(symbols + i);
+                upper.Store(symbols + i + 32);
             }
+            if (count - i < 64) escaped &= (1UL << count - i) - 1;
+            for (; escaped != 0; escaped &= escaped - 1) *escapes++ = tokens[i + BitOperations.TrailingZeroCount(escaped)];
         }
-        return (int)(ToSymbols(tokens + i, count - i, first, escape, escapes) - start);
     }
 
-    /// <summary>Symbols to tokens, in place.</summary>
+    /// <summary>Puts what escapes stand for in their places, less <see cref="First"/> like the other symbols: a token is a symbol plus that, modulo 256.</summary>
     /// <param name="symbols">[count, to the next 64].</param>
     /// <param name="count">How many.</param>
     /// <param name="escapes">The escapes that are left; moved on.</param>
     /// <param name="end">After the last escape.</param>
     /// <param name="path">Code path.</param>
     /// <returns>False when the escapes ran out.</returns>
-    public unsafe bool ToTokens(byte* symbols, int count, ref byte* escapes, byte* end, SimdPath path)
+    public unsafe bool Fill(byte* symbols, int count, ref byte* escapes, byte* end, SimdPath path)
     {
-        if (First == 0 && !HasEscape) return true;
-        byte first = (byte)First, escape = (byte)(HasEscape ? Symbols - 1 : byte.MaxValue);
-        int step = path == SimdPath.Vector512 ? 64 : path == SimdPath.Vector256 ? 32 : 1, i = 0;
-        for (; step > 1 && i + step <= count; i += step)
+        if (!HasEscape) return true;
+        byte escape = (byte)(Symbols - 1);
+        for (int i = 0; i < count; i += 64)
         {
-            if (step == 64)
-            {
-                Vector512<byte> symbol = Vector512.Load(symbols + i), token = symbol + Vector512.Create(first);
-                Vector512<byte> escaped = Vector512.Equals(symbol, Vector512.Create(escape));
-                ulong mask = escaped.ExtractMostSignificantBits();
-                if (mask != 0)
-                {
-                    if (end - escapes < BitOperations.PopCount(mask)) return false;
-                    token = Vector512.ConditionalSelect(escaped, Avx512Vbmi2.Expand(Vector512<byte>.Zero, escaped, Vector512.Load(escapes)), token);
-                    escapes += (uint)BitOperations.PopCount(mask);
-                }
-                token.Store(symbols + i);
-            }
+            ulong escaped = 0;
+            if (path == SimdPath.Vector512)
+                escaped = Vector512.Equals(Vector512.Load(symbols + i), Vector512.Create(escape)).ExtractMostSignificantBits();
+            else if (path == SimdPath.Vector256)
+                escaped = Vector256.Equals(Vector256.Load(symbols + i), Vector256.Create(escape)).ExtractMostSignificantBits()
+                    | (ulong)Vector256.Equals(Vector256.Load(symbols + i + 32), Vector256.Create(escape)).ExtractMostSignificantBits() << 32;
             else
-            {
-                Vector256<byte> symbol = Vector256.Load(symbols + i);
-                uint mask = Vector256.Equals(symbol, Vector256.Create(escape)).ExtractMostSignificantBits();
-                if (end - escapes < BitOperations.PopCount(mask)) return false;
-                (symbol + Vector256.Create(first)).Store(symbols + i);
-                for (; mask != 0; mask &= mask - 1) symbols[i + BitOperations.TrailingZeroCount(mask)] = *escapes++;
-            }
-        }
-        return ToTokens(symbols + i, count - i, first, escape, ref escapes, end);
-    }
-
-    private static unsafe byte* ToSymbols(byte* tokens, int count, byte first, byte escape, byte* escapes)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            byte symbol = (byte)(tokens[i] - first);
-            if (symbol >= escape)
-            {
-                *escapes++ = tokens[i];
-                symbol = escape;
-            }
-            tokens[i] = symbol;
-        }
-        return escapes;
-    }
-
-    private static unsafe bool ToTokens(byte* symbols, int count, byte first, byte escape, ref byte* escapes, byte* end)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            if (symbols[i] != escape) symbols[i] += first;
-            else if (escapes == end) return false;
-            else symbols[i] = *escapes++;
+                for (int j = 0; j < 64; j++) escaped |= symbols[i + j] == escape ? 1UL << j : 0;
+            if (escaped == 0) continue;
+            if (count - i < 64) escaped &= (1UL << count - i) - 1;
+            if (end - escapes < BitOperations.PopCount(escaped)) return false;
+            for (; escaped != 0; escaped &= escaped - 1) symbols[i + BitOperations.TrailingZeroCount(escaped)] = (byte)(*escapes++ - First);
         }
         return true;
     }

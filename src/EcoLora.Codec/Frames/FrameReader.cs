@@ -62,11 +62,14 @@ internal sealed unsafe class FrameReader : ChunkTask
         try
         {
             ReadOnlySpan<byte> bytes = _frame.Chunk(chunk, out int readable);
-            area.Decoder.Open(bytes, readable, entries, _frame.Values, section.LargestMagnitude(_frame.Values), _path);
-            SectionEntries.Cursor cursor = section.Entries.From(number * section.BlocksPerChunk * Planes.Block);
-            if (_values != null || _sums != null) TakeValues(area, section, cursor, entries);
-            else if (_halves != null) TakeHalves(area, cursor, entries);
-            else Count(area.Decoder, section);
+            fixed (byte* start = bytes)
+            {
+                area.Decoder.Open(start, bytes.Length, readable, entries, _frame.Values, section.LargestMagnitude(_frame.Values), _path);
+                SectionEntries.Cursor cursor = section.Entries.From(number * section.BlocksPerChunk * Planes.Block);
+                if (_values != null || _sums != null) TakeValues(area, section, cursor, entries);
+                else if (_halves != null) TakeHalves(area, cursor, entries);
+                else Count(area.Decoder, section);
+            }
         }
         finally
         {

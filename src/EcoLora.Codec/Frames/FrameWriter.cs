@@ -41,8 +41,8 @@ internal sealed unsafe class FrameWriter : ChunkTask
     public int Write(FrameHeader header, LoraLayout layout, ReadOnlySpan<ushort> halves, LosslessCoding coding, Span<byte> destination, CodecExecution execution)
     {
         SegmentRange range = Begin(header, layout, halves.Length, ValueMode.Fp16, coding, destination, execution);
-        _a.SampleDensity(halves);
-        _b.SampleDensity(halves);
+        _a.Sample(halves);
+        _b.Sample(halves);
         fixed (ushort* pointer = halves)
         {
             _halves = pointer;

@@ -87,19 +87,27 @@ internal sealed unsafe class SectionWriter
             where TKernel : struct, IValueKernel => (kernel.Round(least), kernel.Round(most));
     }
 
-    /// <summary>How dense halves are, from one block of 64, so that chunks get their size.</summary>
-    public void SampleDensity(ReadOnlySpan<ushort> halves)
+    /// <summary>
+    /// How dense halves are and how small, from one block of 64. Top-k has a sharp threshold, at which the halves of the sample agree; then all that is sent is
+    /// most likely not more than a little smaller.
+    /// </summary>
+    public void Sample(ReadOnlySpan<ushort> halves)
     {
+        const int Stride = 64, Sharp = 4;
         SectionEntries entries = Parameters.Entries;
+        (Keep, _leastMagnitude, _largestMagnitude) = (0, 1, ValueFormat.MaximumMagnitude(ValueMode.Fp16));
         if (entries.Count == 0) return;
         long kept = 0, seen = 0;
-        for (int block = 0; block < entries.Blocks; block += 64)
+        int even = ushort.MaxValue, odd = ushort.MaxValue;
+        for (int block = 0; block < entries.Blocks; block += Stride)
         {
             (_, int start, int length) = entries.From(block * Planes.Block).Take(Planes.Block);
-            foreach (ushort half in halves.Slice(start, length)) kept += (half & 0x7FFF) != 0 ? 1 : 0;
+            ref int least = ref (block / Stride % 2 == 0 ? ref even : ref odd);
+            kept += Count(halves.Slice(start, length), ref least);
             seen += length;
         }
         Keep = (int)Math.Min(entries.Count, (kept * entries.Count + seen - 1) / seen);
+        if (Math.Abs(even - odd) <= Sharp) _leastMagnitude = Math.Max(1, Math.Min(even, odd) - Sharp);
     }
 
     /// <summary>Rounds a chunk's entries, leaves their residual in their place and gives their codes to the chunk coder.</summary>
@@ -132,35 +140,37 @@ internal sealed unsafe class SectionWriter
     /// <exception cref="NotFiniteException">One of them is not finite.</exception>
     public void AddHalves(EncodeArea area, int first, int entries, ushort* halves, SimdPath path)
     {
-        int least = ushort.MaxValue, largest = 1, left = entries;
-        for (SectionEntries.Cursor look = Parameters.Entries.From(first); left > 0;)
+        Add(_leastMagnitude);
+        CodeRange range = area.Encoder.Range;
+        if (range.Largest > 2 * _largestMagnitude + 1) throw new NotFiniteException();
+        if (range.Least < 2 * _leastMagnitude) Add(range.Least / 2); // The sample had misled.
+
+        void Add(int least)
         {
-            (_, int start, int length) = look.Take(left);
-            (int low, int high) = Extremes(new ReadOnlySpan<ushort>(halves + start, length));
-            (least, largest, left) = (Math.Min(least, low), Math.Max(largest, high), left - length);
+            area.Encoder.Start(entries, ValueMode.Fp16, least, _largestMagnitude, path);
+            SectionEntries.Cursor cursor = Parameters.Entries.From(first);
+            for (int left = entries; left > 0;)
+            {
+                int n = Math.Min(Planes.Block, left);
+                (_, int start, int length) = cursor.Take(n);
+                left -= n;
+                if (length == Planes.Block) area.Encoder.Add(halves + start, n, halves: true);
+                else AddPieces(area, ref cursor, halves, start, length, n);
+            }
         }
-        if (largest > ValueFormat.MaximumMagnitude(ValueMode.Fp16)) throw new NotFiniteException();
-        area.Encoder.Start(entries, ValueMode.Fp16, Math.Min(least, largest), largest, path);
-        SectionEntries.Cursor cursor = Parameters.Entries.From(first);
-        for (left = entries; left > 0;)
+    }
+
+    /// <summary>A block that is not in one piece.</summary>
+    private static void AddPieces(EncodeArea area, ref SectionEntries.Cursor cursor, ushort* halves, int start, int length, int n)
+    {
+        for (int filled = 0; ; (_, start, length) = cursor.Take(n - filled))
         {
-            int n = Math.Min(Planes.Block, left);
-            (_, int start, int length) = cursor.Take(n);
-            left -= n;
-            if (length == Planes.Block)
-            {
-                area.Encoder.Add(halves + start, n, halves: true);
-                continue;
-            }
-            for (int filled = 0; ; (_, start, length) = cursor.Take(n - filled))
-            {
-                new ReadOnlySpan<ushort>(halves + start, length).CopyTo(new Span<ushort>(area.Codes + filled, length));
-                filled += length;
-                if (filled == n) break;
-            }
-            new Span<ushort>(area.Codes + n, Planes.Block - n).Clear();
-            area.Encoder.Add(area.Codes, n, halves: true);
+            new ReadOnlySpan<ushort>(halves + start, length).CopyTo(new Span<ushort>(area.Codes + filled, length));
+            filled += length;
+            if (filled == n) break;
         }
+        new Span<ushort>(area.Codes + n, Planes.Block - n).Clear();
+        area.Encoder.Add(area.Codes, n, halves: true);
     }
 
     private static void AddCodes(EncodeArea area, int n)
@@ -207,29 +217,33 @@ internal sealed unsafe class SectionWriter
         }
     }
 
-    private static (int Least, int Largest) Extremes(ReadOnlySpan<ushort> halves)
+    /// <summary>How many halves are not zero, and the least magnitude of these.</summary>
+    private static int Count(ReadOnlySpan<ushort> halves, ref int least)
     {
-        int least = ushort.MaxValue, largest = 0, i = 0;
+        int kept = halves.Length, i = 0;
         if (halves.Length >= Vector<ushort>.Count)
         {
             // Less 1, zero becomes the largest number and is out of the way of the least.
-            Vector<ushort> low = Vector<ushort>.AllBitsSet, high = Vector<ushort>.Zero, magnitude = new(0x7FFF);
+            Vector<ushort> low = Vector<ushort>.AllBitsSet, zeros = Vector<ushort>.Zero, magnitude = new(0x7FFF);
             for (; i + Vector<ushort>.Count <= halves.Length; i += Vector<ushort>.Count)
             {
                 Vector<ushort> v = new Vector<ushort>(halves[i..]) & magnitude;
                 low = Vector.Min(low, v - Vector<ushort>.One);
-                high = Vector.Max(high, v);
+                zeros -= Vector.Equals(v, Vector<ushort>.Zero);
             }
-            for (int lane = 0; lane < Vector<ushort>.Count; lane++) (least, largest) = (Math.Min(least, low[lane]), Math.Max(largest, high[lane]));
-            least = Math.Min(ushort.MaxValue, least + 1);
+            for (int lane = 0; lane < Vector<ushort>.Count; lane++)
+            {
+                least = Math.Min(least, low[lane] == ushort.MaxValue ? ushort.MaxValue : low[lane] + 1);
+                kept -= zeros[lane];
+            }
         }
         for (; i < halves.Length; i++)
         {
             int v = halves[i] & 0x7FFF;
-            if (v != 0) least = Math.Min(least, v);
-            largest = Math.Max(largest, v);
+            if (v == 0) kept--;
+            else least = Math.Min(least, v);
         }
-        return (least, largest);
+        return kept;
     }
 
     private static ArgumentException NotFinite(SegmentPiece piece, ReadOnlySpan<float> change, int segmentStart)
