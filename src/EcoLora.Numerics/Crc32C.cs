@@ -37,6 +37,7 @@ public static class Crc32C
         return ~Serial(crc, bytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static uint Serial(uint crc, ReadOnlySpan<byte> bytes)
     {
         if (BitConverter.IsLittleEndian)
@@ -50,6 +51,7 @@ public static class Crc32C
     }
 
     /// <summary>All but the last bytes, fewer than 256, four vectors at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static uint Folded512(uint crc, ref ReadOnlySpan<byte> bytes)
     {
         ref ulong next = ref Unsafe.As<byte, ulong>(ref MemoryMarshal.GetReference(bytes));
@@ -72,6 +74,7 @@ public static class Crc32C
     }
 
     /// <summary>All but the last bytes, fewer than 64, four vectors at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static uint Folded128(uint crc, ref ReadOnlySpan<byte> bytes)
     {
         ref ulong next = ref Unsafe.As<byte, ulong>(ref MemoryMarshal.GetReference(bytes));
@@ -107,8 +110,8 @@ public static class Crc32C
         Pclmulqdq.CarrylessMultiply(value, by, 0x00) ^ Pclmulqdq.CarrylessMultiply(value, by, 0x11);
 
     /// <summary>
-    /// The factors that move 128 bits by a number of bits: x^(bits+63) and x^(bits−1) modulo the polynomial. Of 64 reflected bits, bit 63 − i stands for x^i, and
-    /// the product of two such numbers stands for x times their product in the 128 bits of a vector.
+    /// The factors that move 128 bits by a number of bits: x^(bits+63) and x^(bits−1) modulo the polynomial. Of 64 reflected bits, bit 63 − i stands for x^i,
+    /// and the product of two such numbers stands for x times their product in the 128 bits of a vector.
     /// </summary>
     private sealed class Fold(int bits)
     {

@@ -19,6 +19,7 @@ internal static unsafe class BitPlanes
     /// <param name="bits">r, 0 to 8.</param>
     /// <param name="planes">[r planes + 8] receives them.</param>
     /// <param name="path">Code path.</param>
+    [MethodImpl(Jit.Kernel)]
     public static void Pack(byte* bytes, int count, int bits, byte* planes, SimdPath path)
     {
         int length = (count + 7) / 8;
@@ -46,6 +47,7 @@ internal static unsafe class BitPlanes
     /// <param name="bytes">[count, to the next 64] receives the bytes.</param>
     /// <param name="path">Code path.</param>
     /// <returns>False when a plane has a bit set after that of the last byte.</returns>
+    [MethodImpl(Jit.Kernel)]
     public static bool Unpack(byte* planes, int count, int bits, byte* bytes, SimdPath path)
     {
         int length = (count + 7) / 8;
@@ -103,7 +105,8 @@ internal static unsafe class BitPlanes
 
     private static Vector512<byte> Bytes512(byte* planes, int bits, int length)
     {
-        Vector512<byte> spread = (Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) * Ones).AsByte(), each = Vector512.Create(0x8040201008040201).AsByte(), bytes = default;
+        Vector512<byte> spread = (Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) * Ones).AsByte(), each = Vector512.Create(0x8040201008040201).AsByte();
+        Vector512<byte> bytes = default;
         for (int b = 0; b < bits; b++, planes += length)
         {
             Vector512<byte> set = Avx512BW.Shuffle(Vector512.Create(Unsafe.ReadUnaligned<ulong>(planes)).AsByte(), spread) & each;

@@ -4,45 +4,37 @@ using System.Runtime.Intrinsics.X86;
 
 namespace EcoLora.Codec;
 
-/// <summary>32 lookups at once in tables of up to 64 bytes, by shuffles of 16: an index outside of a part gives zero there.</summary>
-internal readonly unsafe struct ByteLookup256
+/// <summary>32 lookups at once in tables of bytes: shuffles in each 16 of a table by an index's lower 4 bits, then a choice by each of the others.</summary>
+internal static unsafe class ByteLookup256
 {
-    private readonly Vector256<byte> _first, _second, _third, _fourth;
-    private readonly bool _short;
-
-    /// <param name="indexes">What to look up, each below <paramref name="count"/>.</param>
-    /// <param name="count">Entries of the tables that are used.</param>
+    /// <summary>In a table of 16 or of 64 bytes.</summary>
+    /// <param name="table">[<paramref name="count"/> ≤ 16 ? 16 : 64].</param>
+    /// <param name="indexes">Each below <paramref name="count"/>.</param>
+    /// <param name="count">Entries that are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ByteLookup256(Vector256<byte> indexes, int count)
-    {
-        _short = count <= 16;
-        _first = indexes;
-        if (_short) return;
-        _first = Part(indexes, 0);
-        _second = Part(indexes, 16);
-        _third = Part(indexes, 32);
-        _fourth = Part(indexes, 48);
-    }
+    public static Vector256<byte> InFew(byte* table, Vector256<byte> indexes, int count) => count <= 16 ? Part(table, indexes) : Of64(table, indexes, indexes);
 
-    /// <summary>The entries of a table.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<byte> In(byte* table) => _short
-        ? Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table), _first)
-        : Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table), _first) | Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table + 16), _second)
-            | Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table + 32), _third) | Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table + 48), _fourth);
-
-    /// <summary>The entries of a table of 256 bytes.</summary>
+    /// <summary>In a table of 256 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> InAll(byte* table, Vector256<byte> indexes)
     {
-        Vector256<byte> found = Vector256<byte>.Zero;
-        for (int part = 0; part < 256; part += 16)
-            found |= Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table + part), Part(indexes, (byte)part));
-        return found;
+        Vector256<byte> low = indexes & Vector256.Create((byte)15); // A set bit 7 would make a shuffle give zero.
+        Vector256<byte> lower = Choice(indexes.AsUInt16() << 1, Of64(table, low, indexes), Of64(table + 64, low, indexes));
+        Vector256<byte> upper = Choice(indexes.AsUInt16() << 1, Of64(table + 128, low, indexes), Of64(table + 192, low, indexes));
+        return Avx2.BlendVariable(lower, upper, indexes);
     }
 
-    /// <summary>Indexes of the part's 16 entries with bits 4 to 6 set; others get bit 7, which makes a shuffle give zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<byte> Part(Vector256<byte> indexes, byte part) =>
-        Avx2.AddSaturate(indexes ^ Vector256.Create(part), Vector256.Create((byte)0x70));
+    private static Vector256<byte> Of64(byte* table, Vector256<byte> low, Vector256<byte> indexes) => Choice(
+        indexes.AsUInt16() << 2,
+        Choice(indexes.AsUInt16() << 3, Part(table, low), Part(table + 16, low)),
+        Choice(indexes.AsUInt16() << 3, Part(table + 32, low), Part(table + 48, low)));
+
+    /// <summary>The second where the highest bit of a byte of the first is set. Shifts of 16 bits bring the right bit there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Choice(Vector256<ushort> bits, Vector256<byte> unset, Vector256<byte> set) =>
+        Avx2.BlendVariable(unset, set, bits.AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Part(byte* table, Vector256<byte> low) => Avx2.Shuffle(Avx2.BroadcastVector128ToVector256(table), low);
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace EcoLora.Codec;
 
 /// <summary>
@@ -50,6 +52,7 @@ internal sealed class DensityClasses
     }
 
     /// <summary>Counts the tokens of a sampled block.</summary>
+    [MethodImpl(Jit.Kernel)]
     public unsafe void AddTokens(int entries, int sent, byte* tokens)
     {
         int bin = BinOf(entries, sent);

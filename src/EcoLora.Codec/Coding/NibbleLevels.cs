@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using EcoLora.Numerics;
@@ -28,6 +29,7 @@ internal static unsafe class NibbleLevels
     /// <param name="symbols">Nibbles.</param>
     /// <param name="counts">[5] receives the counts.</param>
     /// <param name="path">Code path.</param>
+    [MethodImpl(Jit.Kernel)]
     public static void CountPopulations(ReadOnlySpan<byte> symbols, Span<long> counts, SimdPath path)
     {
         const int Piece = 256, Enough = 64 * Piece;
@@ -62,6 +64,7 @@ internal static unsafe class NibbleLevels
     /// <param name="nibbles">How many.</param>
     /// <param name="symbols">[nibbles, to the next 64] receives them.</param>
     /// <param name="path">Code path.</param>
+    [MethodImpl(Jit.Kernel)]
     public static void Cut(byte* bits, int nibbles, byte* symbols, SimdPath path)
     {
         for (int i = 0; i < nibbles; i += 64, bits += 32, symbols += 64)
@@ -83,6 +86,7 @@ internal static unsafe class NibbleLevels
     /// <param name="symbols">[count + slack] receives the symbols.</param>
     /// <param name="path">Code path.</param>
     /// <returns>The count of symbols.</returns>
+    [MethodImpl(Jit.Kernel)]
     public static int CutNonZero(byte* bits, int nibbles, byte* flags, byte* symbols, SimdPath path)
     {
         byte* start = symbols;
@@ -96,6 +100,11 @@ internal static unsafe class NibbleLevels
                 Avx512Vbmi2.Compress(Vector512<byte>.Zero, set, nibble).Store(symbols);
                 *(ulong*)flags = mask;
                 symbols += (uint)BitOperations.PopCount(mask);
+                continue;
+            }
+            if (path == SimdPath.Vector256)
+            {
+                for (int part = 0; part < 2; part++) symbols += CutNonZero256(bits + 16 * part, flags + 4 * part, symbols);
                 continue;
             }
             for (int word = 0; word < 4; word++)
@@ -117,13 +126,35 @@ internal static unsafe class NibbleLevels
         return (int)(symbols - start);
     }
 
+    private static int CutNonZero256(byte* bits, byte* flags, byte* symbols)
+    {
+        Vector256<byte> nibbles = Cut256(bits);
+        uint mask = ~Vector256.Equals(nibbles, Vector256<byte>.Zero).ExtractMostSignificantBits();
+        *(uint*)flags = mask;
+        byte* compress = LaneTables.Compress8, next = symbols;
+        next += Append(nibbles.GetLower().AsUInt64().ToScalar(), mask & 255, compress, next);
+        next += Append(nibbles.GetLower().AsUInt64().GetElement(1), mask >> 8 & 255, compress, next);
+        next += Append(nibbles.GetUpper().AsUInt64().ToScalar(), mask >> 16 & 255, compress, next);
+        next += Append(nibbles.GetUpper().AsUInt64().GetElement(1), mask >> 24, compress, next);
+        return (int)(next - symbols);
+    }
+
+    private static int Append(ulong eight, uint mask, byte* compress, byte* symbols)
+    {
+        Vector128<byte> from = Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * mask)).AsByte();
+        *(ulong*)symbols = Ssse3.Shuffle(Vector128.CreateScalarUnsafe(eight).AsByte(), from).AsUInt64().ToScalar();
+        return BitOperations.PopCount(mask);
+    }
+
     /// <summary>The mirror of <see cref="Cut"/>; zeros after the last nibble, up to 32 bytes.</summary>
+    [MethodImpl(Jit.Kernel)]
     public static void Join(byte* symbols, int nibbles, byte* bits, SimdPath path)
     {
         new Span<byte>(symbols + nibbles, (nibbles + 63 & ~63) - nibbles).Clear();
         for (int i = 0; i < nibbles; i += 64, bits += 32, symbols += 64)
         {
             if (path == SimdPath.Vector512) Join512(Vector512.Load(symbols)).Store(bits);
+            else if (path == SimdPath.Vector256) Join256(Vector256.Load(symbols), Vector256.Load(symbols + 32)).Store(bits);
             else
             {
                 for (int word = 0; word < 8; word++)
@@ -143,18 +174,38 @@ internal static unsafe class NibbleLevels
     /// <param name="symbols">[population of the flags + slack].</param>
     /// <param name="bits">[⌈nibbles/64⌉·32 bytes] receives the bitmap.</param>
     /// <param name="path">Code path.</param>
+    [MethodImpl(Jit.Kernel)]
     public static void JoinNonZero(byte* flags, int nibbles, byte* symbols, byte* bits, SimdPath path)
     {
         if (path == SimdPath.Vector512)
         {
             // Byte j of a vector looks at flag j: byte j/8 of the flags, bit j mod 8.
-            Vector512<byte> spread = (Vector512<byte>.Indices.AsUInt16() >>> 3).AsByte() & Vector512.Create((byte)7), one = Vector512.Create(0x8040201008040201UL).AsByte();
+            Vector512<byte> spread = (Vector512<byte>.Indices.AsUInt16() >>> 3).AsByte() & Vector512.Create((byte)7);
+            Vector512<byte> one = Vector512.Create(0x8040201008040201UL).AsByte();
             for (int i = 0; i < nibbles; i += 64, bits += 32, flags += 8)
             {
                 ulong mask = *(ulong*)flags;
                 Vector512<byte> set = Vector512.Equals(Avx512Vbmi.PermuteVar64x8(Vector512.Create(mask).AsByte(), spread) & one, one);
                 Join512(Avx512Vbmi2.Expand(Vector512<byte>.Zero, set, Vector512.Load(symbols))).Store(bits);
                 symbols += (uint)BitOperations.PopCount(mask);
+            }
+            return;
+        }
+        if (path == SimdPath.Vector256)
+        {
+            byte* expand = LaneTables.Expand8;
+            var one = Vector128.Create(0x8040201008040201).AsByte();
+            for (int i = 0; i < (nibbles + 63 & ~63); i += 16, bits += 8, flags += 2)
+            {
+                uint lower = flags[0], upper = flags[1];
+                byte* next = symbols + BitOperations.PopCount(lower);
+                Vector128<byte> from = Vector128.Create(*(ulong*)(expand + 8 * lower), *(ulong*)(expand + 8 * upper) | 0x0808080808080808).AsByte();
+                Vector128<byte> spread = Ssse3.Shuffle(Vector128.Create(*(ulong*)symbols, *(ulong*)next).AsByte(), from);
+                Vector128<byte> set = Vector128.Equals(Vector128.Create(lower * 0x0101010101010101UL, upper * 0x0101010101010101UL).AsByte() & one, one);
+                Vector128<ushort> pairs = (spread & set).AsUInt16();
+                Vector128<short> joined = ((pairs | pairs >>> 4) & Vector128.Create((ushort)255)).AsInt16();
+                *(ulong*)bits = Sse2.PackUnsignedSaturate(joined, joined).AsUInt64().ToScalar();
+                symbols = next + BitOperations.PopCount(upper);
             }
             return;
         }
@@ -182,6 +233,13 @@ internal static unsafe class NibbleLevels
     {
         Vector256<ushort> wide = Avx2.ConvertToVector256Int16(bits).AsUInt16();
         return ((wide | wide << 4) & Vector256.Create((ushort)0x0F0F)).AsByte();
+    }
+
+    private static Vector256<byte> Join256(Vector256<byte> lower, Vector256<byte> upper)
+    {
+        Vector256<ushort> a = lower.AsUInt16(), b = upper.AsUInt16(), mask = Vector256.Create((ushort)255);
+        Vector256<byte> packed = Avx2.PackUnsignedSaturate(((a | a >>> 4) & mask).AsInt16(), ((b | b >>> 4) & mask).AsInt16());
+        return Avx2.Permute4x64(packed.AsUInt64(), 0b11011000).AsByte();
     }
 
     private static Vector256<byte> Join512(Vector512<byte> symbols)

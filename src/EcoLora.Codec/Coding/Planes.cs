@@ -15,20 +15,18 @@ internal struct CodeRange()
     /// <summary>The largest; 0 where there was none.</summary>
     public int Largest;
 
-    /// <summary>Takes a code in; negative zero is none.</summary>
-    public void Include(ushort code)
+    /// <summary>Takes codes in.</summary>
+    /// <param name="lowest">The smallest of the codes less 2, modulo 2^16, which puts both zeros out of its way.</param>
+    /// <param name="highest">The largest of the codes.</param>
+    public void Include(uint lowest, uint highest)
     {
-        if (code < 2) return;
-        Least = Math.Min(Least, code);
-        Largest = Math.Max(Largest, code);
+        Least = Math.Min(Least, Math.Min(ushort.MaxValue, (int)lowest + 2));
+        Largest = Math.Max(Largest, (int)highest);
     }
 
-    /// <summary>Takes vectors in: codes less 2, which puts both zeros out of the way of the smallest, and codes.</summary>
-    public void Include(Vector128<ushort> lowest, Vector128<ushort> highest)
-    {
-        Least = Math.Min(Least, Math.Min(ushort.MaxValue, Sse41.MinHorizontal(lowest).ToScalar() + 2));
-        Largest = Math.Max(Largest, (ushort)~Sse41.MinHorizontal(~highest).ToScalar());
-    }
+    /// <inheritdoc cref="Include(uint, uint)"/>
+    public void Include(Vector128<ushort> lowest, Vector128<ushort> highest) =>
+        Include(Sse41.MinHorizontal(lowest).ToScalar(), (ushort)~Sse41.MinHorizontal(~highest).ToScalar());
 }
 
 /// <summary>What a code is cut into.</summary>
@@ -62,11 +60,11 @@ internal static unsafe class Planes
     /// <returns>How many entries are sent.</returns>
     public static int Split(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range,
         SimdPath path) => path switch
-    {
-        SimdPath.Vector512 => Split512(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
-        SimdPath.Vector256 => Split256(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
-        _ => SplitScalar(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
-    };
+        {
+            SimdPath.Vector512 => Split512(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
+            SimdPath.Vector256 => Split256(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
+            _ => SplitScalar(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
+        };
 
     /// <summary>Puts a block together again; the mirror of <see cref="Split"/>.</summary>
     /// <remarks>Both planes are read up to 64 bytes beyond what was sent.</remarks>
@@ -80,104 +78,157 @@ internal static unsafe class Planes
         _ => MergeScalar(bitmap, n, tokens, lows, halves, shape, codes),
     };
 
+    /// <summary>The codes of sent entries, one after the other.</summary>
+    /// <param name="tokens">[count, read up to 64 bytes beyond].</param>
+    /// <param name="lows">Likewise.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="shape">What they are cut into.</param>
+    /// <param name="halves">Whether to turn them into binary16 patterns.</param>
+    /// <param name="codes">[count, to the next 32] receives them.</param>
+    /// <param name="path">Code path.</param>
+    [MethodImpl(Jit.Kernel)]
+    public static void Join(byte* tokens, byte* lows, int count, CodeShape shape, bool halves, ushort* codes, SimdPath path)
+    {
+        (int least, int lowBits, byte first) = shape;
+        int turn = halves ? 1 : 0;
+        if (path == SimdPath.Vector512)
+        {
+            for (int i = 0; i < count; i += 32)
+            {
+                Vector512<ushort> token = Avx512BW.ConvertToVector512UInt16(Vector256.Load(tokens + i) + Vector256.Create(first));
+                Vector512<ushort> code = (token << lowBits | Avx512BW.ConvertToVector512UInt16(Vector256.Load(lows + i))) + Vector512.Create((ushort)least);
+                (code >>> turn | code << 16 - turn).Store(codes + i);
+            }
+        }
+        else if (path == SimdPath.Vector256)
+        {
+            for (int i = 0; i < count; i += 16)
+            {
+                Vector256<ushort> token = Avx2.ConvertToVector256Int16(Vector128.Load(tokens + i) + Vector128.Create(first)).AsUInt16();
+                Vector256<ushort> code = (token << lowBits | Avx2.ConvertToVector256Int16(lows + i).AsUInt16()) + Vector256.Create((ushort)least);
+                (code >>> turn | code << 16 - turn).Store(codes + i);
+            }
+        }
+        else
+        {
+            for (int i = 0; i < count; i++)
+            {
+                uint code = (uint)(((byte)(tokens[i] + first) << lowBits | lows[i]) + least);
+                codes[i] = (ushort)(code >> turn | code << 16 - turn);
+            }
+        }
+    }
+
+    [MethodImpl(Jit.Kernel)]
     private static int SplitScalar(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
         int kept = 0, turn = halves ? 1 : 0;
-        for (int i = 0; halves && i < n; i++) range.Include((ushort)(codes[i] << 1 | codes[i] >> 15));
-        uint mask = (1u << lowBits) - 1;
+        uint mask = (1u << lowBits) - 1, lowest = ushort.MaxValue, highest = 0;
         for (int i = 0; i < n; i += 64, bitmap += 8)
         {
             ulong bits = 0;
-            for (int j = 0; j < 64; j++)
+            for (int four = 0; four < 64; four += 4)
             {
-                uint code = codes[i + j];
-                code = (code << turn | code >> 16 - turn) & 0xFFFF;
-                uint difference = code - (uint)least;
-                uint sent = ~difference >> 31; // Codes and 2t are below 2^16: the sign bit tells which is larger.
-                bits |= (ulong)sent << j;
-                tokens[kept] = (byte)(difference >> lowBits);
-                lows[kept] = (byte)(difference & mask);
-                kept += (int)sent;
+                if (*(ulong*)(codes + i + four) == 0) continue;
+                for (int j = four; j < four + 4; j++)
+                {
+                    uint code = codes[i + j];
+                    code = (code << turn | code >> 16 - turn) & 0xFFFF;
+                    lowest = Math.Min(lowest, code - 2 & 0xFFFF);
+                    highest = Math.Max(highest, code);
+                    uint difference = code - (uint)least;
+                    uint sent = ~difference >> 31; // Codes and 2t are below 2^16: the sign bit tells which is larger.
+                    bits |= (ulong)sent << j;
+                    tokens[kept] = (byte)(difference >> lowBits);
+                    lows[kept] = (byte)(difference & mask);
+                    kept += (int)sent;
+                }
             }
             *(ulong*)bitmap = bits;
         }
+        if (halves) range.Include(lowest, highest);
         return kept;
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static int MergeScalar(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes)
     {
         (int least, int lowBits, byte first) = shape;
         int kept = 0, turn = halves ? 1 : 0;
-        for (int i = 0; i < n; i += 64, bitmap += 8)
+        for (int i = 0; i < n; i += 64, bitmap += 8, codes += 64)
         {
-            ulong bits = *(ulong*)bitmap;
-            for (int j = 0; j < 64; j++, bits >>= 1)
+            new Span<ulong>(codes, 16).Clear();
+            for (ulong bits = *(ulong*)bitmap; bits != 0; bits &= bits - 1, kept++)
             {
-                uint sent = (uint)bits & 1;
-                uint code = ((uint)((byte)(tokens[kept] + first) << lowBits | lows[kept]) + (uint)least) & 0u - sent;
-                codes[i + j] = (ushort)(code >> turn | code << 16 - turn);
-                kept += (int)sent;
+                uint code = (uint)((byte)(tokens[kept] + first) << lowBits | lows[kept]) + (uint)least;
+                codes[BitOperations.TrailingZeroCount(bits)] = (ushort)(code >> turn | code << 16 - turn);
             }
         }
         return kept;
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static int Split256(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
-        int kept = 0;
+        nuint kept = 0;
+        byte* compress = LaneTables.CompressPairs8;
         Vector256<ushort> lowest = Vector256<ushort>.AllBitsSet, highest = Vector256<ushort>.Zero;
         var floor = Vector256.Create((ushort)least);
-        var mask = Vector128.Create((ushort)((1 << lowBits) - 1));
-        for (int i = 0; i < n; i += 64, bitmap += 8)
+        var mask = Vector256.Create((ushort)((1 << lowBits) - 1));
+        for (int i = 0; i < (n + 63 & ~63); i += 32)
         {
-            for (int j = 0; j < 64; j += 16)
+            Vector256<ushort> a = Vector256.Load(codes + i), b = Vector256.Load(codes + i + 16);
+            if (halves)
             {
-                Vector256<ushort> code = Vector256.Load(codes + i + j);
-                if (halves)
-                {
-                    code = code << 1 | code >>> 15;
-                    lowest = Vector256.Min(lowest, code - Vector256.Create((ushort)2));
-                    highest = Vector256.Max(highest, code);
-                }
-                uint bits = Vector256.Equals(Vector256.Max(code, floor), code).ExtractMostSignificantBits();
-                *(ushort*)(bitmap + j / 8) = (ushort)bits;
-                Vector256<ushort> difference = code - floor;
-                kept += Append(difference.GetLower(), bits & 255, lowBits, mask, tokens + kept, lows + kept);
-                kept += Append(difference.GetUpper(), bits >> 8, lowBits, mask, tokens + kept, lows + kept);
+                a = a << 1 | a >>> 15;
+                b = b << 1 | b >>> 15;
+                lowest = Vector256.Min(lowest, Vector256.Min(a - Vector256.Create((ushort)2), b - Vector256.Create((ushort)2)));
+                highest = Vector256.Max(highest, Vector256.Max(a, b));
             }
+            Vector256<short> sentA = Vector256.Equals(Vector256.Max(a, floor), a).AsInt16(), sentB = Vector256.Equals(Vector256.Max(b, floor), b).AsInt16();
+            uint bits = Avx2.Permute4x64(Avx2.PackSignedSaturate(sentA, sentB).AsUInt64(), 0b11011000).AsByte().ExtractMostSignificantBits();
+            *(uint*)(bitmap + i / 8) = bits;
+            // Token and low bits as the two bytes of 16 bits, so that one shuffle moves both.
+            a -= floor;
+            b -= floor;
+            a = a >>> lowBits << 8 | a & mask;
+            b = b >>> lowBits << 8 | b & mask;
+            kept += Append(a.GetLower(), bits & 255, compress, tokens + kept, lows + kept);
+            kept += Append(a.GetUpper(), bits >> 8 & 255, compress, tokens + kept, lows + kept);
+            kept += Append(b.GetLower(), bits >> 16 & 255, compress, tokens + kept, lows + kept);
+            kept += Append(b.GetUpper(), bits >> 24, compress, tokens + kept, lows + kept);
         }
         if (halves) range.Include(Vector128.Min(lowest.GetLower(), lowest.GetUpper()), Vector128.Max(highest.GetLower(), highest.GetUpper()));
-        return kept;
+        return (int)kept;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Append(Vector128<ushort> difference, uint bits, int lowBits, Vector128<ushort> mask, byte* tokens, byte* lows)
+    private static uint Append(Vector128<ushort> pairs, uint bits, byte* compress, byte* tokens, byte* lows)
     {
-        Vector128<ushort> packed = Ssse3.Shuffle(difference.AsByte(), Vector128.Load(LaneTables.CompressWords8 + 16 * bits)).AsUInt16();
-        *(ulong*)tokens = Sse2.PackUnsignedSaturate((packed >>> lowBits).AsInt16(), Vector128<short>.Zero).AsUInt64().ToScalar();
-        *(ulong*)lows = Sse2.PackUnsignedSaturate((packed & mask).AsInt16(), Vector128<short>.Zero).AsUInt64().ToScalar();
-        return BitOperations.PopCount(bits);
+        Vector128<byte> packed = Ssse3.Shuffle(pairs.AsByte(), Vector128.Load(compress + 16 * bits));
+        Sse2.StoreScalar((long*)tokens, packed.AsInt64());
+        Sse.StoreHigh((float*)lows, packed.AsSingle());
+        return (uint)BitOperations.PopCount(bits);
     }
 
+    [SkipLocalsInit, MethodImpl(Jit.Kernel)]
     private static int Merge256(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes)
     {
-        (int least, int lowBits, byte firstToken) = shape;
-        var first = Vector128.Create(firstToken);
-        int kept = 0;
-        var floor = Vector128.Create((ushort)least);
-        for (int i = 0; i < n; i += 8)
+        byte* expand = LaneTables.ExpandWords8;
+        ushort* packed = stackalloc ushort[Block + 16];
+        int sent = 0, words = (n + 63) / 64;
+        for (int word = 0; word < words; word++) sent += BitOperations.PopCount(((ulong*)bitmap)[word]);
+        Join(tokens, lows, sent, shape, halves, packed, SimdPath.Vector256);
+        for (int i = 0; i < 8 * words; i++)
         {
-            uint bits = bitmap[i >> 3];
-            Vector128<ushort> token = Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(*(ulong*)(tokens + kept)).AsByte() + first).AsUInt16(), low = Sse41.ConvertToVector128Int16(lows + kept).AsUInt16();
-            Vector128<ushort> code = (token << lowBits | low) + floor;
-            if (halves) code = code >>> 1 | code << 15;
-            Ssse3.Shuffle(code.AsByte(), Vector128.Load(LaneTables.ExpandWords8 + 16 * bits)).AsUInt16().Store(codes + i);
-            kept += BitOperations.PopCount(bits);
+            uint bits = bitmap[i];
+            Ssse3.Shuffle(Vector128.Load((byte*)packed), Vector128.Load(expand + 16 * bits)).AsUInt16().Store(codes + 8 * i);
+            packed += BitOperations.PopCount(bits);
         }
-        for (int i = n + 7 & ~7; i < (n + 63 & ~63); i++) codes[i] = 0;
-        return kept;
+        return sent;
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static int Split512(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
         nuint kept = 0;
@@ -212,6 +263,7 @@ internal static unsafe class Planes
         return (int)kept;
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static int Merge512(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, bool stream, CodeShape shape, ushort* codes)
     {
         (int least, int lowBits, byte firstToken) = shape;

@@ -70,6 +70,7 @@ internal static unsafe class RansDecoder
         return Scalar(table, ref cursor, symbols + done, count - done);
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static bool Scalar(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
         uint* slots = table.Slots, states = cursor.States;
@@ -103,6 +104,7 @@ internal static unsafe class RansDecoder
 
     // The vectors keep a state x = 256·h + l as RansStates says, here 2h instead of h: then the upper half of 2h·f is f·h » 15 and the lower half is twice
     // f·h mod 2^15, to which slot − start can be added without a carry out of 16 bits.
+    [MethodImpl(Jit.Kernel)]
     private static int Vector512Rounds(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
         byte* s = table.Symbols, bytes = cursor.Bytes, last = cursor.Readable - VectorLanes, end = cursor.End;
@@ -145,7 +147,7 @@ internal static unsafe class RansDecoder
         Vector512<byte> f = Avx512Vbmi.PermuteVar64x8(tables.Frequencies, symbol), bias = low - Avx512Vbmi.PermuteVar64x8(tables.Starts, symbol);
         Vector512<ushort> fA = Avx512BW.UnpackLow(f, Vector512<byte>.Zero).AsUInt16(), fB = Avx512BW.UnpackHigh(f, Vector512<byte>.Zero).AsUInt16();
         Vector512<ushort> biasA = Avx512BW.UnpackLow(bias, Vector512<byte>.Zero).AsUInt16(), biasB = Avx512BW.UnpackHigh(bias, Vector512<byte>.Zero).AsUInt16();
-        // y = 2^15·(upper half) + restY; y » 8, which is below 2^7 exactly when y is below 2^15.
+        // y = 2^15·(upper half) + rest; top = y » 8, which is below 2^7 exactly when y is below 2^15.
         Vector512<ushort> restA = (a * fA >>> 1) + biasA, restB = (b * fB >>> 1) + biasB;
         Vector512<ushort> topA = (Avx512BW.MultiplyHigh(a, fA) << 7) + (restA >>> 8), topB = (Avx512BW.MultiplyHigh(b, fB) << 7) + (restB >>> 8);
         Vector512<ushort> bound = Vector512.Create((ushort)128), last = Vector512.Create((ushort)255);
@@ -157,6 +159,7 @@ internal static unsafe class RansDecoder
         bytes += BitOperations.PopCount(taken.ExtractMostSignificantBits());
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static int Vector256Rounds(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
         byte* bytes = cursor.Bytes, last = cursor.Readable - VectorLanes, end = cursor.End, expand = LaneTables.Expand8;
@@ -177,8 +180,8 @@ internal static unsafe class RansDecoder
     {
         Vector256<byte> l = Vector256.Load(low), symbol = ByteLookup256.InAll(table.Symbols, l);
         symbol.Store(symbols);
-        var lookup = new ByteLookup256(symbol, table.Count);
-        Vector256<byte> f = lookup.In(table.Frequencies), bias = l - lookup.In(table.Starts);
+        int used = table.Count;
+        Vector256<byte> f = ByteLookup256.InFew(table.Frequencies, symbol, used), bias = l - ByteLookup256.InFew(table.Starts, symbol, used);
         Vector256<ushort> a = Vector256.Load(high) << 1, b = Vector256.Load(high + 16) << 1;
         Vector256<ushort> fA = Avx2.UnpackLow(f, Vector256<byte>.Zero).AsUInt16(), fB = Avx2.UnpackHigh(f, Vector256<byte>.Zero).AsUInt16();
         Vector256<ushort> restA = (a * fA >>> 1) + Avx2.UnpackLow(bias, Vector256<byte>.Zero).AsUInt16();

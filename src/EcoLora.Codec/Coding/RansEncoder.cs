@@ -52,6 +52,7 @@ internal static unsafe class RansEncoder
         Scalar(table, ref cursor, symbols, count);
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static void Scalar(RansTable table, ref Cursor cursor, byte* symbols, int count)
     {
         ulong* steps = table.Steps;
@@ -76,6 +77,7 @@ internal static unsafe class RansEncoder
 
     // The vectors keep a state x = 256·h + l as a byte l in the lanes' order and 16 bits h in the order in which unpacking bytes with zeros gives them. Since
     // ⌊x/f⌋ < 2^15 and x mod f + start < 256, these are just the new h and l.
+    [MethodImpl(Jit.Kernel)]
     private static void Vector512Rounds(RansTable table, ref Cursor cursor, byte* symbols, int rounds)
     {
         byte* bytes = cursor.Bytes;
@@ -116,7 +118,8 @@ internal static unsafe class RansEncoder
         Vector512<byte> packed = Avx512Vbmi2.Compress(Vector512<byte>.Zero, given, low);
         Avx512Vbmi.PermuteVar64x8(packed, Vector512<byte>.Indices + Vector512.Create((byte)count)).Store(bytes - 64);
         bytes -= count;
-        Vector512<ushort> keptA = ((topA - fA).AsInt16() >> 15).AsUInt16(), keptB = ((topB - fB).AsInt16() >> 15).AsUInt16(), last = Vector512.Create((ushort)255);
+        Vector512<ushort> keptA = ((topA - fA).AsInt16() >> 15).AsUInt16(), keptB = ((topB - fB).AsInt16() >> 15).AsUInt16();
+        var last = Vector512.Create((ushort)255);
         lA = Vector512.ConditionalSelect(keptA, lA, a & last);
         lB = Vector512.ConditionalSelect(keptB, lB, b & last);
         a = Vector512.ConditionalSelect(keptA, a, a >>> 8);
@@ -132,8 +135,8 @@ internal static unsafe class RansEncoder
     }
 
     /// <summary>
-    /// ⌊v/f⌋ − 1; v becomes v mod f. The product with m = ⌊2^16/f⌋ is less than v/f by less than 2: by v/2^16·(2^16/f − m) and what is rounded off. With f = 1
-    /// and m = 2^16 − 1 that holds for v ≤ 2^16 too.
+    /// ⌊v/f⌋ − 1; v becomes v mod f. With m = ⌊2^16/f⌋, or 2^16 − 1 where f = 1, v·m/2^16 is less than v/f by at most v/2^16, so that its integer part is
+    /// ⌊v/f⌋ or one less.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<ushort> Divide512(ref Vector512<ushort> v, Vector512<ushort> m, Vector512<ushort> f)
@@ -145,6 +148,7 @@ internal static unsafe class RansEncoder
         return quotient + (less.AsInt16() >> 15).AsUInt16();
     }
 
+    [MethodImpl(Jit.Kernel)]
     private static void Vector256Rounds(RansTable table, ref Cursor cursor, byte* symbols, int rounds)
     {
         byte* bytes = cursor.Bytes, compress = LaneTables.CompressUp8;
@@ -163,8 +167,9 @@ internal static unsafe class RansEncoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step256(Vector256<byte> symbols, RansTable table, byte* low, ushort* high, byte* compress, ref byte* bytes)
     {
-        var lookup = new ByteLookup256(symbols, table.Count);
-        Vector256<byte> f = lookup.In(table.Frequencies), mLow = lookup.In(table.ReciprocalsLow), mHigh = lookup.In(table.ReciprocalsHigh);
+        int used = table.Count;
+        Vector256<byte> f = ByteLookup256.InFew(table.Frequencies, symbols, used);
+        Vector256<byte> mLow = ByteLookup256.InFew(table.ReciprocalsLow, symbols, used), mHigh = ByteLookup256.InFew(table.ReciprocalsHigh, symbols, used);
         Vector256<ushort> fA = Avx2.UnpackLow(f, Vector256<byte>.Zero).AsUInt16(), fB = Avx2.UnpackHigh(f, Vector256<byte>.Zero).AsUInt16();
         Vector256<ushort> mA = Avx2.UnpackLow(mLow, mHigh).AsUInt16(), mB = Avx2.UnpackHigh(mLow, mHigh).AsUInt16();
         Vector256<byte> l = Vector256.Load(low);
@@ -190,7 +195,7 @@ internal static unsafe class RansEncoder
         Vector256<ushort> lowerA = Divide256(ref lA, mA, fA), lowerB = Divide256(ref lB, mB, fB), both = Vector256.Create((ushort)257);
         ((upperA << 8) + (lowerA + both)).Store(high);
         ((upperB << 8) + (lowerB + both)).Store(high + 16);
-        (Avx2.PackUnsignedSaturate(lA.AsInt16(), lB.AsInt16()) + lookup.In(table.Starts)).Store(low);
+        (Avx2.PackUnsignedSaturate(lA.AsInt16(), lB.AsInt16()) + ByteLookup256.InFew(table.Starts, symbols, used)).Store(low);
     }
 
     /// <inheritdoc cref="Divide512"/>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace EcoLora.Codec;
@@ -19,6 +20,7 @@ internal struct TokenRange()
     }
 
     /// <summary>Takes tokens in.</summary>
+    [MethodImpl(Jit.Kernel)]
     public void Include(ReadOnlySpan<byte> tokens)
     {
         Vector256<byte> low = _low, high = _high;

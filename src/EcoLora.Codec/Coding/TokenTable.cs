@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using EcoLora.Numerics;
 
@@ -76,17 +77,21 @@ internal sealed class TokenTable
     /// <param name="symbols">[count, to the next 64] receives the symbols.</param>
     /// <param name="escapes">Receives the escapes; moved on.</param>
     /// <param name="path">Code path.</param>
+    [MethodImpl(Jit.Kernel)]
     public unsafe void ToSymbols(byte* tokens, int count, byte* symbols, ref byte* escapes, SimdPath path)
     {
         byte first = (byte)First, escape = (byte)(HasEscape ? Symbols - 1 : Symbols);
         if (path == SimdPath.Scalar)
         {
+            byte* next = escapes;
             for (int i = 0; i < count; i++)
             {
-                byte symbol = (byte)(tokens[i] - first);
-                symbols[i] = Math.Min(symbol, escape);
-                if (symbol >= escape) *escapes++ = tokens[i];
+                uint symbol = (byte)(tokens[i] - first), escaped = (uint)escape - symbol - 1 >> 31;
+                *next = tokens[i];
+                next += escaped;
+                symbols[i] = (byte)(escaped != 0 ? escape : symbol);
             }
+            escapes = next;
             return;
         }
         for (int i = 0; i < count; i += 64)
@@ -112,13 +117,14 @@ internal sealed class TokenTable
         }
     }
 
-    /// <summary>Puts what escapes stand for in their places, less <see cref="First"/> like the other symbols: a token is a symbol plus that, modulo 256.</summary>
+    /// <summary>Puts what escapes stand for in their places, less <see cref="First"/> like the other symbols (modulo 256).</summary>
     /// <param name="symbols">[count, to the next 64].</param>
     /// <param name="count">How many.</param>
     /// <param name="escapes">The escapes that are left; moved on.</param>
     /// <param name="end">After the last escape.</param>
     /// <param name="path">Code path.</param>
     /// <returns>False when the escapes ran out.</returns>
+    [MethodImpl(Jit.Kernel)]
     public unsafe bool Fill(byte* symbols, int count, ref byte* escapes, byte* end, SimdPath path)
     {
         if (!HasEscape) return true;

@@ -109,7 +109,8 @@ public sealed class Frame
     {
         CheckLength(destination.Length);
         if (Values != ValueMode.Fp16 || A.ScaleExponent != 0 || B.ScaleExponent != 0)
-            throw new InvalidOperationException($"{Header}: expected FP16 values without a scale, found {Values}, scales 2^{-A.ScaleExponent} and 2^{-B.ScaleExponent}");
+            throw new InvalidOperationException(
+                $"{Header}: expected FP16 values without a scale, found {Values}, scales 2^{-A.ScaleExponent} and 2^{-B.ScaleExponent}");
         FrameReader reader = Pool<FrameReader>.Rent();
         try
         {

@@ -83,7 +83,8 @@ internal sealed class SectionParameters
             {
                 _steps[piece] = BinaryPrimitives.ReadUInt16LittleEndian(steps[(2 * piece)..]);
                 float largest = Step(piece) * ValueFormat.MaximumMagnitude(mode);
-                if (_steps[piece] > short.MaxValue || !float.IsFinite(largest)) throw new FrameException("steps", "0 or more, and finite values", $"{Step(piece)}");
+                if (_steps[piece] > short.MaxValue || !float.IsFinite(largest))
+                    throw new FrameException("steps", "0 or more, and finite values", $"{Step(piece)}");
             }
         }
         BlocksPerChunk = reader.Varint("blocks per chunk", 1, ChunkFormat.MaximumBlocks);

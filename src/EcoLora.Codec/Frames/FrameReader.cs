@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
@@ -20,6 +23,11 @@ internal sealed unsafe class DecodeArea
 /// <summary>Reads one frame at a time; the state of <see cref="Frame"/>'s methods.</summary>
 internal sealed unsafe class FrameReader : ChunkTask
 {
+    /// <summary>
+    /// Blocks of which less than one entry in so many is sent are summed entry by entry. Sums that do not fit the cache are better streamed through.
+    /// </summary>
+    private const int SparseShare = 6, SparseShareOfMany = 64, Many = 1 << 21;
+
     private Frame? _frame;
     private float* _values;
     private ushort* _halves;
@@ -102,29 +110,72 @@ internal sealed unsafe class FrameReader : ChunkTask
     private void TakeValues(DecodeArea area, SectionParameters section, SectionEntries.Cursor cursor, int entries)
     {
         ValueMode mode = _frame!.Values;
+        int share = _frame.Range.Length < Many ? SparseShare : SparseShareOfMany;
         for (int left = entries; left > 0;)
         {
-            int n = mode == ValueMode.Fp32 ? area.Decoder.Next(area.Values) : area.Decoder.Next(area.Codes, halves: false);
+            int n = Math.Min(Planes.Block, left);
+            (int piece, int start, int length) = cursor.Take(n);
             left -= n;
-            for (int taken = 0; taken < n;)
+            if (mode == ValueMode.Fp32) area.Decoder.Next(area.Values);
+            else if (_sums != null && length == n && area.Decoder.Peek(out ulong* bitmap) is var sent && sent * share < n)
             {
-                (int piece, int start, int length) = cursor.Take(n - taken);
-                var codes = new ReadOnlySpan<ushort>(area.Codes + taken, length);
+                area.Decoder.NextSent(area.Codes, sent);
+                TakeSent(area, section, piece, start, sent, bitmap);
+                continue;
+            }
+            else area.Decoder.Next(area.Codes, halves: false);
+            for (int taken = 0; ; (piece, start, length) = cursor.Take(n - taken))
+            {
                 if (mode == ValueMode.Fp32) Take(area.Values.Slice(taken, length), start);
-                else if (mode == ValueMode.Fp16) Take(codes, start, new Fp16Kernel(section.ScaleExponent));
-                else if (mode == ValueMode.Bf16) Take(codes, start, new Bf16Kernel());
-                else if (mode == ValueMode.Sign) Take(codes, start, new SignKernel(section.Step(piece)));
-                else Take(codes, start, new StepKernel(section.Step(piece), ValueFormat.MaximumMagnitude(mode)));
+                else Take(new ReadOnlySpan<ushort>(area.Codes + taken, length), section, piece, start);
                 taken += length;
+                if (taken == n) break;
             }
         }
     }
 
-    private void Take<TKernel>(ReadOnlySpan<ushort> codes, int start, TKernel kernel)
-        where TKernel : struct, IValueKernel
+    private void Take(ReadOnlySpan<ushort> codes, SectionParameters section, int piece, int start)
     {
-        if (_sums != null) Dequantize.Accumulate(codes, _weight, new Span<double>(_sums + start, codes.Length), kernel, _path);
-        else Dequantize.Run(codes, new Span<float>(_values + start, codes.Length), kernel, _path);
+        if (_sums != null)
+        {
+            var sums = new Span<double>(_sums + start, codes.Length);
+            switch (_frame!.Values)
+            {
+                case ValueMode.Fp16: Dequantize.Accumulate(codes, _weight, sums, new Fp16Kernel(section.ScaleExponent), _path); break;
+                case ValueMode.Bf16: Dequantize.Accumulate(codes, _weight, sums, new Bf16Kernel(), _path); break;
+                case ValueMode.Sign: Dequantize.Accumulate(codes, _weight, sums, new SignKernel(section.Step(piece)), _path); break;
+                default:
+                    Dequantize.Accumulate(codes, _weight, sums, new StepKernel(section.Step(piece), section.LargestMagnitude(_frame.Values)), _path);
+                    break;
+            }
+        }
+        else Values(codes, new Span<float>(_values + start, codes.Length), section, piece);
+    }
+
+    /// <summary>Where few entries are sent, only these are touched.</summary>
+    [MethodImpl(Jit.Kernel)]
+    private void TakeSent(DecodeArea area, SectionParameters section, int piece, int start, int sent, ulong* bitmap)
+    {
+        Values(new ReadOnlySpan<ushort>(area.Codes, sent), area.Values, section, piece);
+        ref float value = ref MemoryMarshal.GetReference(area.Values);
+        double* sums = _sums + start;
+        for (int left = sent; left > 0; bitmap++, sums += 64)
+        {
+            left -= BitOperations.PopCount(*bitmap);
+            for (ulong bits = *bitmap; bits != 0; bits &= bits - 1, value = ref Unsafe.Add(ref value, 1))
+                sums[BitOperations.TrailingZeroCount(bits)] += _weight * value;
+        }
+    }
+
+    private void Values(ReadOnlySpan<ushort> codes, Span<float> values, SectionParameters section, int piece)
+    {
+        switch (_frame!.Values)
+        {
+            case ValueMode.Fp16: Dequantize.Run(codes, values, new Fp16Kernel(section.ScaleExponent), _path); break;
+            case ValueMode.Bf16: Dequantize.Run(codes, values, new Bf16Kernel(), _path); break;
+            case ValueMode.Sign: Dequantize.Run(codes, values, new SignKernel(section.Step(piece)), _path); break;
+            default: Dequantize.Run(codes, values, new StepKernel(section.Step(piece), section.LargestMagnitude(_frame.Values)), _path); break;
+        }
     }
 
     private void Take(ReadOnlySpan<float> values, int start)

@@ -38,7 +38,8 @@ internal sealed unsafe class FrameWriter : ChunkTask
     }
 
     /// <inheritdoc cref="FrameEncoder.Encode(FrameHeader, LoraLayout, ReadOnlySpan{Half}, LosslessCoding, Span{byte}, CodecExecution)"/>
-    public int Write(FrameHeader header, LoraLayout layout, ReadOnlySpan<ushort> halves, LosslessCoding coding, Span<byte> destination, CodecExecution execution)
+    public int Write(FrameHeader header, LoraLayout layout, ReadOnlySpan<ushort> halves, LosslessCoding coding, Span<byte> destination,
+        CodecExecution execution)
     {
         SegmentRange range = Begin(header, layout, halves.Length, ValueMode.Fp16, coding, destination, execution);
         _a.Sample(halves);
@@ -86,7 +87,8 @@ internal sealed unsafe class FrameWriter : ChunkTask
         SegmentRange range = header.Range(layout.Length);
         if (length != range.Length) throw new ArgumentException($"{header}: expected {range.Length} entries, found {length}");
         int most = FrameEncoder.MaximumSize(header, layout, mode);
-        if (destination.Length < most) throw new ArgumentException($"{header}: expected room for {most} bytes, found {destination.Length}", nameof(destination));
+        if (destination.Length < most)
+            throw new ArgumentException($"{header}: expected room for {most} bytes, found {destination.Length}", nameof(destination));
         (_mode, _coding, _path) = (mode, coding, CodecPath.Resolve(execution.Path));
         _change = null;
         _halves = null;

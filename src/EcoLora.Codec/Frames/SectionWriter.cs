@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
@@ -218,6 +219,7 @@ internal sealed unsafe class SectionWriter
     }
 
     /// <summary>How many halves are not zero, and the least magnitude of these.</summary>
+    [MethodImpl(Jit.Kernel)]
     private static int Count(ReadOnlySpan<ushort> halves, ref int least)
     {
         int kept = halves.Length, i = 0;

@@ -78,7 +78,7 @@ internal static unsafe class Dequantize
         return (kernel.Value(code >>> 1).AsUInt32() | code << 31).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static int Run512<TKernel>(ushort* codes, float* values, int count, TKernel kernel)
         where TKernel : struct, IValueKernel
     {
@@ -87,7 +87,7 @@ internal static unsafe class Dequantize
         return i;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static int Run256<TKernel>(ushort* codes, float* values, int count, TKernel kernel)
         where TKernel : struct, IValueKernel
     {
@@ -96,7 +96,7 @@ internal static unsafe class Dequantize
         return i;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static int Accumulate512<TKernel>(ushort* codes, double weight, double* sums, int count, TKernel kernel)
         where TKernel : struct, IValueKernel
     {
@@ -104,7 +104,6 @@ internal static unsafe class Dequantize
         int i = 0;
         for (; i + 16 <= count; i += 16)
         {
-            if (Vector256.Load(codes + i) == Vector256<ushort>.Zero) continue;
             Vector512<float> value = Value512(codes + i, kernel);
             (Vector512.Load(sums + i) + w * Avx512F.ConvertToVector512Double(value.GetLower())).Store(sums + i);
             (Vector512.Load(sums + i + 8) + w * Avx512F.ConvertToVector512Double(value.GetUpper())).Store(sums + i + 8);
@@ -112,7 +111,7 @@ internal static unsafe class Dequantize
         return i;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static int Accumulate256<TKernel>(ushort* codes, double weight, double* sums, int count, TKernel kernel)
         where TKernel : struct, IValueKernel
     {
@@ -120,7 +119,6 @@ internal static unsafe class Dequantize
         int i = 0;
         for (; i + 8 <= count; i += 8)
         {
-            if (Vector128.Load(codes + i) == Vector128<ushort>.Zero) continue;
             Vector256<float> value = Value256(codes + i, kernel);
             (Vector256.Load(sums + i) + w * Avx.ConvertToVector256Double(value.GetLower())).Store(sums + i);
             (Vector256.Load(sums + i + 4) + w * Avx.ConvertToVector256Double(value.GetUpper())).Store(sums + i + 4);

@@ -41,7 +41,7 @@ internal static unsafe class Quantize
     }
 
     /// <summary>
-    /// The step of a tensor: its largest magnitude divided by the number of levels, rounded up to a bfloat16, so that no magnitude is beyond the last level; at least
+    /// The step of a tensor: its largest magnitude divided by the number of levels, rounded up to a bfloat16, so that none is beyond the last level; at least
     /// 2^−126, so that 1/step is finite, and rounded down where the last level would not be finite.
     /// </summary>
     public static float StepFor(uint largest, int levels)
@@ -52,7 +52,9 @@ internal static unsafe class Quantize
         return BitConverter.UInt32BitsToSingle(bits);
     }
 
-    /// <summary>Sum and number of the magnitudes that are at least the minimum: entry i is added to sum i mod 8, and these as ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)).</summary>
+    /// <summary>
+    /// Sum and number of the magnitudes that are at least the minimum: entry i is added to sum i mod 8, and these as ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)).
+    /// </summary>
     public static (double Sum, long Count) SumKept(ReadOnlySpan<float> values, uint minimum, SimdPath path)
     {
         Span<double> sums = stackalloc double[8];
@@ -92,7 +94,7 @@ internal static unsafe class Quantize
         return kernel.Value((uint)kernel.Round(BitConverter.SingleToUInt32Bits((float)(sum / count))));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static int Run512<TKernel>(uint* values, ushort* codes, int count, uint minimum, TKernel kernel)
         where TKernel : struct, IValueKernel
     {
@@ -112,7 +114,7 @@ internal static unsafe class Quantize
         return i;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static int Run256<TKernel>(uint* values, ushort* codes, int count, uint minimum, TKernel kernel)
         where TKernel : struct, IValueKernel
     {

@@ -1,10 +1,11 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace EcoLora.Codec;
 
 /// <summary>
-/// How a value mode rounds magnitudes and what its codes stand for (FORMAT.md, section Values). The scalar form is the reference; the vectors give the same bits.
+/// How a value mode rounds magnitudes and what its codes stand for (FORMAT.md, section Values). The scalar form is the reference; vectors give the same bits.
 /// </summary>
 internal interface IValueKernel
 {
@@ -37,12 +38,14 @@ internal readonly struct Fp16Kernel(int exponent) : IValueKernel
     private readonly float _scale = Powers.OfTwo(exponent), _inverse = Powers.OfTwo(-exponent);
     private readonly uint _largest = exponent == SectionParameters.SmallestScale ? 0x77FFu : 0x7BFFu;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Round(uint bits)
     {
         float scaled = BitConverter.UInt32BitsToSingle(bits) * _scale;
         return (int)Math.Min(BitConverter.HalfToUInt16Bits((System.Half)scaled), _largest);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits)
     {
         Vector256<float> scaled = bits.AsSingle() * _scale;
@@ -53,6 +56,7 @@ internal readonly struct Fp16Kernel(int exponent) : IValueKernel
         return Vector256.Min(Vector256.ConditionalSelect(isSmall, subnormal, normal), Vector256.Create(_largest));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<uint> Round(Vector512<uint> bits)
     {
         Vector512<float> scaled = bits.AsSingle() * _scale;
@@ -63,8 +67,10 @@ internal readonly struct Fp16Kernel(int exponent) : IValueKernel
         return Vector512.Min(Vector512.ConditionalSelect(isSmall, subnormal, normal), Vector512.Create(_largest));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => (float)BitConverter.UInt16BitsToHalf((ushort)m) * _inverse;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m)
     {
         Vector256<float> normal = ((m << 13) + Vector256.Create(Bias)).AsSingle();
@@ -73,6 +79,7 @@ internal readonly struct Fp16Kernel(int exponent) : IValueKernel
         return Vector256.ConditionalSelect(isSmall, subnormal, normal) * _inverse;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<float> Value(Vector512<uint> m)
     {
         Vector512<float> normal = ((m << 13) + Vector512.Create(Bias)).AsSingle();
@@ -87,18 +94,24 @@ internal readonly struct Bf16Kernel : IValueKernel
 {
     private const uint Largest = 0x7F7F;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Round(uint bits) => (int)Math.Min(bits + 0x7FFF + (bits >> 16 & 1) >> 16, Largest);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits) =>
         Vector256.Min(bits + Vector256.Create(0x7FFFu) + (bits >>> 16 & Vector256<uint>.One) >>> 16, Vector256.Create(Largest));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<uint> Round(Vector512<uint> bits) =>
         Vector512.Min(bits + Vector512.Create(0x7FFFu) + (bits >>> 16 & Vector512<uint>.One) >>> 16, Vector512.Create(Largest));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => BitConverter.UInt32BitsToSingle(m << 16);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m) => (m << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<float> Value(Vector512<uint> m) => (m << 16).AsSingle();
 }
 
@@ -111,18 +124,24 @@ internal readonly struct StepKernel(float step, int levels) : IValueKernel
 
     private readonly float _step = step, _inverse = 1 / step, _levels = levels;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Round(uint bits) => (int)MathF.Min(BitConverter.UInt32BitsToSingle(bits) * _inverse + Third, _levels);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits) => Avx.ConvertToVector256Int32WithTruncation(
         Avx.Min(bits.AsSingle() * _inverse + Vector256.Create(Third), Vector256.Create(_levels))).AsUInt32();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<uint> Round(Vector512<uint> bits) => Avx512F.ConvertToVector512Int32WithTruncation(
         Avx512F.Min(bits.AsSingle() * _inverse + Vector512.Create(Third), Vector512.Create(_levels))).AsUInt32();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => m * _step;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m) => Avx.ConvertToVector256Single(m.AsInt32()) * _step;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<float> Value(Vector512<uint> m) => Avx512F.ConvertToVector512Single(m.AsInt32()) * _step;
 }
 
@@ -132,16 +151,22 @@ internal readonly struct SignKernel(float mean) : IValueKernel
 {
     private readonly float _mean = mean;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Round(uint bits) => 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits) => Vector256<uint>.One;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<uint> Round(Vector512<uint> bits) => Vector512<uint>.One;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => m == 0 ? 0 : _mean;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m) => Vector256.AndNot(Vector256.Create(_mean), Vector256.Equals(m, Vector256<uint>.Zero).AsSingle());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<float> Value(Vector512<uint> m) => Vector512.AndNot(Vector512.Create(_mean), Vector512.Equals(m, Vector512<uint>.Zero).AsSingle());
 }
 

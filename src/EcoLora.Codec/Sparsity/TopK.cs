@@ -121,8 +121,8 @@ public static unsafe class TopK
 
         private uint Over512(uint* values, int count, ref int i)
         {
-            Vector512<uint> largest = Vector512<uint>.Zero, mask = Vector512.Create(Magnitude), low = Vector512.Create(Low), width = Vector512.Create(High - Low);
-            Vector512<uint> high = Vector512.Create(High);
+            Vector512<uint> largest = Vector512<uint>.Zero, mask = Vector512.Create(Magnitude), low = Vector512.Create(Low);
+            Vector512<uint> width = Vector512.Create(High - Low), high = Vector512.Create(High);
             nint above = 0, inside = Inside, room = Room;
             if (Low > High)
             {
@@ -170,7 +170,7 @@ public static unsafe class TopK
         }
     }
 
-    /// <summary>Magnitudes between which that of rank <paramref name="keep"/> lies most likely: the sample's at four standard deviations from its rank.</summary>
+    /// <summary>Magnitudes between which that of rank <paramref name="keep"/> lies most likely: the sample's, four standard deviations from its rank.</summary>
     private static (uint Low, uint High) Bracket(ReadOnlySpan<float> segment, ReadOnlySpan<SegmentPiece> pieces, int entries, int keep, TopKScratch scratch)
     {
         int samples = Math.Min(MostSamples, entries / 8), piece = 0, passed = 0;
