@@ -12,6 +12,12 @@ internal static class SyntheticUpdate
     private const int Tensors = 128, Rank = 16;
     private const ulong Seed = 1;
     private const int DegreesOfFreedom = 6;
+    /// <summary>
+    /// What an entry costs in binary16 hangs on where the threshold lies between two powers of two. Here the bound is within 1% of its mean over an octave of
+    /// σ at every density of the table; with σ = 1 it is 1.3% below at density .05 and 0.5% above at .1.
+    /// </summary>
+    private const double GaussianSigma = 1.125;
+
     private const double LayerSigma = 0.5, RowSigma = 0.3, ColumnSigma = 0.2;
 
     /// <summary>Names that <see cref="Make"/> knows.</summary>
@@ -19,7 +25,7 @@ internal static class SyntheticUpdate
 
     /// <summary>Makes one of <see cref="Names"/>.</summary>
     /// <param name="name">
-    /// <c>gaussian</c>: independent, σ = 1. <c>scaled</c>: Gaussian, each tensor with its own log-normal scale, σ of its logarithm 1. <c>structured</c>:
+    /// <c>gaussian</c>: independent, σ = 1.125. <c>scaled</c>: Gaussian, each tensor with its own log-normal scale, σ of its logarithm 1. <c>structured</c>:
     /// Student's t with 6 degrees of freedom, times log-normal scales of the tensor, the row and the column.
     /// </param>
     /// <param name="entries">A multiple of <see cref="Step"/>.</param>
@@ -34,7 +40,7 @@ internal static class SyntheticUpdate
             Span<float> part = tensor.In(values.AsSpan());
             var random = new RandomStream(Seed, "bench/" + name, index);
             if (name == "structured") FillStructured(part, tensor, random);
-            else FillGaussian(part, name == "scaled" ? Math.Exp(random.NextGaussian()) : 1, random);
+            else FillGaussian(part, name == "scaled" ? Math.Exp(random.NextGaussian()) : GaussianSigma, random);
         }
         return new DenseUpdate(name, layout, values);
     }
