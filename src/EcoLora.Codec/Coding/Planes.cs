@@ -235,25 +235,31 @@ internal static unsafe class Planes
         Vector512<ushort> lowest = Vector512<ushort>.AllBitsSet, highest = Vector512<ushort>.Zero;
         var floor = Vector512.Create((ushort)least);
         var mask = Vector512.Create((ushort)((1 << lowBits) - 1));
+        Vector512<byte> even = Vector512<byte>.Indices << 1, odd = even | Vector512<byte>.One;
         for (int i = 0; i < n; i += 64)
         {
-            for (int j = 0; j < 64; j += 32)
+            Vector512<ushort> a = Vector512.Load(codes + i), b = Vector512.Load(codes + i + 32);
+            if (halves)
             {
-                Vector512<ushort> code = Vector512.Load(codes + i + j);
-                if (halves)
-                {
-                    code = code << 1 | code >>> 15;
-                    lowest = Vector512.Min(lowest, code - Vector512.Create((ushort)2));
-                    highest = Vector512.Max(highest, code);
-                }
-                Vector512<ushort> sent = Vector512.GreaterThanOrEqual(code, floor);
-                uint bits = (uint)sent.ExtractMostSignificantBits();
-                *(uint*)(bitmap + (i + j) / 8) = bits;
-                Vector512<ushort> packed = Avx512Vbmi2.Compress(Vector512<ushort>.Zero, sent, code - floor);
-                Avx512BW.ConvertToVector256Byte(packed & mask).Store(lows + kept);
-                Avx512BW.ConvertToVector256Byte(packed >>> lowBits).Store(tokens + kept);
-                kept += (uint)BitOperations.PopCount(bits);
+                a = a << 1 | a >>> 15;
+                b = b << 1 | b >>> 15;
+                lowest = Vector512.Min(lowest, Vector512.Min(a - Vector512.Create((ushort)2), b - Vector512.Create((ushort)2)));
+                highest = Vector512.Max(highest, Vector512.Max(a, b));
             }
+            Vector512<byte> sent = Avx512Vbmi.PermuteVar64x8x2(
+                Vector512.GreaterThanOrEqual(a, floor).AsByte(), even, Vector512.GreaterThanOrEqual(b, floor).AsByte());
+            ulong bits = sent.ExtractMostSignificantBits();
+            *(ulong*)(bitmap + i / 8) = bits;
+            a -= floor;
+            b -= floor;
+            if (lowBits != 8)
+            {
+                a = a >>> lowBits << 8 | a & mask;
+                b = b >>> lowBits << 8 | b & mask;
+            }
+            Avx512Vbmi2.Compress(Vector512<byte>.Zero, sent, Avx512Vbmi.PermuteVar64x8x2(a.AsByte(), even, b.AsByte())).Store(lows + kept);
+            Avx512Vbmi2.Compress(Vector512<byte>.Zero, sent, Avx512Vbmi.PermuteVar64x8x2(a.AsByte(), odd, b.AsByte())).Store(tokens + kept);
+            kept += (uint)BitOperations.PopCount(bits);
         }
         if (halves)
         {
