@@ -19,6 +19,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("data corpus")]
     [InlineData("data show")]
     [InlineData("bench codec")]
+    [InlineData("bench fuzz")]
     public void Every_command_has_help_with_examples_and_exit_codes(string command)
     {
         string help = Ecolora.Succeed([.. command.Split(' '), "--help"]);

@@ -4,7 +4,7 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Local.Bench;
 
-/// <summary><c>ecolora bench</c>: measures.</summary>
+/// <summary><c>ecolora bench</c>: measures and tries.</summary>
 internal static class BenchCommand
 {
     private const int DefaultEntries = 1 << 25, MaximumEntries = 1 << 29;
@@ -19,7 +19,7 @@ internal static class BenchCommand
 
     private static readonly double[] Densities = [.05, .1, .3, .5, .6, .95];
 
-    public static Command Create() => new("bench", "Measure the codec against others, in size and speed.") { Codec() };
+    public static Command Create() => new("bench", "Measure the codec against others, and try its decoder on broken frames.") { Codec(), FuzzCommand.Create() };
 
     private static DocumentedCommand Codec()
     {
