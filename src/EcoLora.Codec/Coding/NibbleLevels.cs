@@ -116,11 +116,7 @@ internal static unsafe class NibbleLevels
                 f = (f | f >> 12) & 0x000000FF000000FFUL;
                 f = (f | f >> 24) & 0xFFFF;
                 *(ushort*)(flags + 2 * word) = (ushort)f;
-                for (; f != 0; f >>= 1, w >>= 4)
-                {
-                    *symbols = (byte)(w & 15);
-                    symbols += f & 1;
-                }
+                for (; f != 0; f &= f - 1) *symbols++ = (byte)(w >> 4 * BitOperations.TrailingZeroCount(f) & 15);
             }
         }
         return (int)(symbols - start);
@@ -213,11 +209,7 @@ internal static unsafe class NibbleLevels
         {
             uint f = *(ushort*)flags;
             ulong word = 0;
-            for (int shift = 0; f != 0; f >>= 1, shift += 4)
-            {
-                word |= ((ulong)*symbols & 0UL - (f & 1)) << shift;
-                symbols += f & 1;
-            }
+            for (; f != 0; f &= f - 1) word |= (ulong)*symbols++ << 4 * BitOperations.TrailingZeroCount(f);
             *(ulong*)bits = word;
         }
         for (int i = nibbles + 15 & ~15; i < (nibbles + 63 & ~63); i += 16, bits += 8) *(ulong*)bits = 0;

@@ -6,10 +6,10 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Codec;
 
-/// <summary>The smallest and the largest code, other than 0, that were met.</summary>
+/// <summary>The largest code that was met, and the smallest other than the two zeros, as far as it is below what is sent.</summary>
 internal struct CodeRange()
 {
-    /// <summary>The smallest; 65535 where there was none.</summary>
+    /// <summary>The smallest; a larger one where none was below what is sent.</summary>
     public int Least = ushort.MaxValue;
 
     /// <summary>The largest; 0 where there was none.</summary>
@@ -44,6 +44,8 @@ internal static unsafe class Planes
 {
     /// <summary>Entries of a block; codes are padded with zeros to a multiple of 64.</summary>
     public const int Block = 1024;
+
+    private const ulong Tops = 0x8000800080008000, Lanes = 0x0001000100010001;
 
     /// <summary>Cuts a block into planes.</summary>
     /// <param name="codes">[⌈n/64⌉·64], zeros after entry n; with <paramref name="halves"/> the patterns of binary16 numbers, which are codes turned by
@@ -119,31 +121,52 @@ internal static unsafe class Planes
         }
     }
 
-    [MethodImpl(Jit.Kernel)]
+    /// <summary>Four 16-bit numbers below 256 as four bytes.</summary>
+    private static uint LowerBytes(ulong four)
+    {
+        four = (four | four >> 8) & 0x0000FFFF0000FFFF;
+        return (uint)(four | four >> 16);
+    }
+
+    [SkipLocalsInit, MethodImpl(Jit.Kernel)]
     private static int SplitScalar(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
     {
+        ushort* packed = stackalloc ushort[64 + 4];
         int kept = 0, turn = halves ? 1 : 0;
-        uint mask = (1u << lowBits) - 1, lowest = ushort.MaxValue, highest = 0;
+        uint lowest = ushort.MaxValue, highest = 0;
+        ulong leasts = (uint)least * Lanes, lowMask = ((1u << lowBits) - 1) * Lanes, tokenMask = (0xFFFFu >> lowBits & 255) * Lanes;
         for (int i = 0; i < n; i += 64, bitmap += 8)
         {
             ulong bits = 0;
+            int count = 0;
             for (int four = 0; four < 64; four += 4)
             {
-                if (*(ulong*)(codes + i + four) == 0) continue;
-                for (int j = four; j < four + 4; j++)
+                // The highest bit of each of four codes that is not zero.
+                ulong w = *(ulong*)(codes + i + four), set = ((w & ~Tops) + ~Tops | w) & Tops;
+                for (; set != 0; set &= set - 1)
                 {
+                    int j = four + (BitOperations.TrailingZeroCount(set) >> 4);
                     uint code = codes[i + j];
                     code = (code << turn | code >> 16 - turn) & 0xFFFF;
-                    lowest = Math.Min(lowest, code - 2 & 0xFFFF);
+                    packed[count] = (ushort)code;
                     highest = Math.Max(highest, code);
-                    uint difference = code - (uint)least;
-                    uint sent = ~difference >> 31; // Codes and 2t are below 2^16: the sign bit tells which is larger.
-                    bits |= (ulong)sent << j;
-                    tokens[kept] = (byte)(difference >> lowBits);
-                    lows[kept] = (byte)(difference & mask);
-                    kept += (int)sent;
+                    if (code < (uint)least)
+                    {
+                        lowest = Math.Min(lowest, code - 2 & 0xFFFF);
+                        continue;
+                    }
+                    bits |= 1UL << j;
+                    count++;
                 }
             }
+            for (int j = 0; j < count; j += 4)
+            {
+                // Four at once; what borrows after the last is not used.
+                ulong difference = *(ulong*)(packed + j) - leasts;
+                *(uint*)(tokens + kept + j) = LowerBytes(difference >> lowBits & tokenMask);
+                *(uint*)(lows + kept + j) = LowerBytes(difference & lowMask);
+            }
+            kept += count;
             *(ulong*)bitmap = bits;
         }
         if (halves) range.Include(lowest, highest);

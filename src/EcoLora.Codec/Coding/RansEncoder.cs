@@ -59,17 +59,22 @@ internal static unsafe class RansEncoder
         uint* states = cursor.States;
         byte* bytes = cursor.Bytes;
         int mask = cursor.Lanes - 1, lane = cursor.Lane;
-        for (int i = count - 1; i >= 0; i--)
+        for (int i = count; i > 0;)
         {
-            lane = lane - 1 & mask;
-            ulong step = steps[symbols[i]];
-            uint x = states[lane], complement = (uint)(step >> 48);
-            int given = (int)(x + (complement << 15) >> 23); // x ≥ 2^23 − (256 − f)·2^15 = f·2^15
-            bytes[-1] = (byte)x;
-            bytes -= given;
-            x >>= given << 3;
-            uint quotient = (uint)((ulong)x * (uint)step >> 31);
-            states[lane] = x + (byte)(step >> 32) + quotient * complement;
+            // Down to lane 0, so that the lane needs no mask.
+            lane = (lane - 1 & mask) + 1;
+            int stop = Math.Max(0, i - lane);
+            for (; i > stop;)
+            {
+                ulong step = steps[symbols[--i]];
+                uint x = states[--lane], complement = (uint)(step >> 48);
+                int given = (int)(x + (complement << 15) >> 23); // x ≥ 2^23 − (256 − f)·2^15 = f·2^15
+                bytes[-1] = (byte)x;
+                bytes -= given;
+                x >>= given << 3;
+                uint quotient = (uint)((ulong)x * (uint)step >> 31);
+                states[lane] = x + (byte)(step >> 32) + quotient * complement;
+            }
         }
         cursor.Bytes = bytes;
         cursor.Lane = lane;

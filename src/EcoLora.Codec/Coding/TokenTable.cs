@@ -84,8 +84,17 @@ internal sealed class TokenTable
         if (path == SimdPath.Scalar)
         {
             byte* next = escapes;
+            ulong firsts = first * Bytes.Ones, room = (ulong)(128 - Math.Min((int)escape, 128)) * Bytes.Ones;
             for (int i = 0; i < count; i++)
             {
+                // Eight tokens below 128 at once, where none is an escape: their highest bits keep the bytes apart.
+                ulong eight = *(ulong*)(tokens + i), symbolsOfEight = (eight | Bytes.Tops) - firsts;
+                if (first < 128 && i + 8 <= count && ((eight | ~symbolsOfEight | (symbolsOfEight & ~Bytes.Tops) + room) & Bytes.Tops) == 0)
+                {
+                    *(ulong*)(symbols + i) = symbolsOfEight & ~Bytes.Tops;
+                    i += 7;
+                    continue;
+                }
                 uint symbol = (byte)(tokens[i] - first), escaped = (uint)escape - symbol - 1 >> 31;
                 *next = tokens[i];
                 next += escaped;
@@ -138,7 +147,7 @@ internal sealed class TokenTable
                 escaped = Vector256.Equals(Vector256.Load(symbols + i), Vector256.Create(escape)).ExtractMostSignificantBits()
                     | (ulong)Vector256.Equals(Vector256.Load(symbols + i + 32), Vector256.Create(escape)).ExtractMostSignificantBits() << 32;
             else
-                for (int j = 0; j < 64; j++) escaped |= symbols[i + j] == escape ? 1UL << j : 0;
+                escaped = Bytes.Equal((ulong*)(symbols + i), escape);
             if (escaped == 0) continue;
             if (count - i < 64) escaped &= (1UL << count - i) - 1;
             if (end - escapes < BitOperations.PopCount(escaped)) return false;
