@@ -25,6 +25,9 @@ public enum Verdict
 /// </summary>
 public interface IMessageBus
 {
+    /// <summary>What a topic's name ends with that takes the messages another one dropped.</summary>
+    const string DeadLetterSuffix = ".dead";
+
     /// <summary>Publishes; returns when the message is accepted for delivery.</summary>
     Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation);
 

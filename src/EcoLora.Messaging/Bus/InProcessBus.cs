@@ -82,7 +82,7 @@ public sealed class InProcessBus : IMessageBus, IAsyncDisposable
                     _fault.TrySetResult(exception ?? new TimeoutException(refusal));
                 }
                 _deadLetters.AddOrUpdate(message.Topic, 1, (_, count) => count + 1);
-                await PublishAsync(message.Topic + ".dead", message.Key, message.Payload, _stop.Token);
+                await PublishAsync(message.Topic + IMessageBus.DeadLetterSuffix, message.Key, message.Payload, _stop.Token);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -1,0 +1,62 @@
+using EcoLora.Messaging;
+using EcoLora.Messaging.Dapr;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+
+namespace EcoLora.Hosting.Dapr;
+
+/// <summary>What an app answers to its sidecar, and to whoever watches it.</summary>
+public static class DaprEndpoints
+{
+    /// <summary>Where deliveries arrive.</summary>
+    public const string Route = "/topics";
+
+    /// <summary>Largest body of a delivery: the largest message of a broker in base64, and an envelope.</summary>
+    public const int MaximumBody = MessagePart.MaximumSize / 3 * 4 + 64 * 1024;
+
+    /// <summary>
+    /// Maps <c>GET /dapr/subscribe</c>, <c>POST /topics/{topic}</c>, <c>GET /healthz</c> (the process answers) and <c>GET /readyz</c> (its sidecar can publish).
+    /// With an app token, only who shows it may deliver.
+    /// </summary>
+    /// <param name="endpoints">The app.</param>
+    /// <param name="bus">Its bus, whose topics are subscribed.</param>
+    public static void MapDapr(this IEndpointRouteBuilder endpoints, DaprBus bus)
+    {
+        endpoints.MapGet("/healthz", () => Results.Text("ok"));
+        endpoints.MapGet("/readyz", async (CancellationToken cancellation) =>
+            await bus.IsSidecarReadyAsync(cancellation) ? Results.Text("ok") : Results.Text("waiting for the sidecar", statusCode: StatusCodes.Status503ServiceUnavailable));
+        endpoints.MapGet("/dapr/subscribe", (HttpRequest request) =>
+            IsAllowed(bus, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
+        endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(bus, topic, context));
+    }
+
+    private static async Task<IResult> DeliverAsync(DaprBus bus, string topic, HttpContext context)
+    {
+        if (!IsAllowed(bus, context.Request)) return Results.Unauthorized();
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaximumBody;
+        if (context.Request.ContentLength > MaximumBody) return Answer(Verdict.Drop);
+        using var body = new MemoryStream();
+        try
+        {
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        }
+        catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            return Answer(Verdict.Drop);
+        }
+        return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), context.RequestAborted));
+    }
+
+    private static bool IsAllowed(DaprBus bus, HttpRequest request) => bus.IsFromSidecar(request.Headers["dapr-api-token"]);
+
+    private static IResult Answer(Verdict verdict) => Results.Bytes(
+        verdict switch
+        {
+            Verdict.Success => "{\"status\":\"SUCCESS\"}"u8.ToArray(),
+            Verdict.Retry => "{\"status\":\"RETRY\"}"u8.ToArray(),
+            _ => "{\"status\":\"DROP\"}"u8.ToArray(),
+        },
+        "application/json");
+}
