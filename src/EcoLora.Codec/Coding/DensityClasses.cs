@@ -164,13 +164,14 @@ internal sealed class DensityClasses
             sent += _sent[bin];
             sampled += _sampled[bin];
         }
+        long known = sampled == 0 ? 0 : FixedLog2.Of((ulong)sampled);
         for (int token = 0; token < _tokenLimit; token++)
         {
             long count = 0;
             for (int bin = from; bin < to; bin++) count += _sampled[bin] > 0 ? _sums[bin * Tokens + token] : 0;
             if (count == 0) continue;
             symbols++;
-            tokens += count * (FixedLog2.Of((ulong)sampled) - FixedLog2.Of((ulong)count));
+            tokens += count * (known - FixedLog2.Of((ulong)count));
         }
         // A class costs its tables, and a sampled distribution fits its sample better than the rest by half a bit or so per symbol and degree of sampling.
         long tables = 64 + symbols * (5 + (sampling > 1 ? sampling : 0));

@@ -22,10 +22,24 @@ internal static class Frequencies
     /// <param name="frequencies">[same] receives them.</param>
     public static void Normalize(ReadOnlySpan<long> counts, Span<int> frequencies)
     {
-        long total = 0;
-        foreach (long count in counts) total += count;
+        // Rare symbols get 1 each; what is left is shared among the others by their counts, then unit by unit.
+        long rest = 0;
+        foreach (long count in counts) rest += count;
+        int left = RansTable.Total;
+        frequencies.Clear();
+        for (bool more = true; more;)
+        {
+            more = false;
+            for (int i = 0; i < counts.Length; i++)
+            {
+                if (frequencies[i] != 0 || counts[i] * left > rest) continue;
+                (frequencies[i], more) = (1, true);
+                left--;
+                rest -= counts[i];
+            }
+        }
         int sum = 0;
-        for (int i = 0; i < counts.Length; i++) sum += frequencies[i] = (int)Math.Max(1, (counts[i] * RansTable.Total + total / 2) / total);
+        for (int i = 0; i < counts.Length; i++) sum += frequencies[i] = frequencies[i] == 1 ? 1 : (int)Math.Max(1, (counts[i] * left + rest / 2) / rest);
         for (; sum < RansTable.Total; sum++) frequencies[Best(counts, frequencies, 1)]++;
         for (; sum > RansTable.Total; sum--) frequencies[Best(counts, frequencies, -1)]--;
     }

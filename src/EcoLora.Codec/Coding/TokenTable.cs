@@ -38,13 +38,15 @@ internal sealed class TokenTable
         long total = 0;
         foreach (long count in counts) total += count;
         long best = long.MaxValue;
+        (int From, int To) tried = (-1, -1);
         // How much of the counts may become escapes: nothing, about a quarter of what the least frequency stands for, and so on.
         for (int share = 0; share <= 4; share++)
         {
             long allowed = share == 0 ? 0 : total >> 11 - share;
             (int from, int to) = Trim(counts, smallest, largest, allowed);
             bool escape = from > smallest || to < largest;
-            if (share > 0 && !escape) continue;
+            if (share > 0 && !escape || (from, to) == tried) continue;
+            tried = (from, to);
             int symbols = to - from + 1 + (escape ? 1 : 0);
             long outside = 0;
             for (int i = 0; i < symbols; i++) _counts[i] = i <= to - from ? counts[from + i] : 0;
