@@ -191,18 +191,25 @@ public static unsafe class TopK
         return (low, high);
     }
 
-    /// <summary>The value of a rank, counted from the largest, 1 first: by the high 16 of 31 bits, then by the low 15.</summary>
+    /// <summary>The value of a rank, counted from the largest, 1 first: digit by digit of its 31 bits, of few values by small digits.</summary>
     private static Ranked RankOf(ReadOnlySpan<uint> values, int rank, int[] counts)
     {
-        Array.Clear(counts);
-        foreach (uint value in values) counts[value >> 15]++;
-        (int high, int left) = BucketOf(counts, rank);
-        Array.Clear(counts);
-        foreach (uint value in values)
-            if (value >> 15 == (uint)high)
-                counts[value & 0x7FFF]++;
-        (int low, int kept) = BucketOf(counts, left);
-        return new Ranked((uint)high << 15 | (uint)low, kept, counts[low]);
+        ReadOnlySpan<int> shifts = values.Length < Few ? [20, 10, 0] : [15, 0];
+        uint threshold = 0;
+        int place = 31, equal = 0;
+        foreach (int shift in shifts)
+        {
+            Span<int> digits = counts.AsSpan(0, 1 << place - shift);
+            uint mask = (uint)digits.Length - 1;
+            digits.Clear();
+            foreach (uint value in values)
+                if ((value ^ threshold) >> place == 0)
+                    digits[(int)(value >> shift & mask)]++;
+            (int digit, rank) = BucketOf(digits, rank);
+            threshold |= (uint)digit << shift;
+            (place, equal) = (shift, digits[digit]);
+        }
+        return new Ranked(threshold, rank, equal);
     }
 
     private static Ranked RankOfAll(ReadOnlySpan<float> segment, ReadOnlySpan<SegmentPiece> pieces, int rank, int[] counts)
@@ -226,7 +233,7 @@ public static unsafe class TopK
     }
 
     /// <summary>The bucket that holds the rank, counted from the largest, and the rank inside it.</summary>
-    private static (int Bucket, int Rank) BucketOf(int[] counts, int rank)
+    private static (int Bucket, int Rank) BucketOf(ReadOnlySpan<int> counts, int rank)
     {
         int bucket = counts.Length - 1;
         for (; counts[bucket] < rank; bucket--) rank -= counts[bucket];
