@@ -1,0 +1,77 @@
+using System.Globalization;
+using StackExchange.Redis;
+
+namespace EcoLora.DaprSidecar;
+
+/// <summary>
+/// /v1.0/invoke/{appId}/method/{m}: the caller's sidecar asks the called app's sidecar, which asks its app. Sidecars find each other in a Redis hash that each of
+/// them writes at its start.
+/// </summary>
+internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, RedisConnection? registry) : IDisposable
+{
+    /// <summary>Where sidecars talk to each other; daprd has gRPC there.</summary>
+    public const string BetweenSidecars = "/between-sidecars";
+    private const string Registry = "ecolora-dapr-sidecars";
+    private static readonly string[] Verbs = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+    private static readonly string[] HopByHop = ["Host", "Connection", "Transfer-Encoding", "Content-Length", "Keep-Alive", "Expect", "Upgrade", ApiToken.Header];
+    private readonly HttpClient sidecars = new() { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = options.MaxBodySize };
+
+    public void Map(WebApplication api)
+    {
+        api.MapMethods("/v1.0/invoke/{appId}/method/{**method}", Verbs, InvokeAsync);
+        api.MapMethods(BetweenSidecars + "/{**method}", Verbs, (string? method, HttpContext context) => AnswerAsync(method, context));
+    }
+
+    public async Task RegisterAsync(int port)
+    {
+        if (registry is not null) await registry.CallAsync("HSET", Registry, options.AppId, port.ToString(CultureInfo.InvariantCulture));
+    }
+
+    public void Dispose() => sidecars.Dispose();
+
+    private async Task<IResult> InvokeAsync(string appId, string? method, HttpContext context)
+    {
+        if (appId == options.AppId) return await AnswerAsync(method, context);
+        try
+        {
+            string? port = registry is null ? null : (string)await registry.CallAsync("HGET", Registry, appId);
+            if (port is null) return ApiAnswer.Error(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {appId}, err: couldn't find service: {appId}");
+            return await PassAsync(new($"http://127.0.0.1:{port}{BetweenSidecars}/{method}{context.Request.QueryString}"), sidecars.SendAsync, context);
+        }
+        catch (RedisException error)
+        {
+            return ApiAnswer.Error(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {appId}, err: {error.Message}");
+        }
+    }
+
+    private async Task<IResult> AnswerAsync(string? method, HttpContext context) => app is null
+        ? ApiAnswer.Error(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {options.AppId}, err: app channel is not initialized")
+        : await PassAsync(new($"http://127.0.0.1:{options.AppPort}/{method}{context.Request.QueryString}"), app.SendAsync, context);
+
+    private async Task<IResult> PassAsync(Uri target, Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> sendAsync, HttpContext context)
+    {
+        if (await ApiAnswer.BodyAsync(context.Request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
+        using HttpRequestMessage request = new(new HttpMethod(context.Request.Method), target);
+        if (body.Length > 0 || context.Request.ContentLength is not null) request.Content = new ByteArrayContent(body);
+        foreach ((string name, Microsoft.Extensions.Primitives.StringValues values) in context.Request.Headers)
+        {
+            if (HopByHop.Contains(name, StringComparer.OrdinalIgnoreCase)) continue;
+            if (!request.Headers.TryAddWithoutValidation(name, values.AsEnumerable())) request.Content?.Headers.TryAddWithoutValidation(name, values.AsEnumerable());
+        }
+        try
+        {
+            using HttpResponseMessage response = await sendAsync(request, context.RequestAborted);
+            byte[] answer = await response.Content.ReadAsByteArrayAsync(context.RequestAborted);
+            context.Response.StatusCode = (int)response.StatusCode;
+            foreach ((string name, IEnumerable<string> values) in response.Headers.Concat(response.Content.Headers))
+                if (!HopByHop.Contains(name, StringComparer.OrdinalIgnoreCase))
+                    context.Response.Headers[name] = values.ToArray();
+            if (answer.Length > 0) await context.Response.Body.WriteAsync(answer, context.RequestAborted);
+            return Results.Empty;
+        }
+        catch (HttpRequestException error)
+        {
+            return ApiAnswer.Error(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {options.AppId}, err: {error.Message}");
+        }
+    }
+}

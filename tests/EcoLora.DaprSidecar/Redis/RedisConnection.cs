@@ -1,0 +1,43 @@
+using StackExchange.Redis;
+
+namespace EcoLora.DaprSidecar;
+
+/// <summary>
+/// One multiplexed connection. A blocking read needs one of its own: everything behind it waits.
+/// </summary>
+internal sealed class RedisConnection : IDisposable
+{
+    private readonly ConnectionMultiplexer multiplexer;
+    private readonly ConfigurationOptions configuration;
+
+    private RedisConnection(ConnectionMultiplexer multiplexer, ConfigurationOptions configuration) => (this.multiplexer, this.configuration) = (multiplexer, configuration);
+
+    public static Task<RedisConnection> OpenAsync(Component component)
+    {
+        ConfigurationOptions configuration = new()
+        {
+            AbortOnConnectFail = true,
+            ConnectTimeout = 5000,
+            SyncTimeout = 30_000,
+            DefaultDatabase = component["redisDB"] is { } database ? int.Parse(database, System.Globalization.CultureInfo.InvariantCulture) : 0,
+            Password = component["redisPassword"],
+        };
+        configuration.EndPoints.Add(component["redisHost"] ?? throw new FormatException($"component {component.Name}: expected redisHost, found none"));
+        return OpenAsync(configuration);
+    }
+
+    /// <summary>Another connection to the same server.</summary>
+    public Task<RedisConnection> OpenAnotherAsync() => OpenAsync(configuration);
+
+    public Task<RedisResult> CallAsync(string command, params object[] arguments) => multiplexer.GetDatabase().ExecuteAsync(command, arguments);
+
+    public void Dispose() => multiplexer.Dispose();
+
+    private static async Task<RedisConnection> OpenAsync(ConfigurationOptions configuration)
+    {
+        ConnectionMultiplexer multiplexer = await ConnectionMultiplexer.ConnectAsync(configuration);
+        // Answers need no order among themselves, and keeping one makes a slow continuation hold up all others.
+        multiplexer.PreserveAsyncOrder = false;
+        return new(multiplexer, configuration);
+    }
+}

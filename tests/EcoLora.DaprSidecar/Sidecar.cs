@@ -1,0 +1,143 @@
+using System.Net;
+
+namespace EcoLora.DaprSidecar;
+
+/// <summary>The process: starts in daprd's order, serves, drains.</summary>
+internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
+{
+    private readonly Dictionary<string, RedisStreamBroker> brokers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RedisStateStore> stores = new(StringComparer.Ordinal);
+    private readonly List<TopicSubscription> registered = [];
+    private readonly Faults faults = new(options.Faults);
+    private readonly AppChannel? app = options.AppPort is null ? null : new(options);
+    private ResourceFolder resources = new();
+    private RedisConnection? registry;
+    private volatile bool appReady = options.AppPort is null;
+
+    public static async Task<int> RunAsync(SidecarOptions options)
+    {
+        await using Sidecar sidecar = new(options);
+        await sidecar.OpenComponentsAsync();
+        using InvocationApi invocation = new(options, sidecar.app, sidecar.registry);
+        await using WebApplication api = sidecar.BuildApi(invocation);
+        await api.StartAsync();
+        int port = new Uri(api.Urls.First()).Port;
+        await invocation.RegisterAsync(port);
+        await Console.Out.WriteLineAsync($"dapr sidecar of {options.AppId} on http://127.0.0.1:{port}");
+        CancellationToken stopping = api.Lifetime.ApplicationStopping;
+        Task discovery = sidecar.DiscoverAsync(stopping);
+        TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (stopping.Register(() => stopped.TrySetResult())) await stopped.Task;
+        await discovery;
+        foreach (RedisStreamBroker broker in sidecar.brokers.Values) await broker.DrainAsync(options.Grace);
+        await api.StopAsync();
+        return 0;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (RedisStreamBroker broker in brokers.Values) await broker.DisposeAsync();
+        foreach (RedisStateStore store in stores.Values) store.Dispose();
+        registry?.Dispose();
+        app?.Dispose();
+    }
+
+    private async Task OpenComponentsAsync()
+    {
+        resources = ResourceFolder.Read(options.ResourcesPath, options.AppId);
+        foreach (Component component in resources.Components)
+        {
+            // Undefined policies end the process here rather than at the first message.
+            resources.Resiliency.Inbound(component.Name);
+            resources.Resiliency.Outbound(component.Name);
+            if (component.Type == "pubsub.redis") brokers.Add(component.Name, await RedisStreamBroker.OpenAsync(component, options.AppId, faults));
+            if (component.Type == "state.redis") stores.Add(component.Name, await RedisStateStore.OpenAsync(component, options.AppId));
+            if (component.Type.EndsWith(".redis", StringComparison.Ordinal)) registry ??= await RedisConnection.OpenAsync(component);
+        }
+    }
+
+    private WebApplication BuildApi(InvocationApi invocation)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, options.HttpPort);
+            // The limit is --max-body-size, and its answer is 500: Kestrel's own 413 must not come first.
+            kestrel.Limits.MaxRequestBodySize = null;
+        });
+        WebApplication api = builder.Build();
+        api.RequireApiToken(options.ApiToken);
+        api.UseRouting();
+        api.MapGet("/v1.0/healthz/outbound", () => Results.NoContent());
+        api.MapGet("/v1.0/healthz", () => appReady ? Results.NoContent() : ApiAnswer.Error(500, "ERR_HEALTH_NOT_READY", "dapr is not ready"));
+        api.MapGet("/v1.0/metadata", Metadata);
+        api.MapPost("/v1.0/shutdown", () =>
+        {
+            api.Lifetime.StopApplication();
+            return Results.NoContent();
+        });
+        new PublishApi(options, brokers, resources.Resiliency, faults).Map(api);
+        new StateApi(options, stores).Map(api);
+        invocation.Map(api);
+        return api;
+    }
+
+    private IResult Metadata()
+    {
+        lock (registered)
+        {
+            return Results.Json(new
+            {
+                id = options.AppId,
+                runtimeVersion = "0.0.0-ecolora-test-sidecar",
+                components = resources.Components.Select(c => new { name = c.Name, type = c.Type, version = c.Version, capabilities = Array.Empty<string>() }).ToArray(),
+                subscriptions = registered.Select(s => new
+                {
+                    pubsubname = s.PubSubName,
+                    topic = s.Topic,
+                    rules = new[] { new { path = s.Route } },
+                    deadLetterTopic = s.DeadLetterTopic ?? "",
+                    metadata = s.Metadata,
+                    type = s.Declarative ? "DECLARATIVE" : "PROGRAMMATIC",
+                }).ToArray(),
+                appConnectionProperties = new { port = options.AppPort ?? 0, protocol = "http", channelAddress = "127.0.0.1" },
+            });
+        }
+    }
+
+    /// <summary>Waits for the app's port, then asks once what it is subscribed to: a 404 or 5xx means nothing until the next start (trap 6).</summary>
+    private async Task DiscoverAsync(CancellationToken stopping)
+    {
+        if (app is null) return;
+        try
+        {
+            await app.WaitForPortAsync(stopping);
+            await app.GetAsync("/dapr/config", stopping);
+            byte[]? answer = await app.GetAsync("/dapr/subscribe", stopping);
+            appReady = true;
+            foreach (TopicSubscription subscription in resources.Subscriptions.Concat(answer is null ? [] : TopicSubscription.OfApp(answer)))
+                await SubscribeAsync(subscription);
+        }
+        catch (OperationCanceledException)
+        {
+            // Shut down before the app was there.
+        }
+        catch (Exception error) when (error is FormatException or StackExchange.Redis.RedisException)
+        {
+            await Console.Error.WriteLineAsync($"subscriptions: {error.Message}");
+        }
+    }
+
+    private async Task SubscribeAsync(TopicSubscription subscription)
+    {
+        if (!brokers.TryGetValue(subscription.PubSubName, out RedisStreamBroker? broker)
+            || !TopicScopes.MaySubscribe(broker.Component, options.AppId, subscription.Topic))
+        {
+            await Console.Error.WriteLineAsync($"subscription to {subscription.Topic}: no component {subscription.PubSubName}, or not allowed");
+            return;
+        }
+        await new SubscribedTopic(subscription, broker, app!, resources.Resiliency.Inbound(subscription.PubSubName), faults).StartAsync();
+        lock (registered) registered.Add(subscription);
+    }
+}

@@ -1,0 +1,63 @@
+using EcoLora.TestKit;
+
+namespace EcoLora.DaprTestKit;
+
+/// <summary>A resources folder in the making: a pubsub named <c>pubsub</c> and a state store named <c>statestore</c> on one Redis, and what is added.</summary>
+public sealed class SidecarResources : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    /// <param name="redis">The server behind both components.</param>
+    /// <param name="pubsub">More metadata of the pubsub, such as processingTimeout.</param>
+    public SidecarResources(RedisServer redis, params (string Name, string Value)[] pubsub)
+    {
+        Add("pubsub.yaml", Component("pubsub", "pubsub.redis", [("redisHost", redis.Endpoint), .. pubsub]));
+        Add("statestore.yaml", Component("statestore", "state.redis", [("redisHost", redis.Endpoint)]));
+    }
+
+    /// <summary>The folder, for <c>--resources-path</c>.</summary>
+    public string Path => folder.Path;
+
+    /// <summary>Writes or replaces a file.</summary>
+    public SidecarResources Add(string name, string yaml)
+    {
+        File.WriteAllText(folder[name], yaml);
+        return this;
+    }
+
+    /// <summary>A Resiliency file with one retry policy for what the pubsub delivers.</summary>
+    public SidecarResources AddInboundRetry(int maxRetries, string duration = "20ms") => Add("resiliency.yaml", $"""
+        apiVersion: dapr.io/v1alpha1
+        kind: Resiliency
+        metadata:
+          name: resiliency
+        spec:
+          policies:
+            retries:
+              again:
+                policy: constant
+                duration: {duration}
+                maxRetries: {maxRetries}
+          targets:
+            components:
+              pubsub:
+                inbound:
+                  retry: again
+        """);
+
+    /// <summary>A component file as text.</summary>
+    public static string Component(string name, string type, params (string Name, string Value)[] metadata) => $"""
+        apiVersion: dapr.io/v1alpha1
+        kind: Component
+        metadata:
+          name: {name}
+        spec:
+          type: {type}
+          version: v1
+          metadata:
+
+        """ + string.Concat(metadata.Select(m => $"  - name: {m.Name}\n    value: \"{m.Value}\"\n"));
+
+    /// <inheritdoc/>
+    public void Dispose() => folder.Dispose();
+}
