@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using EcoLora.DaprTestKit;
@@ -7,25 +6,10 @@ using EcoLora.DaprTestKit;
 namespace EcoLora.DaprSidecar.Tests;
 
 /// <summary>What a publish answers, and what it puts on the broker.</summary>
-public sealed class PublishTests(RedisFixture fixture) : IAsyncLifetime
+public sealed class PublishTests(RedisFixture fixture, PublishTests.Publisher publisher) : IClassFixture<PublishTests.Publisher>
 {
     private const int Mebi = 1 << 20;
-    private SidecarResources resources = null!;
-    private SidecarProcess sidecar = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        resources = new(fixture.Require());
-        resources.Add("scoped.yaml", SidecarResources.Component("scoped", "pubsub.redis",
-            ("redisHost", fixture.Server.Endpoint), ("publishingScopes", "publisher=open;other="), ("allowedTopics", "open,closed")));
-        sidecar = await SidecarProcess.StartAsync("publisher", resourcesPath: resources.Path);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (sidecar is not null) await sidecar.DisposeAsync();
-        resources?.Dispose();
-    }
+    private readonly SidecarProcess sidecar = publisher.Sidecar;
 
     public static TheoryData<int> Sizes => [0, 1, 256, Mebi - 1, Mebi, Mebi + 1, (4 * Mebi) - 1, 4 * Mebi];
 
@@ -76,7 +60,7 @@ public sealed class PublishTests(RedisFixture fixture) : IAsyncLifetime
     public async Task Json_goes_in_as_json_and_other_types_as_text(string contentType, string body, string data)
     {
         string topic = $"typed-{Guid.NewGuid()}";
-        await PublishAsync(topic, System.Text.Encoding.UTF8.GetBytes(body), "", contentType);
+        await sidecar.PublishAsync(topic, System.Text.Encoding.UTF8.GetBytes(body), "", contentType);
         JsonElement cloudEvent = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await fixture.Server.StreamAsync(topic)));
         Assert.Equal(JsonSerializer.Deserialize<JsonElement>(data).ToString(), cloudEvent.GetProperty("data").ToString());
     }
@@ -84,7 +68,7 @@ public sealed class PublishTests(RedisFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task Any_type_but_octet_stream_corrupts_bytes_that_are_not_utf8()
     {
-        await PublishAsync("corrupt", Payload.AllBytes(256), "", "application/x-frame");
+        await sidecar.PublishAsync("corrupt", Payload.AllBytes(256), "", "application/x-frame");
         JsonElement cloudEvent = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await fixture.Server.StreamAsync("corrupt")));
         Assert.NotEqual(Payload.AllBytes(256), System.Text.Encoding.UTF8.GetBytes(cloudEvent.GetProperty("data").GetString()!));
         Assert.False(cloudEvent.TryGetProperty("data_base64", out _));
@@ -139,11 +123,36 @@ public sealed class PublishTests(RedisFixture fixture) : IAsyncLifetime
         Assert.Equal("ERR_PUBSUB_PUBLISH_MESSAGE", answer.GetProperty("errorCode").GetString());
     }
 
-    private async Task<HttpStatusCode> PublishAsync(string topic, byte[] payload, string query, string contentType = "application/octet-stream")
+    private Task<HttpStatusCode> PublishAsync(string topic, byte[] payload, string query) => sidecar.PublishAsync(topic, payload, query);
+
+    /// <summary>One sidecar without an app for all publishes.</summary>
+    public sealed class Publisher(RedisFixture fixture) : IAsyncLifetime
     {
-        using ByteArrayContent content = new(payload);
-        content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
-        using HttpResponseMessage response = await sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}{query}", content, TestContext.Current.CancellationToken);
-        return response.StatusCode;
+        private SidecarResources? resources;
+        private SidecarProcess? sidecar;
+
+        public SidecarProcess Sidecar
+        {
+            get
+            {
+                fixture.Require();
+                return sidecar!;
+            }
+        }
+
+        public async ValueTask InitializeAsync()
+        {
+            if (!RedisServer.IsInstalled) return;
+            resources = new(fixture.Server);
+            resources.Add("scoped.yaml", SidecarResources.Component("scoped", "pubsub.redis",
+                ("redisHost", fixture.Server.Endpoint), ("publishingScopes", "publisher=open;other="), ("allowedTopics", "open,closed")));
+            sidecar = await SidecarProcess.StartAsync("publisher", resourcesPath: resources.Path);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (sidecar is not null) await sidecar.DisposeAsync();
+            resources?.Dispose();
+        }
     }
 }

@@ -1,0 +1,126 @@
+using System.Net;
+using System.Net.Http.Json;
+using EcoLora.DaprTestKit;
+
+namespace EcoLora.DaprSidecar.Tests;
+
+/// <summary>State on Redis, its ETags and its races; and service invocation.</summary>
+public sealed class StateTests(RedisFixture fixture) : IAsyncLifetime
+{
+    private SidecarResources? resources;
+    private SidecarProcess sidecar = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        resources = new(fixture.Require());
+        sidecar = await SidecarProcess.StartAsync("stateful", resourcesPath: resources.Path);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (sidecar is not null) await sidecar.DisposeAsync();
+        resources?.Dispose();
+    }
+
+    [Fact]
+    public async Task Keys_values_and_etags()
+    {
+        Assert.Equal(HttpStatusCode.NoContent, (await GetAsync("k")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, await SaveAsync(new { key = "k", value = new { n = 1 } }));
+        (HttpStatusCode status, string body, string? etag) = await GetAsync("k");
+        Assert.Equal((HttpStatusCode.OK, "{\"n\":1}", "1"), (status, body, etag));
+        Assert.Equal(1, (long)await fixture.Server.CallAsync("EXISTS", "stateful||k"));
+
+        Assert.Equal(HttpStatusCode.Conflict, await SaveAsync(new { key = "k", value = 2, etag = "7" }));
+        Assert.Equal(HttpStatusCode.NoContent, await SaveAsync(new { key = "k", value = 2, etag = "1" }));
+        Assert.Equal(HttpStatusCode.Conflict, await SaveAsync(new { key = "k", value = 3, etag = "1" }));
+        Assert.Equal(HttpStatusCode.NoContent, await SaveAsync(new { key = "k", value = 4 }));
+        Assert.Equal(("4", "3"), ((await GetAsync("k")).Body, (await GetAsync("k")).ETag));
+
+        // first-write without an ETag means insert only.
+        Assert.Equal(HttpStatusCode.Conflict, await SaveAsync(new { key = "k", value = 5, options = new { concurrency = "first-write" } }));
+        Assert.Equal(HttpStatusCode.NoContent, await SaveAsync(new { key = "new", value = 5, options = new { concurrency = "first-write" } }));
+        Assert.Equal(HttpStatusCode.BadRequest, await SaveAsync(new { key = "a||b", value = 5 }));
+
+        using HttpResponseMessage bulk = await sidecar.Client.PostAsJsonAsync("/v1.0/state/statestore/bulk", new { keys = new[] { "k", "absent" } }, TestContext.Current.CancellationToken);
+        Assert.Equal("[{\"key\":\"k\",\"data\":4,\"etag\":\"3\"},{\"key\":\"absent\"}]", await bulk.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal(HttpStatusCode.Conflict, await DeleteAsync("k", "1"));
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync("k", "3"));
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync("k", null));
+        Assert.Equal(HttpStatusCode.NoContent, (await GetAsync("k")).Status);
+        using HttpResponseMessage absent = await sidecar.Client.GetAsync("/v1.0/state/nowhere/k", TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.BadRequest, absent.StatusCode);
+    }
+
+    [Fact]
+    public async Task Of_racing_writers_with_one_etag_one_wins()
+    {
+        await SaveAsync(new { key = "race", value = 0 });
+        HttpStatusCode[] answers = await Task.WhenAll(Enumerable.Range(1, 16).Select(i => SaveAsync(new { key = "race", value = i, etag = "1" })));
+        Assert.Single(answers, HttpStatusCode.NoContent);
+        Assert.Equal(15, answers.Count(a => a == HttpStatusCode.Conflict));
+        HttpStatusCode[] inserts = await Task.WhenAll(
+            Enumerable.Range(1, 16).Select(i => SaveAsync(new { key = "insert", value = i, options = new { concurrency = "first-write" } })));
+        Assert.Single(inserts, HttpStatusCode.NoContent);
+    }
+
+    [Fact]
+    public async Task A_transaction_happens_as_a_whole_or_is_500()
+    {
+        await SaveAsync(new { key = "t1", value = 1 });
+        Assert.Equal(HttpStatusCode.NoContent, await TransactAsync(Upsert("t1", 2, "1"), Upsert("t2", 2, null)));
+        Assert.Equal(HttpStatusCode.InternalServerError, await TransactAsync(Upsert("t2", 3, null), Upsert("t1", 3, "1")));
+        Assert.Equal(("2", "2"), ((await GetAsync("t1")).Body, (await GetAsync("t2")).Body));
+        Assert.Equal(HttpStatusCode.NoContent, await TransactAsync(new { operation = "delete", request = new { key = "t1" } }, Upsert("t2", 4, "1")));
+        Assert.Equal((HttpStatusCode.NoContent, "4"), ((await GetAsync("t1")).Status, (await GetAsync("t2")).Body));
+    }
+
+    [Fact]
+    public async Task Invocation_finds_the_other_app_and_passes_everything()
+    {
+        await using StubApp app = await StubApp.StartAsync("", request => Task.FromResult(new StubAnswer(request.Path.StartsWith("/missing") ? 418 : 201, "done")));
+        await using SidecarProcess other = await SidecarProcess.StartAsync("invoked", app.Port, resources!.Path, apiToken: "own", appApiToken: "app-token");
+        await other.WaitUntilHealthyAsync();
+        using ByteArrayContent content = new(Payload.AllBytes(256));
+        content.Headers.ContentType = new("application/octet-stream");
+        using HttpResponseMessage answer = await sidecar.Client.PutAsync("/v1.0/invoke/invoked/method/a/b?c=d", content, TestContext.Current.CancellationToken);
+        Assert.Equal((HttpStatusCode.Created, "done"), (answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
+        StubRequest request = Assert.Single(app.To("/a/b?c=d"));
+        Assert.Equal(("PUT", "app-token", "application/octet-stream"), (request.Method, request.Headers["dapr-api-token"], request.Headers["Content-Type"]));
+        Assert.Equal(Payload.AllBytes(256), request.Body);
+        using HttpResponseMessage missing = await sidecar.Client.GetAsync("/v1.0/invoke/invoked/method/missing", TestContext.Current.CancellationToken);
+        Assert.Equal(418, (int)missing.StatusCode);
+        using HttpResponseMessage nobody = await sidecar.Client.GetAsync("/v1.0/invoke/nobody/method/a", TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.InternalServerError, nobody.StatusCode);
+    }
+
+    private static object Upsert(string key, int value, string? etag) => new { operation = "upsert", request = new { key, value, etag } };
+
+    private async Task<HttpStatusCode> SaveAsync(object item)
+    {
+        using HttpResponseMessage response = await sidecar.Client.PostAsJsonAsync("/v1.0/state/statestore", new[] { item });
+        return response.StatusCode;
+    }
+
+    private async Task<HttpStatusCode> TransactAsync(params object[] operations)
+    {
+        using HttpResponseMessage response = await sidecar.Client.PostAsJsonAsync("/v1.0/state/statestore/transaction", new { operations });
+        return response.StatusCode;
+    }
+
+    private async Task<HttpStatusCode> DeleteAsync(string key, string? etag)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Delete, $"/v1.0/state/statestore/{key}");
+        if (etag is not null) request.Headers.TryAddWithoutValidation("If-Match", etag);
+        using HttpResponseMessage response = await sidecar.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        return response.StatusCode;
+    }
+
+    private async Task<(HttpStatusCode Status, string Body, string? ETag)> GetAsync(string key)
+    {
+        using HttpResponseMessage response = await sidecar.Client.GetAsync($"/v1.0/state/statestore/{key}", TestContext.Current.CancellationToken);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+            response.Headers.TryGetValues("ETag", out IEnumerable<string>? etags) ? etags.First() : null);
+    }
+}
