@@ -12,9 +12,11 @@ public sealed class DeliveryTests(RedisFixture fixture)
     /// <summary>The app's answers: status, body, and what becomes of the message.</summary>
     private static readonly (int Status, string Body, string Effect)[] Table =
     [
-        (200, "", "ack"), (204, "", "ack"), (200, "no json", "ack"), (200, "{}", "ack"), (200, "{\"status\":\"\"}", "ack"), (200, "{\"status\":\"SUCCESS\"}", "ack"),
+        (200, "", "ack"), (204, "", "ack"), (200, "no json", "ack"), (200, "{}", "ack"), (200, "{\"status\":\"\"}", "ack"),
+        (200, "{\"status\":\"SUCCESS\"}", "ack"),
         (200, "{\"status\":7}", "ack"), (299, "", "ack"), (200, "{\"status\":\"RETRY\"}", "retry"), (200, "{\"status\":\"success\"}", "retry"),
-        (200, "{\"status\":\"OTHER\"}", "retry"), (200, "{\"status\":\"DROP\"}", "drop"), (404, "", "drop"), (500, "", "retry"), (413, "", "retry"), (400, "", "retry"),
+        (200, "{\"status\":\"OTHER\"}", "retry"), (200, "{\"status\":\"DROP\"}", "drop"), (404, "", "drop"), (500, "", "retry"), (413, "", "retry"),
+        (400, "", "retry"),
         (302, "", "retry"),
     ];
 
@@ -53,7 +55,8 @@ public sealed class DeliveryTests(RedisFixture fixture)
         resources.AddInboundRetry(maxRetries: 0);
         await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("raw-in", "/in")}]");
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync("raw-app", app.Port, resources.Path, more: ["--fault-duplicate-rate", "1"]);
-        byte[][] payloads = [[], Payload.AllBytes(256), Payload.AllBytes(Mebi - 1), Payload.AllBytes(Mebi), Payload.AllBytes(Mebi + 1), Payload.AllBytes(4 * Mebi)];
+        int[] sizes = [0, 256, Mebi - 1, Mebi, Mebi + 1, 4 * Mebi];
+        byte[][] payloads = [.. sizes.Select(Payload.AllBytes)];
         foreach (byte[] payload in payloads) await sidecar.PublishRawAsync("raw-in", payload, "&metadata.partitionKey=run/7");
         IReadOnlyList<StubRequest> requests = await app.WaitForAsync("/in", 2 * payloads.Length);
         Assert.Equal(payloads.SelectMany(p => new[] { p.Length, p.Length }).Order(), requests.Select(r => r.Data.Length).Order());
@@ -92,7 +95,8 @@ public sealed class DeliveryTests(RedisFixture fixture)
         using SidecarResources resources = new(redis);
         resources.AddInboundRetry(maxRetries: 3);
         await using StubApp app = await StubApp.StartAsync(
-            $"[{StubApp.Subscription("mixed-dead", "/in", raw: false, deadLetter: "mixed-dead.dead")},{StubApp.Subscription("mixed-lost", "/in", raw: false)}]");
+            $"[{StubApp.Subscription("mixed-dead", "/in", raw: false, deadLetter: "mixed-dead.dead")},"
+            + $"{StubApp.Subscription("mixed-lost", "/in", raw: false)}]");
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync("mixed-app", app.Port, resources.Path);
         await sidecar.PublishRawAsync("mixed-dead", Payload.AllBytes(256));
         await sidecar.PublishRawAsync("mixed-lost", Payload.AllBytes(256));
@@ -110,7 +114,8 @@ public sealed class DeliveryTests(RedisFixture fixture)
         resources.AddInboundRetry(maxRetries: -1);
         int calls = 0;
         await using StubApp app = await StubApp.StartAsync(
-            $"[{StubApp.Subscription("again", "/in", deadLetter: "again.dead")}]", _ => Task.FromResult(new StubAnswer(Interlocked.Increment(ref calls) < 5 ? 503 : 200)));
+            $"[{StubApp.Subscription("again", "/in", deadLetter: "again.dead")}]", _ =>
+                Task.FromResult(new StubAnswer(Interlocked.Increment(ref calls) < 5 ? 503 : 200)));
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync("again-app", app.Port, resources.Path);
         await sidecar.PublishRawAsync("again", [1, 2, 3]);
         await app.WaitForAsync("/in", 5);

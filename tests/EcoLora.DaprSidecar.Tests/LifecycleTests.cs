@@ -68,7 +68,8 @@ public sealed class LifecycleTests(RedisFixture fixture)
         await sidecar.WaitUntilSubscribedAsync("declared");
         await sidecar.PublishRawAsync("declared", [5]);
         Assert.Equal([5], Assert.Single(await app.WaitForAsync("/declared", 1)).Data);
-        JsonElement metadata = JsonSerializer.Deserialize<JsonElement>(await sidecar.Client.GetStringAsync("/v1.0/metadata", TestContext.Current.CancellationToken));
+        JsonElement metadata = JsonSerializer.Deserialize<JsonElement>(await sidecar.Client.GetStringAsync("/v1.0/metadata",
+            TestContext.Current.CancellationToken));
         Assert.Equal("declared-app", metadata.GetProperty("id").GetString());
         Assert.Equal("DECLARATIVE", Assert.Single(metadata.GetProperty("subscriptions").EnumerateArray()).GetProperty("type").GetString());
         Assert.Equal(["pubsub", "statestore"], metadata.GetProperty("components").EnumerateArray().Select(c => c.GetProperty("name").GetString()).Order());
@@ -81,7 +82,8 @@ public sealed class LifecycleTests(RedisFixture fixture)
         RedisServer redis = fixture.Require();
         using SidecarResources resources = new(redis);
         await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("token", "/in")}]");
-        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("token-app", app.Port, resources.Path, apiToken: "to-sidecar", appApiToken: "to-app");
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("token-app", app.Port, resources.Path, apiToken: "to-sidecar",
+            appApiToken: "to-app");
         using HttpClient stranger = new() { BaseAddress = sidecar.Client.BaseAddress };
         foreach (string? token in new[] { null, "wrong" })
         {
@@ -162,7 +164,8 @@ public sealed class LifecycleTests(RedisFixture fixture)
         RedisServer redis = fixture.Require();
         using SidecarResources resources = new(redis);
         resources.Add("pubsub.yaml", SidecarResources.Component("pubsub", "pubsub.redis", ("redisHost", $"127.0.0.1:{FreePort.Next()}")));
-        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(() => SidecarProcess.StartAsync("no-redis", resourcesPath: resources.Path));
+        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            SidecarProcess.StartAsync("no-redis", resourcesPath: resources.Path));
         Assert.Contains("ended with 1", error.Message);
     }
 
@@ -178,10 +181,13 @@ public sealed class LifecycleTests(RedisFixture fixture)
         }
         int calls = 0;
         await using StubApp app = await StubApp.StartAsync(
-            $"[{StubApp.Subscription("product", "/in", deadLetter: "product.dead")}]", _ => Task.FromResult(new StubAnswer(Interlocked.Increment(ref calls) == 1 ? 500 : 200)));
+            $"[{StubApp.Subscription("product", "/in", deadLetter: "product.dead")}]", _ =>
+                Task.FromResult(new StubAnswer(Interlocked.Increment(ref calls) == 1 ? 500 : 200)));
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync("product-app", app.Port, folder.Path);
-        JsonElement metadata = JsonSerializer.Deserialize<JsonElement>(await sidecar.Client.GetStringAsync("/v1.0/metadata", TestContext.Current.CancellationToken));
-        Assert.Equal(["pubsub", "secretstore", "statestore"], metadata.GetProperty("components").EnumerateArray().Select(c => c.GetProperty("name").GetString()).Order());
+        JsonElement metadata = JsonSerializer.Deserialize<JsonElement>(await sidecar.Client.GetStringAsync("/v1.0/metadata",
+            TestContext.Current.CancellationToken));
+        Assert.Equal(["pubsub", "secretstore", "statestore"],
+            metadata.GetProperty("components").EnumerateArray().Select(c => c.GetProperty("name").GetString()).Order());
         await sidecar.PublishRawAsync("product", [1]);
         await app.WaitForAsync("/in", 2);
         await redis.WaitUntilSettledAsync("product", "product-app", 1);

@@ -108,7 +108,8 @@ public sealed class PublishTests(RedisFixture fixture, PublishTests.Publisher pu
         ];
         using HttpResponseMessage response = await sidecar.Client.PostAsJsonAsync(path, entries, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
-        Assert.Equal([Payload.AllBytes(256), "{\"n\":1}"u8.ToArray(), "text"u8.ToArray()], await fixture.Server.StreamAsync(path.Contains("bulk-a") ? "bulk-a" : "bulk-b"));
+        Assert.Equal([Payload.AllBytes(256), "{\"n\":1}"u8.ToArray(), "text"u8.ToArray()],
+            await fixture.Server.StreamAsync(path.Contains("bulk-a") ? "bulk-a" : "bulk-b"));
     }
 
     [Fact]
@@ -116,7 +117,8 @@ public sealed class PublishTests(RedisFixture fixture, PublishTests.Publisher pu
     {
         await fixture.Server.CallAsync("SET", "bulk-not-a-stream", "x");
         object[] entries = [new { entryId = "1", @event = "a", contentType = "text/plain" }, new { entryId = "2", @event = "b", contentType = "text/plain" }];
-        using HttpResponseMessage response = await sidecar.Client.PostAsJsonAsync("/v1.0/publish/bulk/pubsub/bulk-not-a-stream", entries, TestContext.Current.CancellationToken);
+        using HttpResponseMessage response = await sidecar.Client.PostAsJsonAsync("/v1.0/publish/bulk/pubsub/bulk-not-a-stream", entries,
+            TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
         JsonElement answer = await response.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
         Assert.Equal(["1", "2"], answer.GetProperty("failedEntries").EnumerateArray().Select(e => e.GetProperty("entryId").GetString()));

@@ -10,11 +10,13 @@ internal static class SidecarCalls
     public static Task<HttpStatusCode> PublishRawAsync(this SidecarProcess sidecar, string topic, byte[] payload, string more = "") =>
         sidecar.PublishAsync(topic, payload, "?metadata.rawPayload=true" + more);
 
-    public static async Task<HttpStatusCode> PublishAsync(this SidecarProcess sidecar, string topic, byte[] payload, string query, string contentType = "application/octet-stream")
+    public static async Task<HttpStatusCode> PublishAsync(this SidecarProcess sidecar, string topic, byte[] payload, string query,
+        string contentType = "application/octet-stream")
     {
         using ByteArrayContent content = new(payload);
         content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
-        using HttpResponseMessage response = await sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}{query}", content, TestContext.Current.CancellationToken);
+        using HttpResponseMessage response = await sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}{query}", content,
+            TestContext.Current.CancellationToken);
         return response.StatusCode;
     }
 

@@ -42,8 +42,10 @@ public sealed class StateTests(RedisFixture fixture) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NoContent, await SaveAsync(new { key = "new", value = 5, options = new { concurrency = "first-write" } }));
         Assert.Equal(HttpStatusCode.BadRequest, await SaveAsync(new { key = "a||b", value = 5 }));
 
-        using HttpResponseMessage bulk = await sidecar.Client.PostAsJsonAsync("/v1.0/state/statestore/bulk", new { keys = new[] { "k", "absent" } }, TestContext.Current.CancellationToken);
-        Assert.Equal("[{\"key\":\"k\",\"data\":4,\"etag\":\"3\"},{\"key\":\"absent\"}]", await bulk.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        using HttpResponseMessage bulk = await sidecar.Client.PostAsJsonAsync("/v1.0/state/statestore/bulk", new { keys = new[] { "k", "absent" } },
+            TestContext.Current.CancellationToken);
+        Assert.Equal("[{\"key\":\"k\",\"data\":4,\"etag\":\"3\"},{\"key\":\"absent\"}]",
+            await bulk.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
 
         Assert.Equal(HttpStatusCode.Conflict, await DeleteAsync("k", "1"));
         Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync("k", "3"));
@@ -79,7 +81,8 @@ public sealed class StateTests(RedisFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task Invocation_finds_the_other_app_and_passes_everything()
     {
-        await using StubApp app = await StubApp.StartAsync("", request => Task.FromResult(new StubAnswer(request.Path.StartsWith("/missing") ? 418 : 201, "done")));
+        await using StubApp app = await StubApp.StartAsync("", request =>
+            Task.FromResult(new StubAnswer(request.Path.StartsWith("/missing") ? 418 : 201, "done")));
         await using SidecarProcess other = await SidecarProcess.StartAsync("invoked", app.Port, resources!.Path, apiToken: "own", appApiToken: "app-token");
         await other.WaitUntilHealthyAsync();
         using ByteArrayContent content = new(Payload.AllBytes(256));

@@ -91,7 +91,8 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             {
                 id = options.AppId,
                 runtimeVersion = "0.0.0-ecolora-test-sidecar",
-                components = resources.Components.Select(c => new { name = c.Name, type = c.Type, version = c.Version, capabilities = Array.Empty<string>() }).ToArray(),
+                components = resources.Components
+                    .Select(c => new { name = c.Name, type = c.Type, version = c.Version, capabilities = Array.Empty<string>() }).ToArray(),
                 subscriptions = registered.Select(s => new
                 {
                     pubsubname = s.PubSubName,

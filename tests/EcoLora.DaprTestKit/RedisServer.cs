@@ -23,7 +23,10 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Whether redis-server is there.</summary>
-    public static bool IsInstalled => File.Exists("/usr/bin/redis-server");
+    public static bool IsInstalled => Executable is not null;
+
+    private static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+        .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
 
     /// <summary>The port, the same after a restart.</summary>
     public int Port { get; } = FreePort.Next();
@@ -43,11 +46,11 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts the process, on the data that an earlier one has left.</summary>
     public async Task StartAgainAsync()
     {
-        ProcessStartInfo start = new("/usr/bin/redis-server") { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(Executable!) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in new[]
         {
-            "--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", folder.Path, "--appendonly", "yes", "--appendfsync", "always",
-            "--save", "", "--daemonize", "no", "--loglevel", "warning",
+            "--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", folder.Path, "--appendonly", "yes",
+            "--appendfsync", "always", "--save", "", "--daemonize", "no", "--loglevel", "warning",
         }) start.ArgumentList.Add(argument);
         process = Process.Start(start)!;
         process.BeginOutputReadLine();

@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace EcoLora.DaprSidecar;
 
 /// <summary>
-/// /v1.0/invoke/{appId}/method/{m}: the caller's sidecar asks the called app's sidecar, which asks its app. Sidecars find each other in a Redis hash that each of
-/// them writes at its start.
+/// /v1.0/invoke/{appId}/method/{m}: the caller's sidecar asks the called app's sidecar, which asks its app. Sidecars find each other in a Redis hash
+/// that each of them writes at its start.
 /// </summary>
 internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, RedisConnection? registry) : IDisposable
 {
@@ -13,7 +13,8 @@ internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, Red
     public const string BetweenSidecars = "/between-sidecars";
     private const string Registry = "ecolora-dapr-sidecars";
     private static readonly string[] Verbs = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
-    private static readonly string[] HopByHop = ["Host", "Connection", "Transfer-Encoding", "Content-Length", "Keep-Alive", "Expect", "Upgrade", ApiToken.Header];
+    private static readonly string[] HopByHop =
+        ["Host", "Connection", "Transfer-Encoding", "Content-Length", "Keep-Alive", "Expect", "Upgrade", ApiToken.Header];
     private readonly HttpClient sidecars = new() { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = options.MaxBodySize };
 
     public void Map(WebApplication api)
@@ -56,7 +57,8 @@ internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, Red
         foreach ((string name, Microsoft.Extensions.Primitives.StringValues values) in context.Request.Headers)
         {
             if (HopByHop.Contains(name, StringComparer.OrdinalIgnoreCase)) continue;
-            if (!request.Headers.TryAddWithoutValidation(name, values.AsEnumerable())) request.Content?.Headers.TryAddWithoutValidation(name, values.AsEnumerable());
+            if (!request.Headers.TryAddWithoutValidation(name, values.AsEnumerable()))
+                request.Content?.Headers.TryAddWithoutValidation(name, values.AsEnumerable());
         }
         try
         {

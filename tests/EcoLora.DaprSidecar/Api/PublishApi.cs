@@ -31,7 +31,9 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         {
             return ApiAnswer.Error(400, "ERR_PUBSUB_REQUEST_METADATA", error.Message);
         }
-        return await StoreAsync(pubsub, topic, message, metadata) is { } failure ? ApiAnswer.Error(500, "ERR_PUBSUB_PUBLISH_MESSAGE", failure) : Results.NoContent();
+        return await StoreAsync(pubsub, topic, message, metadata) is { } failure
+            ? ApiAnswer.Error(500, "ERR_PUBSUB_PUBLISH_MESSAGE", failure)
+            : Results.NoContent();
     }
 
     private async Task<IResult> PublishBulkAsync(string pubsub, string topic, HttpRequest request)
@@ -50,9 +52,11 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
                     foreach (JsonProperty pair in own.EnumerateObject())
                         metadata[pair.Name] = pair.Value.GetString() ?? "";
                 string id = entry.GetProperty("entryId").GetString() ?? "";
-                if (id.Length == 0 || entries.Any(e => e.Id == id)) throw new FormatException($"expected entry ids that are unique and not empty, found '{id}'");
+                if (id.Length == 0 || entries.Any(e => e.Id == id))
+                    throw new FormatException($"expected entry ids that are unique and not empty, found '{id}'");
                 string contentType = entry.TryGetProperty("contentType", out JsonElement type) ? type.GetString() ?? "text/plain" : "text/plain";
-                entries.Add((id, Message(Event(entry.GetProperty("event"), contentType), contentType, pubsub, topic, metadata, request.Headers.TraceParent), metadata));
+                byte[] data = Event(entry.GetProperty("event"), contentType);
+                entries.Add((id, Message(data, contentType, pubsub, topic, metadata, request.Headers.TraceParent), metadata));
             }
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
@@ -63,7 +67,9 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         foreach ((string id, byte[] message, Dictionary<string, string> metadata) in entries)
             if (await StoreAsync(pubsub, topic, message, metadata) is { } failure)
                 failed.Add(new { entryId = id, error = failure });
-        return failed.Count == 0 ? Results.NoContent() : Results.Json(new { failedEntries = failed, errorCode = "ERR_PUBSUB_PUBLISH_MESSAGE" }, statusCode: 500);
+        return failed.Count == 0
+            ? Results.NoContent()
+            : Results.Json(new { failedEntries = failed, errorCode = "ERR_PUBSUB_PUBLISH_MESSAGE" }, statusCode: 500);
     }
 
     private IResult? Refusal(string pubsub, string topic)

@@ -34,7 +34,9 @@ internal sealed class Resiliency
         (string? retry, string? timeout) = targets.GetValueOrDefault($"{component}/{direction}");
         return new(
             retry is null ? null : retries.GetValueOrDefault(retry) ?? throw new FormatException($"resiliency: retry policy {retry} is not defined"),
-            timeout is null ? null : timeouts.TryGetValue(timeout, out TimeSpan limit) ? limit : throw new FormatException($"resiliency: timeout {timeout} is not defined"));
+            timeout is null ? null : timeouts.TryGetValue(timeout, out TimeSpan limit)
+                ? limit
+                : throw new FormatException($"resiliency: timeout {timeout} is not defined"));
     }
 }
 
@@ -48,7 +50,8 @@ internal sealed record RetryPolicy(bool Exponential, TimeSpan Duration, TimeSpan
         map.Text("maxRetries") is { } retries ? int.Parse(retries, CultureInfo.InvariantCulture) : -1);
 
     /// <summary>
-    /// The wait before retry n = 1, 2, …. Exponential starts at half a second whatever <see cref="Duration"/> says, as daprd does; its random share is left out.
+    /// The wait before retry n = 1, 2, …. Exponential starts at half a second whatever <see cref="Duration"/> says, as daprd does; its random
+    /// share is left out.
     /// </summary>
     public TimeSpan Wait(int retry) => Exponential
         ? TimeSpan.FromMilliseconds(Math.Min(500 * Math.Pow(1.5, retry - 1), MaxInterval.TotalMilliseconds))

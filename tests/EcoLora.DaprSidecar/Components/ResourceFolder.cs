@@ -26,7 +26,8 @@ internal sealed class ResourceFolder
         ResourceFolder folder = new();
         if (path is null) return folder;
         if (!Directory.Exists(path)) throw new FormatException($"--resources-path: expected a folder, found none at {path}");
-        foreach (string file in Directory.EnumerateFiles(path).Where(f => f.EndsWith(".yaml", StringComparison.Ordinal) || f.EndsWith(".yml", StringComparison.Ordinal))
+        foreach (string file in Directory.EnumerateFiles(path)
+            .Where(f => f.EndsWith(".yaml", StringComparison.Ordinal) || f.EndsWith(".yml", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal))
         {
             YamlStream stream = [];
@@ -56,8 +57,10 @@ internal sealed class ResourceFolder
         {
             case "Component":
                 Component component = new(name, spec.Text("type") ?? "", spec.Text("version") ?? "v1", spec.Maps("metadata")
-                    .ToDictionary(m => m.Text("name") ?? "", m => (m.Text("value") ?? "").Replace("{appID}", appId, StringComparison.Ordinal), StringComparer.OrdinalIgnoreCase));
-                if (!KnownTypes.Contains(component.Type)) throw new FormatException($"{root.File}: expected one of {string.Join(", ", KnownTypes)}, found {component.Type}");
+                    .ToDictionary(m => m.Text("name") ?? "", m => (m.Text("value") ?? "").Replace("{appID}", appId, StringComparison.Ordinal),
+                        StringComparer.OrdinalIgnoreCase));
+                if (!KnownTypes.Contains(component.Type))
+                    throw new FormatException($"{root.File}: expected one of {string.Join(", ", KnownTypes)}, found {component.Type}");
                 Components.Add(component);
                 break;
             case "Resiliency":
@@ -88,7 +91,8 @@ internal sealed class YamlMap(YamlMappingNode? node, string file)
     public IEnumerable<YamlMap> Maps(string key) =>
         Child(key) is YamlSequenceNode list ? list.Children.OfType<YamlMappingNode>().Select(m => new YamlMap(m, file)) : [];
 
-    public IEnumerable<string> Texts(string key) => Child(key) is YamlSequenceNode list ? list.Children.OfType<YamlScalarNode>().Select(s => s.Value ?? "") : [];
+    public IEnumerable<string> Texts(string key) =>
+        Child(key) is YamlSequenceNode list ? list.Children.OfType<YamlScalarNode>().Select(s => s.Value ?? "") : [];
 
     public Dictionary<string, string> AllTexts() => Keys.ToDictionary(k => k, k => Text(k) ?? "", StringComparer.Ordinal);
 

@@ -16,7 +16,7 @@ internal enum AppVerdict
 /// <summary>The app on 127.0.0.1: discovery, deliveries, invocations.</summary>
 internal sealed class AppChannel(SidecarOptions options) : IDisposable
 {
-    private readonly HttpClient client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None })
+    private readonly HttpClient client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
     {
         BaseAddress = new($"http://127.0.0.1:{options.AppPort}"),
         Timeout = Timeout.InfiniteTimeSpan,
@@ -89,7 +89,8 @@ internal sealed class AppChannel(SidecarOptions options) : IDisposable
         {
             using JsonDocument document = JsonDocument.Parse(body);
             // A body of another shape, or a status that is no text, is unparsable to daprd: an acknowledgement.
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("status", out JsonElement status)) return AppVerdict.Success;
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return AppVerdict.Success;
+            if (!document.RootElement.TryGetProperty("status", out JsonElement status)) return AppVerdict.Success;
             if (status.ValueKind != JsonValueKind.String) return AppVerdict.Success;
             return status.GetString() switch { "" or "SUCCESS" => AppVerdict.Success, "DROP" => AppVerdict.Drop, _ => AppVerdict.Retry };
         }

@@ -17,7 +17,8 @@ internal static class CloudEvent
     /// What an enveloped publish puts on the broker. Only application/octet-stream keeps all bytes (trap 1): any other type but JSON becomes text, where
     /// invalid UTF-8 is lost.
     /// </summary>
-    public static byte[] Envelope(byte[] data, string contentType, string appId, string pubsub, string topic, string? traceParent, DateTimeOffset now, long? ttl)
+    public static byte[] Envelope(
+        byte[] data, string contentType, string appId, string pubsub, string topic, string? traceParent, DateTimeOffset now, long? ttl)
     {
         string mediaType = MediaType(contentType);
         if (mediaType == ContentType) return Completed(data, appId, pubsub, topic, now, ttl);

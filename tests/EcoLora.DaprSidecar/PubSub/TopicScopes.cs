@@ -13,7 +13,8 @@ internal static class TopicScopes
         if (component[key] is not { } scopes) return true;
         // "a=t1,t2;b=": a may use t1 and t2, b nothing, an app that is not named everything.
         string? own = Split(scopes, ';').FirstOrDefault(s => s.Split('=')[0].Trim() == appId);
-        return own is null || (own.Contains('=', StringComparison.Ordinal) && Split(own[(own.IndexOf('=', StringComparison.Ordinal) + 1)..], ',').Contains(topic));
+        return own is null
+            || (own.Contains('=', StringComparison.Ordinal) && Split(own[(own.IndexOf('=', StringComparison.Ordinal) + 1)..], ',').Contains(topic));
     }
 
     private static string[] Split(string text, char by) => text.Split(by, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

@@ -14,7 +14,8 @@ internal sealed record TopicSubscription(
         YamlMap routes = spec.Map("routes");
         if (routes.Maps("rules").Any()) throw new FormatException($"{spec.File}: expected routes.default only, found routes.rules (not known to this tool)");
         return new(
-            spec.Text("pubsubname") ?? "", spec.Text("topic") ?? "", routes.Text("default") ?? spec.Text("route") ?? throw new FormatException($"{spec.File}: expected routes.default"),
+            spec.Text("pubsubname") ?? "", spec.Text("topic") ?? "",
+            routes.Text("default") ?? spec.Text("route") ?? throw new FormatException($"{spec.File}: expected routes.default"),
             spec.Text("deadLetterTopic"), spec.Map("metadata").AllTexts(), Declarative: true);
     }
 

@@ -10,7 +10,8 @@ internal sealed class RedisConnection : IDisposable
     private readonly ConnectionMultiplexer multiplexer;
     private readonly ConfigurationOptions configuration;
 
-    private RedisConnection(ConnectionMultiplexer multiplexer, ConfigurationOptions configuration) => (this.multiplexer, this.configuration) = (multiplexer, configuration);
+    private RedisConnection(ConnectionMultiplexer multiplexer, ConfigurationOptions configuration) =>
+        (this.multiplexer, this.configuration) = (multiplexer, configuration);
 
     public static Task<RedisConnection> OpenAsync(Component component)
     {

@@ -43,7 +43,13 @@ internal sealed class RedisStateStore : IDisposable
     {
         Component = component;
         this.connection = connection;
-        prefix = (component["keyPrefix"] ?? "appid") switch { "appid" => appId + "||", "name" => component.Name + "||", "none" => "", string other => other + "||" };
+        prefix = (component["keyPrefix"] ?? "appid") switch
+        {
+            "appid" => appId + "||",
+            "name" => component.Name + "||",
+            "none" => "",
+            string other => other + "||",
+        };
     }
 
     public Component Component { get; }

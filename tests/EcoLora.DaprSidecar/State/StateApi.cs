@@ -95,9 +95,14 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
     {
         byte[]? value = delete ? null : item.TryGetProperty("value", out JsonElement json) ? Encoding.UTF8.GetBytes(json.GetRawText()) : "null"u8.ToArray();
         string? etag = item.TryGetProperty("etag", out JsonElement tag) && tag.ValueKind == JsonValueKind.String ? CheckedETag(tag.GetString()) : null;
-        string? concurrency = item.TryGetProperty("options", out JsonElement o) && o.ValueKind == JsonValueKind.Object && o.TryGetProperty("concurrency", out JsonElement c) ? c.GetString() : null;
-        if (concurrency is not (null or "" or "first-write" or "last-write")) throw new FormatException($"concurrency: expected first-write or last-write, found {concurrency}");
-        int? ttl = item.TryGetProperty("metadata", out JsonElement m) && m.ValueKind == JsonValueKind.Object && m.TryGetProperty("ttlInSeconds", out JsonElement t)
+        string? concurrency = item.TryGetProperty("options", out JsonElement o) && o.ValueKind == JsonValueKind.Object
+            && o.TryGetProperty("concurrency", out JsonElement c)
+            ? c.GetString()
+            : null;
+        if (concurrency is not (null or "" or "first-write" or "last-write"))
+            throw new FormatException($"concurrency: expected first-write or last-write, found {concurrency}");
+        int? ttl = item.TryGetProperty("metadata", out JsonElement m) && m.ValueKind == JsonValueKind.Object
+            && m.TryGetProperty("ttlInSeconds", out JsonElement t)
             ? int.Parse(t.GetString() ?? "", CultureInfo.InvariantCulture)
             : null;
         // last-write asks nothing of the version, whatever ETag comes along.
@@ -112,5 +117,6 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
         ? etag
         : throw new FormatException($"possible etag mismatch. error from state store: invalid etag value {etag}");
 
-    private static IResult Mismatch(string code, string key) => ApiAnswer.Error(409, code, $"possible etag mismatch. error from state store: failed to change key {key}");
+    private static IResult Mismatch(string code, string key) =>
+        ApiAnswer.Error(409, code, $"possible etag mismatch. error from state store: failed to change key {key}");
 }
