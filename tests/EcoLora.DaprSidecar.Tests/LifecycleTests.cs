@@ -8,6 +8,12 @@ namespace EcoLora.DaprSidecar.Tests;
 /// <summary>Starts, tokens, crashes and ends.</summary>
 public sealed class LifecycleTests(RedisFixture fixture)
 {
+    /// <summary>
+    /// Short, so that a dead sidecar's messages come soon; longer than the first delivery on a busy machine, because a handler that processingTimeout
+    /// ends counts as failed, and Redis acknowledges what failed.
+    /// </summary>
+    private const string SafeTimeout = "3s";
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -101,7 +107,7 @@ public sealed class LifecycleTests(RedisFixture fixture)
     public async Task What_a_killed_sidecar_had_not_acknowledged_comes_again_from_its_successor()
     {
         RedisServer redis = fixture.Require();
-        using SidecarResources resources = new(redis, ("processingTimeout", "300ms"), ("redeliverInterval", "100ms"), ("concurrency", "1"));
+        using SidecarResources resources = new(redis, ("processingTimeout", SafeTimeout), ("redeliverInterval", "100ms"), ("concurrency", "1"));
         await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("crash", "/in")}]");
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync("crash-app", app.Port, resources.Path, more: ["--fault-die-after", "3"]);
         await sidecar.WaitUntilSubscribedAsync("crash");
@@ -156,6 +162,24 @@ public sealed class LifecycleTests(RedisFixture fixture)
         answer.SetResult();
         Assert.Equal(0, await exit);
         Assert.Equal(0, await redis.PendingAsync(id, id));
+    }
+
+    [Fact]
+    public async Task A_restarted_redis_has_kept_every_message_and_deliveries_go_on()
+    {
+        fixture.Require();
+        await using RedisServer redis = await RedisServer.StartAsync();
+        using SidecarResources resources = new(redis, ("processingTimeout", SafeTimeout), ("redeliverInterval", "100ms"));
+        await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("kept", "/in")}]");
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("kept-app", app.Port, resources.Path);
+        await sidecar.WaitUntilSubscribedAsync("kept");
+        for (byte i = 0; i < 10; i++) Assert.Equal(HttpStatusCode.NoContent, await sidecar.PublishRawAsync("kept", [i]));
+        await redis.KillAsync();
+        Assert.Equal(HttpStatusCode.InternalServerError, await sidecar.PublishRawAsync("kept", [10]));
+        await redis.StartAgainAsync();
+        await Eventually.TrueAsync(async () => await sidecar.PublishRawAsync("kept", [11]) == HttpStatusCode.NoContent, "the sidecar has its Redis again");
+        await Eventually.TrueAsync(() => app.To("/in").Select(r => r.Data[0]).Distinct().Count() >= 11, "all that was stored is delivered");
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11], app.To("/in").Select(r => (int)r.Data[0]).Distinct().Order());
     }
 
     [Fact]

@@ -30,7 +30,21 @@ internal sealed class RedisConnection : IDisposable
     /// <summary>Another connection to the same server.</summary>
     public Task<RedisConnection> OpenAnotherAsync() => OpenAsync(configuration);
 
-    public Task<RedisResult> CallAsync(string command, params object[] arguments) => multiplexer.GetDatabase().ExecuteAsync(command, arguments);
+    /// <summary>
+    /// One command. This version of the client may cancel, or never complete, what was under way when its connection broke: both are a
+    /// <see cref="TimeoutException"/> here, so that a reading loop never takes them for its own end.
+    /// </summary>
+    public async Task<RedisResult> CallAsync(string command, params object[] arguments)
+    {
+        try
+        {
+            return await multiplexer.GetDatabase().ExecuteAsync(command, arguments).WaitAsync(TimeSpan.FromSeconds(5));
+        }
+        catch (OperationCanceledException error)
+        {
+            throw new TimeoutException($"{command}: the connection to Redis broke", error);
+        }
+    }
 
     public void Dispose() => multiplexer.Dispose();
 
