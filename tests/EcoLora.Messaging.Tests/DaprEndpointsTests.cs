@@ -1,0 +1,108 @@
+using System.Net;
+using System.Text;
+using EcoLora.DaprTestKit;
+using EcoLora.Hosting.Dapr;
+using EcoLora.Messaging.Dapr;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EcoLora.Messaging.Tests;
+
+/// <summary>What an app answers to its sidecar and to others, over a real socket.</summary>
+public sealed class DaprEndpointsTests : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("dapr-endpoints-").FullName;
+    private readonly List<byte[]> _delivered = [];
+    private readonly HttpClient _client = new();
+    private DaprBus? _bus;
+    private WebApplication? _web;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        // Nothing listens where the sidecar should be.
+        var options = new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}")) { AppToken = "secret" };
+        _bus = new DaprBus(options, new PartStore(new DurableFolder(_folder), PartLimits.Default, TimeProvider.System));
+        _bus.Subscribe("rounds", "trainer", (message, _) =>
+        {
+            _delivered.Add(message.Payload.ToArray());
+            return Task.FromResult(message.Payload.Span[0] switch { 0 => Verdict.Success, 1 => Verdict.Retry, _ => Verdict.Drop });
+        });
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        _web = builder.Build();
+        _web.MapDapr(_bus);
+        await _web.StartAsync(Cancellation);
+        _client.BaseAddress = new Uri(_web.Urls.First());
+    }
+
+    [Theory]
+    [InlineData(0, "SUCCESS")]
+    [InlineData(1, "RETRY")]
+    [InlineData(2, "DROP")]
+    public async Task The_handlers_verdict_is_the_answers_status(byte payload, string status)
+    {
+        using HttpResponseMessage response = await DeliverAsync("rounds", Envelope([payload]), "secret");
+        Assert.Equal((HttpStatusCode.OK, $"{{\"status\":\"{status}\"}}"), (response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation)));
+        Assert.Equal([payload], Assert.Single(_delivered));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("another")]
+    public async Task Who_does_not_show_the_apps_token_delivers_nothing_and_learns_no_topics(string? token)
+    {
+        using HttpResponseMessage delivery = await DeliverAsync("rounds", Envelope([0]), token);
+        using HttpResponseMessage discovery = await _client.GetAsync(new Uri("/dapr/subscribe", UriKind.Relative), Cancellation);
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized), (delivery.StatusCode, discovery.StatusCode));
+        Assert.Empty(_delivered);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_delivery_that_no_broker_could_hold_is_dropped_before_it_is_read(bool saysItsLength)
+    {
+        byte[] body = new byte[DaprEndpoints.MaximumBody + 1];
+        Array.Fill(body, (byte)' ');
+        using HttpContent content = saysItsLength ? new ByteArrayContent(body) : new StreamContent(new Unsized(body));
+        using HttpResponseMessage response = await DeliverAsync("rounds", content, "secret");
+        Assert.Equal("{\"status\":\"DROP\"}", await response.Content.ReadAsStringAsync(Cancellation));
+        Assert.Empty(_delivered);
+    }
+
+    [Fact]
+    public async Task The_process_is_alive_but_not_ready_without_its_sidecar()
+    {
+        using HttpResponseMessage alive = await _client.GetAsync(new Uri("/healthz", UriKind.Relative), Cancellation);
+        using HttpResponseMessage ready = await _client.GetAsync(new Uri("/readyz", UriKind.Relative), Cancellation);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable), (alive.StatusCode, ready.StatusCode));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_web is not null) await _web.DisposeAsync();
+        _bus?.Dispose();
+        _client.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static StringContent Envelope(byte[] data) =>
+        new($"{{\"specversion\":\"1.0\",\"data_base64\":\"{Convert.ToBase64String(data)}\"}}", Encoding.UTF8, "application/cloudevents+json");
+
+    private Task<HttpResponseMessage> DeliverAsync(string topic, HttpContent content, string? token)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"{DaprEndpoints.Route}/{topic}", UriKind.Relative)) { Content = content };
+        if (token is not null) request.Headers.Add("dapr-api-token", token);
+        return _client.SendAsync(request, Cancellation);
+    }
+
+    /// <summary>A stream that cannot tell its length, so that it is sent in chunks.</summary>
+    private sealed class Unsized(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override bool CanSeek => false;
+    }
+}
