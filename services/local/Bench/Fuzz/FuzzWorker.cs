@@ -27,6 +27,7 @@ internal sealed class FuzzWorker : IDisposable
     private int _layout, _length, _path;
     private bool _areWarm;
     private volatile bool _stop;
+    private volatile bool _isGivenUp;
 
     /// <summary>Makes the worker.</summary>
     /// <param name="options">What to do.</param>
@@ -78,6 +79,7 @@ internal sealed class FuzzWorker : IDisposable
         if (since == 0 || Stopwatch.GetElapsedTime(since) < _options.Patience) return false;
         byte[] frame = _memory.Last(_length).ToArray();
         if (Volatile.Read(ref _since) != since) return false;
+        _isGivenUp = true;
         Report("no verdict", Totals[_path].Path, $"expected one within {_options.Patience.TotalSeconds} s", frame);
         return true;
     }
@@ -146,6 +148,7 @@ internal sealed class FuzzWorker : IDisposable
 
     private Verdict? ReadOn(PathTotals totals, Memory<byte> bytes, int mutated)
     {
+        if (_isGivenUp) return null;
         LoraLayout layout = FuzzLayouts.All[_layout];
         Verdict? verdict = null;
         long before = GC.GetAllocatedBytesForCurrentThread(), start = Stopwatch.GetTimestamp();
@@ -163,6 +166,7 @@ internal sealed class FuzzWorker : IDisposable
             Report(exception.GetType().Name, totals.Path, exception.ToString(), bytes.Span);
         }
         Volatile.Write(ref _since, 0);
+        if (_isGivenUp) return null; // Late, when nobody waits any more.
         long ticks = Stopwatch.GetTimestamp() - start, allocated = _areWarm ? GC.GetAllocatedBytesForCurrentThread() - before : 0;
         totals.Add(mutated, bytes.Length, verdict is { IsAccepted: true }, ticks, allocated);
         long bound = AllocationBound(bytes.Length, layout.Length);
