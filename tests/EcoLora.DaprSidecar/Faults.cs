@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace EcoLora.DaprSidecar;
 
@@ -33,7 +34,7 @@ internal sealed record FaultOptions
 /// </summary>
 internal sealed class Faults(FaultOptions options)
 {
-    private readonly ConcurrentDictionary<string, StrongBox> ordinals = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, StrongBox<int>> ordinals = new(StringComparer.Ordinal);
     private int deliveriesBegun;
     private int deliveriesAnswered;
 
@@ -62,8 +63,9 @@ internal sealed class Faults(FaultOptions options)
     private static void Die()
     {
         // SIGKILL to itself, as a crash: nothing is flushed, acknowledged or closed.
-        Process.GetCurrentProcess().Kill();
-        Thread.Sleep(Timeout.Infinite);
+        using var self = Process.GetCurrentProcess();
+        self.Kill();
+        self.WaitForExit();
     }
 
     private int Next(string counter) => Interlocked.Increment(ref ordinals.GetOrAdd(counter, _ => new()).Value);
@@ -78,11 +80,6 @@ internal sealed class Faults(FaultOptions options)
         hash *= 0xff51afd7ed558ccdUL;
         hash ^= hash >> 33;
         return (hash >> 11) * (1.0 / (1UL << 53));
-    }
-
-    private sealed class StrongBox
-    {
-        public int Value;
     }
 }
 

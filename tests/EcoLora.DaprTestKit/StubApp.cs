@@ -1,11 +1,8 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Logging;
 
 namespace EcoLora.DaprTestKit;
 
@@ -66,10 +63,7 @@ public sealed class StubApp : IAsyncDisposable
     /// <param name="port">0 for any.</param>
     public static async Task<StubApp> StartAsync(string subscriptions, Func<StubRequest, Task<StubAnswer>>? answer = null, int port = 0)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
-        StubApp stub = new(builder.Build(), subscriptions, answer ?? (_ => Task.FromResult(new StubAnswer())));
+        StubApp stub = new(LoopbackApp.Make(port), subscriptions, answer ?? (_ => Task.FromResult(new StubAnswer())));
         await stub.app.StartAsync();
         return stub;
     }

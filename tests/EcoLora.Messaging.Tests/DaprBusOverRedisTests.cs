@@ -1,10 +1,7 @@
-using System.Net;
 using EcoLora.DaprTestKit;
 using EcoLora.Hosting.Dapr;
 using EcoLora.Messaging.Dapr;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace EcoLora.Messaging.Tests;
 
@@ -122,10 +119,7 @@ public sealed class DaprBusOverRedisTests : MessageBusConformance
             foreach ((string topic, Func<BusMessage, CancellationToken, Task<Verdict>> handler) in _handlers) _bus.Subscribe(topic, id, handler);
             await _bus.WaitForSidecarAsync(Cancellation);
             if (port is null) return;
-            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port.Value));
-            _web = builder.Build();
+            _web = LoopbackApp.Make(port.Value);
             _web.MapDapr(_bus);
             await _web.StartAsync();
             await _sidecar.WaitUntilSubscribedAsync([.. _bus.Topics]);

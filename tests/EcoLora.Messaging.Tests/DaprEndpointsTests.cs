@@ -4,8 +4,6 @@ using EcoLora.DaprTestKit;
 using EcoLora.Hosting.Dapr;
 using EcoLora.Messaging.Dapr;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace EcoLora.Messaging.Tests;
 
@@ -30,10 +28,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
             _delivered.Add(message.Payload.ToArray());
             return Task.FromResult(message.Payload.Span[0] switch { 0 => Verdict.Success, 1 => Verdict.Retry, _ => Verdict.Drop });
         });
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        _web = builder.Build();
+        _web = LoopbackApp.Make();
         _web.MapDapr(_bus);
         await _web.StartAsync(Cancellation);
         _client.BaseAddress = new Uri(_web.Urls.First());

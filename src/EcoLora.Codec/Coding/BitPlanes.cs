@@ -8,8 +8,6 @@ namespace EcoLora.Codec;
 /// <summary>Bytes of r used bits as r bit planes of ⌈count/8⌉ bytes each: bit j of plane b is bit b of byte j.</summary>
 internal static unsafe class BitPlanes
 {
-    private const ulong Ones = 0x0101010101010101;
-
     /// <summary>Bytes of r planes.</summary>
     public static int Size(int count, int bits) => bits * ((count + 7) / 8);
 
@@ -71,9 +69,8 @@ internal static unsafe class BitPlanes
 
     private static ulong PlaneScalar(ulong* bytes, int b)
     {
-        // The product brings bit 0 of byte j to bit 56 + j.
         ulong plane = 0;
-        for (int j = 0; j < 8; j++) plane |= (bytes[j] >> b & Ones) * 0x0102040810204080 >> 56 << 8 * j;
+        for (int j = 0; j < 8; j++) plane |= Bytes.FirstBits(bytes[j] >> b) << 8 * j;
         return plane;
     }
 
@@ -85,8 +82,8 @@ internal static unsafe class BitPlanes
         for (int b = 0; b < bits; b++, planes += length)
         {
             // Eight bits to eight bytes: spread by a product, then normalised to 0 or 1.
-            ulong spread = *planes * Ones & 0x8040201008040201;
-            bytes |= (spread + 0x7F7F7F7F7F7F7F7F | spread) >> 7 << b & Ones << b;
+            ulong spread = *planes * Bytes.Ones & 0x8040201008040201;
+            bytes |= (spread + 0x7F7F7F7F7F7F7F7F | spread) >> 7 << b & Bytes.Ones << b;
         }
         return bytes;
     }
@@ -94,7 +91,7 @@ internal static unsafe class BitPlanes
     private static Vector256<byte> Bytes256(byte* planes, int bits, int length)
     {
         // Byte j of a vector looks at bit j: byte j/8, bit j mod 8.
-        Vector256<byte> spread = (Vector256.Create(0UL, 1, 2, 3) * Ones).AsByte(), each = Vector256.Create(0x8040201008040201).AsByte(), bytes = default;
+        Vector256<byte> spread = (Vector256.Create(0UL, 1, 2, 3) * Bytes.Ones).AsByte(), each = Vector256.Create(0x8040201008040201).AsByte(), bytes = default;
         for (int b = 0; b < bits; b++, planes += length)
         {
             Vector256<byte> set = Avx2.Shuffle(Vector256.Create(Unsafe.ReadUnaligned<uint>(planes)).AsByte(), spread) & each;
@@ -105,7 +102,7 @@ internal static unsafe class BitPlanes
 
     private static Vector512<byte> Bytes512(byte* planes, int bits, int length)
     {
-        Vector512<byte> spread = (Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) * Ones).AsByte(), each = Vector512.Create(0x8040201008040201).AsByte();
+        Vector512<byte> spread = (Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) * Bytes.Ones).AsByte(), each = Vector512.Create(0x8040201008040201).AsByte();
         Vector512<byte> bytes = default;
         for (int b = 0; b < bits; b++, planes += length)
         {

@@ -17,8 +17,11 @@ internal static unsafe class Bytes
         {
             // A byte of the difference is zero exactly when adding 127 to its lower bits sets no highest bit, nor has it one.
             ulong different = bytes[i] ^ value * Ones, isZero = ~((different & ~Tops) + ~Tops | different) & Tops;
-            if (isZero != 0) equal |= (isZero >> 7) * 0x0102040810204080 >> 56 << 8 * i;
+            if (isZero != 0) equal |= FirstBits(isZero >> 7) << 8 * i;
         }
         return equal;
     }
+
+    /// <summary>Bit 0 of each byte: that of byte j is bit j of the result.</summary>
+    public static ulong FirstBits(ulong bytes) => (bytes & Ones) * 0x0102040810204080 >> 56;
 }

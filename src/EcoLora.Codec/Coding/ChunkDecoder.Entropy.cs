@@ -229,9 +229,7 @@ internal sealed unsafe partial class ChunkDecoder
         int low = 0;
         for (int block = 0; block < _blocks; block++)
         {
-            int sent = 0, words = Math.Min(Planes.Block / 64, ((_entries + 63) / 64) - block * (Planes.Block / 64));
-            for (int i = 0; i < words; i++) sent += BitOperations.PopCount(((ulong*)_bitmap.Pointer)[block * (Planes.Block / 64) + i]);
-            int first = _firstToken[_ids.Pointer[block]];
+            int sent = SentIn(block), first = _firstToken[_ids.Pointer[block]];
             ref int token = ref at[_ids.Pointer[block]];
             for (int i = 0; i < sent; i++, token++, low++)
             {

@@ -97,9 +97,7 @@ internal sealed unsafe partial class ChunkDecoder
     public int Peek(out ulong* bitmap)
     {
         bitmap = (ulong*)_bitmap.Pointer + _block * (Planes.Block / 64);
-        int words = (Math.Min(Planes.Block, _entries - _block * Planes.Block) + 63) / 64, sent = 0;
-        for (int word = 0; word < words; word++) sent += BitOperations.PopCount(bitmap[word]);
-        return sent;
+        return SentIn(_block);
     }
 
     /// <summary>The next block's codes, only those that are sent.</summary>
@@ -112,6 +110,14 @@ internal sealed unsafe partial class ChunkDecoder
         Planes.Join(_tokens.Pointer + _tokenAt[@class], Lows(_lowAt), sent, shape, halves: false, codes, _path);
         _tokenAt[@class] += sent;
         _lowAt += sent;
+    }
+
+    private int SentIn(int block)
+    {
+        ulong* bitmap = (ulong*)_bitmap.Pointer + block * (Planes.Block / 64);
+        int words = (Math.Min(Planes.Block, _entries - block * Planes.Block) + 63) / 64, sent = 0;
+        for (int word = 0; word < words; word++) sent += BitOperations.PopCount(bitmap[word]);
+        return sent;
     }
 
     /// <summary>The next block's binary32 values.</summary>

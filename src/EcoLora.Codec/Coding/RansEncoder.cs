@@ -64,7 +64,7 @@ internal static unsafe class RansEncoder
             // Down to lane 0, so that the lane needs no mask.
             lane = (lane - 1 & mask) + 1;
             int stop = Math.Max(0, i - lane);
-            for (; i > stop;)
+            while (i > stop)
             {
                 ulong step = steps[symbols[--i]];
                 uint x = states[--lane], complement = (uint)(step >> 48);

@@ -25,8 +25,9 @@ public static class DaprEndpoints
     public static void MapDapr(this IEndpointRouteBuilder endpoints, DaprBus bus)
     {
         endpoints.MapGet("/healthz", () => Results.Text("ok"));
-        endpoints.MapGet("/readyz", async (CancellationToken cancellation) =>
-            await bus.IsSidecarReadyAsync(cancellation) ? Results.Text("ok") : Results.Text("waiting for the sidecar", statusCode: StatusCodes.Status503ServiceUnavailable));
+        endpoints.MapGet("/readyz", async (CancellationToken cancellation) => await bus.IsSidecarReadyAsync(cancellation)
+            ? Results.Text("ok")
+            : Results.Text("waiting for the sidecar", statusCode: StatusCodes.Status503ServiceUnavailable));
         endpoints.MapGet("/dapr/subscribe", (HttpRequest request) =>
             IsAllowed(bus, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
         endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(bus, topic, context));

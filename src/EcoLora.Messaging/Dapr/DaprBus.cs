@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace EcoLora.Messaging.Dapr;
@@ -44,8 +46,7 @@ public sealed class DaprBus : IMessageBus, IDisposable
     /// <exception cref="DaprException">The sidecar refuses the message, or cannot take it within the patience of the options.</exception>
     public async Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
     {
-        string path = $"/v1.0/publish/{Uri.EscapeDataString(_options.PubSub)}/{Uri.EscapeDataString(topic)}"
-            + $"?metadata.rawPayload=true&metadata.partitionKey={Uri.EscapeDataString(key)}";
+        string path = PathOf(topic) + "&metadata.partitionKey=" + Uri.EscapeDataString(key);
         foreach (ReadOnlyMemory<byte> bytes in MessagePart.Cut(payload)) await PostAsync(path, bytes, cancellation);
     }
 
@@ -53,7 +54,8 @@ public sealed class DaprBus : IMessageBus, IDisposable
     /// <exception cref="InvalidOperationException">The topic has a consumer in this app.</exception>
     public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler)
     {
-        if (!_handlers.TryAdd(topic, handler)) throw new InvalidOperationException($"{consumer}: topic {topic} has a consumer in this app, which is one consumer group");
+        if (!_handlers.TryAdd(topic, handler))
+            throw new InvalidOperationException($"{consumer}: topic {topic} has a consumer in this app, which is one consumer group");
     }
 
     /// <summary>The answer to <c>GET /dapr/subscribe</c>: raw subscriptions with dead letters, each delivered to <c>{route}/{topic}</c>.</summary>
@@ -69,7 +71,8 @@ public sealed class DaprBus : IMessageBus, IDisposable
                 json.WriteString("pubsubname", _options.PubSub);
                 json.WriteString("topic", topic);
                 json.WriteString("route", $"{route}/{topic}");
-                if (!topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal)) json.WriteString("deadLetterTopic", topic + IMessageBus.DeadLetterSuffix);
+                if (!topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal))
+                    json.WriteString("deadLetterTopic", topic + IMessageBus.DeadLetterSuffix);
                 json.WriteStartObject("metadata");
                 json.WriteString("rawPayload", "true");
                 json.WriteEndObject();
@@ -82,7 +85,7 @@ public sealed class DaprBus : IMessageBus, IDisposable
 
     /// <summary>Whether a request that says to come from the sidecar shows the app's token.</summary>
     public bool IsFromSidecar(string? token) => _options.AppToken is not { } expected
-        || System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(System.Text.Encoding.UTF8.GetBytes(expected), System.Text.Encoding.UTF8.GetBytes(token ?? ""));
+        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(token ?? ""));
 
     /// <summary>Hands a delivery to its handler.</summary>
     /// <param name="topic">The topic of the route.</param>
@@ -119,12 +122,7 @@ public sealed class DaprBus : IMessageBus, IDisposable
     /// <summary>Waits until the sidecar can publish, however late it comes. It is not asked for what needs this app, which would wait for each other.</summary>
     public async Task WaitForSidecarAsync(CancellationToken cancellation)
     {
-        TimeSpan pause = _firstPause;
-        while (!await IsSidecarReadyAsync(cancellation))
-        {
-            await Task.Delay(pause, cancellation);
-            pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, _longestPause.Ticks));
-        }
+        for (TimeSpan pause = _firstPause; !await IsSidecarReadyAsync(cancellation); pause = Longer(pause)) await Task.Delay(pause, cancellation);
     }
 
     /// <summary>Whether the sidecar can publish now.</summary>
@@ -148,7 +146,8 @@ public sealed class DaprBus : IMessageBus, IDisposable
         _partTurn.Dispose();
     }
 
-    private async Task<Verdict> TakePartAsync(string topic, MessagePart part, Func<BusMessage, CancellationToken, Task<Verdict>> handler, CancellationToken cancellation)
+    private async Task<Verdict> TakePartAsync(string topic, MessagePart part, Func<BusMessage, CancellationToken, Task<Verdict>> handler,
+        CancellationToken cancellation)
     {
         // One part at a time, so that a message's handler does not run for two of them at once.
         await _partTurn.WaitAsync(cancellation);
@@ -165,7 +164,7 @@ public sealed class DaprBus : IMessageBus, IDisposable
             // The sidecar moves the part that it holds to the dead letters; the others were acknowledged.
             if (verdict == Verdict.Drop)
                 foreach (ReadOnlyMemory<byte> bytes in MessagePart.Cut(message))
-                    if (MessagePart.Read(bytes).Offset != part.Offset) await PostDeadAsync(topic, bytes, cancellation);
+                    if (MessagePart.Read(bytes).Offset != part.Offset) await PostAsync(PathOf(topic + IMessageBus.DeadLetterSuffix), bytes, cancellation);
             _parts.Settle(part);
             return verdict;
         }
@@ -175,13 +174,15 @@ public sealed class DaprBus : IMessageBus, IDisposable
         }
     }
 
-    private Task PostDeadAsync(string topic, ReadOnlyMemory<byte> bytes, CancellationToken cancellation) => PostAsync(
-        $"/v1.0/publish/{Uri.EscapeDataString(_options.PubSub)}/{Uri.EscapeDataString(topic + IMessageBus.DeadLetterSuffix)}?metadata.rawPayload=true", bytes, cancellation);
+    private string PathOf(string topic) =>
+        $"/v1.0/publish/{Uri.EscapeDataString(_options.PubSub)}/{Uri.EscapeDataString(topic)}?metadata.rawPayload=true";
+
+    private static TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, _longestPause.Ticks));
 
     private async Task PostAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        for (TimeSpan pause = _firstPause; ; pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, _longestPause.Ticks)))
+        for (TimeSpan pause = _firstPause; ; pause = Longer(pause))
         {
             string failure;
             try

@@ -44,7 +44,8 @@ public sealed record MessagePart(string Message, int Length, int Offset, ReadOnl
     /// <exception cref="ArgumentException">The message is larger than 1 GiB.</exception>
     public static IEnumerable<ReadOnlyMemory<byte>> Cut(ReadOnlyMemory<byte> message)
     {
-        if (message.Length > MaximumLength) throw new ArgumentException($"expected a message of at most {MaximumLength} bytes, found {message.Length}", nameof(message));
+        if (message.Length > MaximumLength)
+            throw new ArgumentException($"expected a message of at most {MaximumLength} bytes, found {message.Length}", nameof(message));
         return message.Length <= MaximumSize && !IsPart(message.Span) ? [message] : CutUp(message);
     }
 

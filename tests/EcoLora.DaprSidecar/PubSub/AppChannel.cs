@@ -36,7 +36,7 @@ internal sealed class AppChannel(SidecarOptions options) : IDisposable
             }
             catch (SocketException)
             {
-                await Task.Delay(50, cancellation);
+                await Task.Delay(50, cancellation); // a port tells only when asked, as daprd asks
             }
         }
     }

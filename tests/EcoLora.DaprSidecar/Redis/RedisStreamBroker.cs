@@ -169,7 +169,7 @@ internal sealed class RedisStreamBroker : IAsyncDisposable
     private static async Task PauseAsync(Exception error)
     {
         await Console.Error.WriteLineAsync($"redis streams: {error.Message}");
-        await Task.Delay(100);
+        await Task.Delay(100); // Redis is away: nothing tells when it is back but asking again
     }
 
     private async Task WorkAsync()
