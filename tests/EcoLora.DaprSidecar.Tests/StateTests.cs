@@ -56,6 +56,13 @@ public sealed class StateTests(RedisFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_value_comes_back_as_Go_writes_it()
+    {
+        await SaveAsync(new { key = "go", value = new { b = 9007199254740993, a = new object[] { 1.50, 1e21, "ä" }, aa = 1e-7 } });
+        Assert.Equal("{\"a\":[1.5,1e+21,\"ä\"],\"aa\":1e-07,\"b\":9007199254740992}", (await GetAsync("go")).Body);
+    }
+
+    [Fact]
     public async Task Of_racing_writers_with_one_etag_one_wins()
     {
         await SaveAsync(new { key = "race", value = 0 });

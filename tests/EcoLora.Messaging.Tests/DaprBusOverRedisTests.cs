@@ -103,6 +103,7 @@ public sealed class DaprBusOverRedisTests : MessageBusConformance
         private readonly string _folder = Directory.CreateTempSubdirectory("dapr-app-").FullName;
         private WebApplication? _web;
         private SidecarProcess? _sidecar;
+        private SidecarClient? _client;
         private DaprBus? _bus;
 
         public DaprBus Bus => _bus ?? throw new InvalidOperationException("not started");
@@ -115,12 +116,13 @@ public sealed class DaprBusOverRedisTests : MessageBusConformance
             int? port = _handlers.Count > 0 ? FreePort.Next() : null;
             _sidecar = await SidecarProcess.StartAsync(id, port, resources, "of-the-app", "of-the-sidecar");
             var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-app", AppToken = "of-the-sidecar" };
-            _bus = new DaprBus(options, new PartStore(new DurableFolder(_folder), PartLimits.Default, TimeProvider.System));
+            _client = new SidecarClient(options);
+            _bus = new DaprBus(_client, new PartStore(new DurableFolder(_folder), PartLimits.Default, TimeProvider.System));
             foreach ((string topic, Func<BusMessage, CancellationToken, Task<Verdict>> handler) in _handlers) _bus.Subscribe(topic, id, handler);
-            await _bus.WaitForSidecarAsync(Cancellation);
+            await _client.WaitUntilReadyAsync(Cancellation);
             if (port is null) return;
             _web = LoopbackApp.Make(port.Value);
-            _web.MapDapr(_bus);
+            _web.MapDapr(_client, _bus);
             await _web.StartAsync();
             await _sidecar.WaitUntilSubscribedAsync([.. _bus.Topics]);
         }
@@ -130,6 +132,7 @@ public sealed class DaprBusOverRedisTests : MessageBusConformance
             if (_sidecar is not null) await _sidecar.DisposeAsync();
             if (_web is not null) await _web.DisposeAsync();
             _bus?.Dispose();
+            _client?.Dispose();
             Directory.Delete(_folder, recursive: true);
         }
     }

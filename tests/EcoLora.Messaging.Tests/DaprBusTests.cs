@@ -158,8 +158,8 @@ public sealed class DaprBusTests : IDisposable
     [InlineData("secret", null, false)]
     public void Only_who_shows_the_apps_token_is_its_sidecar(string? expected, string? shown, bool holds)
     {
-        using DaprBus bus = Make(new DaprOptions(new Uri("http://127.0.0.1:3500")) { AppToken = expected });
-        Assert.Equal(holds, bus.IsFromSidecar(shown));
+        using var sidecar = new SidecarClient(new DaprOptions(new Uri("http://127.0.0.1:3500")) { AppToken = expected });
+        Assert.Equal(holds, sidecar.IsFromSidecar(shown));
     }
 
     [Fact]
@@ -181,9 +181,8 @@ public sealed class DaprBusTests : IDisposable
         new { id = "x", specversion = "1.0", extra = new { a = new[] { 1, 2 } }, data_base64 = Convert.ToBase64String(data), topic = "t" });
 
     private DaprBus Make(DaprOptions? options = null) => new(
-        options ?? new DaprOptions(new Uri("http://127.0.0.1:3500")),
-        new PartStore(new DurableFolder(_path), PartLimits.Default, TimeProvider.System),
-        new Transport(this));
+        new SidecarClient(options ?? new DaprOptions(new Uri("http://127.0.0.1:3500")), new Transport(this)),
+        new PartStore(new DurableFolder(_path), PartLimits.Default, TimeProvider.System));
 
     private sealed class Transport(DaprBusTests test) : HttpMessageHandler
     {

@@ -13,6 +13,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
     private readonly string _folder = Directory.CreateTempSubdirectory("dapr-endpoints-").FullName;
     private readonly List<byte[]> _delivered = [];
     private readonly HttpClient _client = new();
+    private SidecarClient? _sidecar;
     private DaprBus? _bus;
     private WebApplication? _web;
 
@@ -22,14 +23,15 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
     {
         // Nothing listens where the sidecar should be.
         var options = new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}")) { AppToken = "secret" };
-        _bus = new DaprBus(options, new PartStore(new DurableFolder(_folder), PartLimits.Default, TimeProvider.System));
+        _sidecar = new SidecarClient(options);
+        _bus = new DaprBus(_sidecar, new PartStore(new DurableFolder(_folder), PartLimits.Default, TimeProvider.System));
         _bus.Subscribe("rounds", "trainer", (message, _) =>
         {
             _delivered.Add(message.Payload.ToArray());
             return Task.FromResult(message.Payload.Span[0] switch { 0 => Verdict.Success, 1 => Verdict.Retry, _ => Verdict.Drop });
         });
         _web = LoopbackApp.Make();
-        _web.MapDapr(_bus);
+        _web.MapDapr(_sidecar, _bus);
         await _web.StartAsync(Cancellation);
         _client.BaseAddress = new Uri(_web.Urls.First());
     }
@@ -81,6 +83,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
     {
         if (_web is not null) await _web.DisposeAsync();
         _bus?.Dispose();
+        _sidecar?.Dispose();
         _client.Dispose();
         Directory.Delete(_folder, recursive: true);
     }

@@ -21,21 +21,22 @@ public static class DaprEndpoints
     /// With an app token, only who shows it may deliver.
     /// </summary>
     /// <param name="endpoints">The app.</param>
+    /// <param name="sidecar">Its sidecar.</param>
     /// <param name="bus">Its bus, whose topics are subscribed.</param>
-    public static void MapDapr(this IEndpointRouteBuilder endpoints, DaprBus bus)
+    public static void MapDapr(this IEndpointRouteBuilder endpoints, SidecarClient sidecar, DaprBus bus)
     {
         endpoints.MapGet("/healthz", () => Results.Text("ok"));
-        endpoints.MapGet("/readyz", async (CancellationToken cancellation) => await bus.IsSidecarReadyAsync(cancellation)
+        endpoints.MapGet("/readyz", async (CancellationToken cancellation) => await sidecar.IsReadyAsync(cancellation)
             ? Results.Text("ok")
             : Results.Text("waiting for the sidecar", statusCode: StatusCodes.Status503ServiceUnavailable));
         endpoints.MapGet("/dapr/subscribe", (HttpRequest request) =>
-            IsAllowed(bus, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
-        endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(bus, topic, context));
+            IsAllowed(sidecar, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
+        endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(sidecar, bus, topic, context));
     }
 
-    private static async Task<IResult> DeliverAsync(DaprBus bus, string topic, HttpContext context)
+    private static async Task<IResult> DeliverAsync(SidecarClient sidecar, DaprBus bus, string topic, HttpContext context)
     {
-        if (!IsAllowed(bus, context.Request)) return Results.Unauthorized();
+        if (!IsAllowed(sidecar, context.Request)) return Results.Unauthorized();
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaximumBody;
         if (context.Request.ContentLength > MaximumBody) return Answer(Verdict.Drop);
         using var body = new MemoryStream();
@@ -50,7 +51,7 @@ public static class DaprEndpoints
         return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), context.RequestAborted));
     }
 
-    private static bool IsAllowed(DaprBus bus, HttpRequest request) => bus.IsFromSidecar(request.Headers["dapr-api-token"]);
+    private static bool IsAllowed(SidecarClient sidecar, HttpRequest request) => sidecar.IsFromSidecar(request.Headers["dapr-api-token"]);
 
     private static IResult Answer(Verdict verdict) => Results.Bytes(
         verdict switch

@@ -1,10 +1,5 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.Globalization;
-using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 
 namespace EcoLora.Messaging.Dapr;
@@ -16,25 +11,19 @@ namespace EcoLora.Messaging.Dapr;
 /// <remarks>A raw message carries no key: a handler finds an empty one.</remarks>
 public sealed class DaprBus : IMessageBus, IDisposable
 {
-    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(50), _longestPause = TimeSpan.FromSeconds(2);
-
-    private readonly DaprOptions _options;
+    private readonly SidecarClient _sidecar;
     private readonly PartStore _parts;
-    private readonly HttpClient _http;
     private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _partTurn = new(1, 1);
 
     /// <summary>Makes the bus; nothing is sent yet.</summary>
-    /// <param name="options">The sidecar.</param>
+    /// <param name="sidecar">The app's sidecar.</param>
     /// <param name="parts">Where parts of large messages wait for the others.</param>
-    /// <param name="transport">What sends requests, or null for the usual; disposed with the bus.</param>
-    public DaprBus(DaprOptions options, PartStore parts, HttpMessageHandler? transport = null)
-    {
-        (_options, _parts) = (options, parts);
-        _http = new HttpClient(transport ?? new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { BaseAddress = options.Endpoint };
-        if (options.ApiToken is { } token) _http.DefaultRequestHeaders.Add("dapr-api-token", token);
-    }
+    public DaprBus(SidecarClient sidecar, PartStore parts) => (_sidecar, _parts) = (sidecar, parts);
+
+    /// <summary>Is told why a handler answered <see cref="Verdict.Retry"/> by an exception, or null.</summary>
+    public Action<string, Exception>? HandlerFailed { get; init; }
 
     /// <summary>Deliveries that no handler saw, by reason.</summary>
     public IReadOnlyDictionary<string, long> Refused => _refused;
@@ -68,7 +57,7 @@ public sealed class DaprBus : IMessageBus, IDisposable
             foreach (string topic in _handlers.Keys.Order(StringComparer.Ordinal))
             {
                 json.WriteStartObject();
-                json.WriteString("pubsubname", _options.PubSub);
+                json.WriteString("pubsubname", _sidecar.Options.PubSub);
                 json.WriteString("topic", topic);
                 json.WriteString("route", $"{route}/{topic}");
                 if (!topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal))
@@ -82,10 +71,6 @@ public sealed class DaprBus : IMessageBus, IDisposable
         }
         return stream.ToArray();
     }
-
-    /// <summary>Whether a request that says to come from the sidecar shows the app's token.</summary>
-    public bool IsFromSidecar(string? token) => _options.AppToken is not { } expected
-        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(token ?? ""));
 
     /// <summary>Hands a delivery to its handler.</summary>
     /// <param name="topic">The topic of the route.</param>
@@ -115,36 +100,13 @@ public sealed class DaprBus : IMessageBus, IDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
+            HandlerFailed?.Invoke(topic, exception);
             return Verdict.Retry;
         }
     }
 
-    /// <summary>Waits until the sidecar can publish, however late it comes. It is not asked for what needs this app, which would wait for each other.</summary>
-    public async Task WaitForSidecarAsync(CancellationToken cancellation)
-    {
-        for (TimeSpan pause = _firstPause; !await IsSidecarReadyAsync(cancellation); pause = Longer(pause)) await Task.Delay(pause, cancellation);
-    }
-
-    /// <summary>Whether the sidecar can publish now.</summary>
-    public async Task<bool> IsSidecarReadyAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            using HttpResponseMessage response = await _http.GetAsync(new Uri("/v1.0/healthz/outbound", UriKind.Relative), cancellation);
-            return response.IsSuccessStatusCode;
-        }
-        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
-        {
-            return false;
-        }
-    }
-
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _http.Dispose();
-        _partTurn.Dispose();
-    }
+    public void Dispose() => _partTurn.Dispose();
 
     private async Task<Verdict> TakePartAsync(string topic, MessagePart part, Func<BusMessage, CancellationToken, Task<Verdict>> handler,
         CancellationToken cancellation)
@@ -175,35 +137,18 @@ public sealed class DaprBus : IMessageBus, IDisposable
     }
 
     private string PathOf(string topic) =>
-        $"/v1.0/publish/{Uri.EscapeDataString(_options.PubSub)}/{Uri.EscapeDataString(topic)}?metadata.rawPayload=true";
-
-    private static TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, _longestPause.Ticks));
+        $"/v1.0/publish/{Uri.EscapeDataString(_sidecar.Options.PubSub)}/{Uri.EscapeDataString(topic)}?metadata.rawPayload=true";
 
     private async Task PostAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
-        var clock = Stopwatch.StartNew();
-        for (TimeSpan pause = _firstPause; ; pause = Longer(pause))
-        {
-            string failure;
-            try
+        using HttpResponseMessage response = await _sidecar.SendAsync(
+            () =>
             {
-                using var content = new ReadOnlyMemoryContent(bytes);
+                var content = new ReadOnlyMemoryContent(bytes);
                 content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-                using HttpResponseMessage response = await _http.PostAsync(new Uri(path, UriKind.Relative), content, cancellation);
-                if (response.IsSuccessStatusCode) return;
-                string text = await response.Content.ReadAsStringAsync(cancellation);
-                failure = string.Create(CultureInfo.InvariantCulture, $"{(int)response.StatusCode} {text[..Math.Min(300, text.Length)]}");
-                // What the sidecar says about the request itself does not get better.
-                if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound)
-                    throw new DaprException(path, failure);
-            }
-            catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
-            {
-                failure = exception.Message;
-            }
-            if (clock.Elapsed + pause > _options.Patience) throw new DaprException(path, failure);
-            await Task.Delay(pause, cancellation);
-        }
+                return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+            },
+            cancellation);
     }
 
     private Verdict Refuse(string reason)
@@ -212,8 +157,3 @@ public sealed class DaprBus : IMessageBus, IDisposable
         return Verdict.Drop;
     }
 }
-
-/// <summary>A call that the sidecar refused, or did not take in time.</summary>
-/// <param name="path">The call.</param>
-/// <param name="found">Its answer.</param>
-public sealed class DaprException(string path, string found) : IOException($"sidecar: expected {path} to be taken, found {found}");

@@ -9,13 +9,16 @@ public sealed record DaprOptions(Uri Endpoint)
     /// <summary>Name of the pub/sub component.</summary>
     public string PubSub { get; init; } = "pubsub";
 
+    /// <summary>Name of the state store component.</summary>
+    public string StateStore { get; init; } = "statestore";
+
     /// <summary>What the app shows the sidecar, from DAPR_API_TOKEN; null for nothing.</summary>
     public string? ApiToken { get; init; }
 
     /// <summary>What the sidecar must show the app, from APP_API_TOKEN; null for nothing.</summary>
     public string? AppToken { get; init; }
 
-    /// <summary>How long a publication that failed is tried again before its caller is told.</summary>
+    /// <summary>How long a call that failed is tried again before its caller is told.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using StackExchange.Redis;
 
@@ -93,7 +92,7 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
 
     private static StateChange Change(JsonElement item, bool delete)
     {
-        byte[]? value = delete ? null : item.TryGetProperty("value", out JsonElement json) ? Encoding.UTF8.GetBytes(json.GetRawText()) : "null"u8.ToArray();
+        byte[]? value = delete ? null : item.TryGetProperty("value", out JsonElement json) ? GoJson.Marshal(json) : "null"u8.ToArray();
         string? etag = item.TryGetProperty("etag", out JsonElement tag) && tag.ValueKind == JsonValueKind.String ? CheckedETag(tag.GetString()) : null;
         string? concurrency = item.TryGetProperty("options", out JsonElement o) && o.ValueKind == JsonValueKind.Object
             && o.TryGetProperty("concurrency", out JsonElement c)
