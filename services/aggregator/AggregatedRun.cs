@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text.Json.Serialization;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
@@ -20,35 +19,30 @@ internal enum FrameFate
 }
 
 /// <summary>
-/// One run at the aggregator: Q^t and S in <c>checkpoint.bin</c>, the open round's frames in <c>frames/</c>, the published chain in <c>chain/</c>.
-/// Everything is durable before it is told to anyone.
+/// One run at the aggregator. The record in the state store says what counts: version, the open round, the frames that are stored; the volume holds Q^t and S in
+/// <c>checkpoint-t.bin</c>, the open round's frames in <c>frames/</c>, the published chain in <c>chain/</c>. Everything is durable before it is told to anyone.
 /// </summary>
 internal sealed class AggregatedRun
 {
-    private const string CheckpointFile = "checkpoint.bin";
-
     private readonly DurableFolder _folder, _frames, _chain;
+    private readonly StateRecord<AggregatorRecord> _record;
     private readonly FederatedMethod _method;
     private readonly LoraLayout _adapter, _layout;
     private PublishedAdapter _published;
     private float[] _serverResidual;
-    private RoundOpened? _open;
-    private RoundAggregated? _lastReport;
 
-    private AggregatedRun(RunPlan plan, DurableFolder folder)
+    private AggregatedRun(StateRecord<AggregatorRecord> record, DurableFolder folder)
     {
-        Plan = plan;
-        _folder = folder;
-        _frames = folder.Folder("frames");
-        _chain = folder.Folder("chain");
+        (_record, _folder, _frames, _chain) = (record, folder, folder.Folder("frames"), folder.Folder("chain"));
+        RunPlan plan = Plan;
         _method = plan.FederatedMethod;
         _adapter = plan.AdapterLayout();
         _layout = _method.ExchangedLayout(_adapter);
-        if (VectorFile.TryRead(folder, CheckpointFile, CheckpointJson.Default.Checkpoint, out Checkpoint checkpoint, out float[][] vectors))
+        if (Record.Checkpoint is { } file)
         {
-            _published = new PublishedAdapter(plan.Key, _layout, checkpoint.Version, vectors[0]);
-            _serverResidual = vectors[1];
-            _lastReport = checkpoint.Report;
+            if (!VectorFile.TryRead(folder, file, AggregatorJson.Default.Checkpoint, out Checkpoint checkpoint, out float[][] vectors) || checkpoint.Version != Record.Version)
+                throw new StateFileException(folder.FileAt(file), $"the checkpoint of version {Record.Version} that the state names", "another, or none");
+            (_published, _serverResidual) = (new PublishedAdapter(plan.Key, _layout, checkpoint.Version, vectors[0]), vectors[1]);
         }
         else
         {
@@ -57,12 +51,29 @@ internal sealed class AggregatedRun
         }
     }
 
-    public RunPlan Plan { get; }
+    public RunPlan Plan => Record.Plan;
 
-    public static AggregatedRun Open(RunPlan plan, DurableFolder folder)
+    /// <summary>True when the last published change was not announced, as far as is known.</summary>
+    public bool IsUnannounced => Record.Report is not null && Record.Announced < Record.Version;
+
+    private AggregatorRecord Record => _record.Value!;
+
+    /// <summary>Key of a run's record.</summary>
+    public static string KeyOf(ulong run) => $"run.{run:x16}";
+
+    /// <summary>Opens a run that is known, or null.</summary>
+    public static async Task<AggregatedRun?> FindAsync(ulong run, IStateStore store, DurableFolder root, CancellationToken cancellation)
     {
-        plan.Validate();
-        return new AggregatedRun(plan, folder);
+        StateRecord<AggregatorRecord> record = await StateRecord.ReadAsync(store, KeyOf(run), AggregatorJson.Default.AggregatorRecord, cancellation);
+        return record.Value is { } value ? new AggregatedRun(record, root.Folder(value.Plan.Run)) : null;
+    }
+
+    /// <summary>Opens a run, which is known from now on.</summary>
+    public static async Task<AggregatedRun> OpenAsync(RunPlan plan, IStateStore store, DurableFolder root, CancellationToken cancellation)
+    {
+        StateRecord<AggregatorRecord> record = await StateRecord.ReadAsync(store, KeyOf(plan.Key), AggregatorJson.Default.AggregatorRecord, cancellation);
+        if (record.Value is null) await record.WriteAsync(new AggregatorRecord(plan, 0, 0, null, null, null, []), cancellation);
+        return new AggregatedRun(record, root.Folder(plan.Run));
     }
 
     /// <summary>Q as the whole adapter.</summary>
@@ -71,100 +82,101 @@ internal sealed class AggregatedRun
     /// <summary>Digest of Q.</summary>
     public string Digest() => Frame.DigestOf(MemoryMarshal.AsBytes(_published.Values.Span));
 
-    /// <summary>Accepts frames of the round from now on, and reports those that are stored already.</summary>
-    public IReadOnlyList<SegmentStored> OpenRound(RoundOpened opened)
+    /// <summary>Accepts frames of the round from now on.</summary>
+    public async Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation)
     {
-        if (opened.Round != _published.Version) return [];
-        _open = opened;
-        var stored = new List<SegmentStored>();
-        foreach (Participant participant in opened.Participants)
-        {
-            if (_frames.Read(FrameFile(opened.Round, participant.Client)) is not { } bytes) continue;
-            var frame = Frame.Open(bytes, _layout);
-            stored.Add(Report(bytes, frame.Header, frame.Measure()));
-        }
-        return stored;
+        if (opened.Round != Record.Version || Record.Open is not null) return;
+        await _record.WriteAsync(Record with { Open = opened, Frames = [] }, cancellation);
     }
 
     /// <summary>Checks a frame against the open round and stores it.</summary>
     /// <exception cref="FrameException">The frame is not what this participant was asked for; nothing was stored.</exception>
-    public FrameFate Store(FrameHeader header, ReadOnlyMemory<byte> bytes, out SegmentStored? report)
+    public async Task<(FrameFate Fate, SegmentStored? Report)> StoreAsync(FrameHeader header, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
-        report = null;
         if (header.Kind != FrameKind.Segment) throw new FrameException("kind", "a segment", $"{header}");
-        if (header.Round < _published.Version) return FrameFate.Late;
-        if (_open is null || header.Round > _open.Round) return FrameFate.Early;
-        Participant participant = _open.Participants.FirstOrDefault(p => p.Client == header.Client)
+        if (header.Round < Record.Version) return (FrameFate.Late, null);
+        if (Record.Open is not { } open || header.Round > open.Round) return (FrameFate.Early, null);
+        Participant participant = open.Participants.FirstOrDefault(p => p.Client == header.Client)
             ?? throw new FrameException("client", $"a participant of round {header.Round}", $"client {header.Client}");
         if (header.Segment != participant.Segment || header.Segments != Plan.Exchange.Segments)
             throw new FrameException("segment", $"{participant.Segment}/{Plan.Exchange.Segments}", $"{header.Segment}/{header.Segments}");
-        if (header.BaseVersion != _published.Version) throw new FrameException("base version", $"{_published.Version}", $"{header.BaseVersion}");
+        if (header.BaseVersion != Record.Version) throw new FrameException("base version", $"{Record.Version}", $"{header.BaseVersion}");
         var frame = Frame.Open(bytes, _layout);
         FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored.
-        string file = FrameFile(header.Round, header.Client);
-        if (_frames.Read(file) is { } stored)
+        string digest = Frame.DigestOf(bytes.Span);
+        if (Record.Frames.FirstOrDefault(f => f.Client == header.Client) is { } stored)
         {
-            if (!bytes.Span.SequenceEqual(stored))
-                throw new FrameException("duplicate", $"the frame with digest {Frame.DigestOf(stored)}", Frame.DigestOf(bytes.Span));
+            if (stored.Digest != digest) throw new FrameException("duplicate", $"the frame with digest {stored.Digest}", digest);
         }
         else
         {
-            _frames.Write(file, bytes);
+            _frames.Write(FrameFile(header.Round, header.Client), bytes);
+            await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
         }
-        report = Report(bytes.Span, frame.Header, sizes);
-        return FrameFate.Stored;
+        return (FrameFate.Stored, new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes));
     }
 
-    /// <summary>Eq. 2 over the accepted frames, then D = C(U + S): the new version is durable when this returns.</summary>
-    /// <returns>The report and D's frame; null for a round before the last, which every site has.</returns>
-    public (RoundAggregated Report, byte[] Change)? CloseRound(RoundClosed closed)
+    /// <summary>The reports of those of the clients whose frames of the open round are stored.</summary>
+    public IReadOnlyList<SegmentStored> StoredOf(int round, IReadOnlyList<int> clients)
     {
-        if (closed.Round < _published.Version - 1) return null;
-        if (closed.Round == _published.Version - 1 && _lastReport is { } last) return (last, _chain.Read(ChainFile(closed.Round))!);
-        if (closed.Round != _published.Version) throw new InvalidOperationException($"round {closed.Round} closed at version {_published.Version}");
+        if (Record.Open?.Round != round) return [];
+        var reports = new List<SegmentStored>();
+        foreach (StoredFrame stored in Record.Frames.Where(frame => clients.Contains(frame.Client)))
+        {
+            Frame frame = Load(stored.Client, stored.Digest);
+            reports.Add(new SegmentStored(Plan.Run, round, stored.Client, frame.Header.Segment, stored.Digest, frame.Measure()));
+        }
+        return reports;
+    }
 
-        List<AcceptedFrame> accepted = [.. closed.Accepted.Select(Load)];
+    /// <summary>Eq. 2 over the accepted frames, then D = C(U + S): the new version is durable when this returns. A round that is closed stays as it is.</summary>
+    public async Task CloseRoundAsync(RoundClosed closed, CancellationToken cancellation)
+    {
+        if (closed.Round < Record.Version) return;
+        if (closed.Round != Record.Version) throw new InvalidOperationException($"round {closed.Round} closed at version {Record.Version}");
+
+        List<AcceptedFrame> accepted =
+            [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.Roster[a.Client].Samples, Load(a.Client, a.Digest)))];
         double[] update = _method.Aggregate(accepted, _layout.Length);
         float[] residual = [.. _serverResidual];
         var header = new FrameHeader(
-            FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, _published.Version, (uint)_layout.Fingerprint);
+            FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
         byte[] change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding));
 
-        var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());
+        var next = new PublishedAdapter(Plan.Key, _layout, Record.Version, _published.Values.ToArray());
         next.Apply(change);
         int[] coverage = Aggregation.Coverage(closed.Accepted.Select(a => a.Segment), Plan.Exchange.Segments);
         double norm = Math.Sqrt(residual.Sum(value => (double)value * value));
         var report = new RoundAggregated(Plan.Run, closed.Round, coverage, Frame.DigestOf(change), Frame.Open(change, _layout).Measure(), norm);
 
         _chain.Write(ChainFile(closed.Round), change);
-        VectorFile.Write(_folder, CheckpointFile, new Checkpoint(next.Version, report), CheckpointJson.Default.Checkpoint, next.Values, residual);
-        (_published, _serverResidual, _lastReport, _open) = (next, residual, report, null);
+        string checkpoint = $"checkpoint-{next.Version:d5}.bin";
+        VectorFile.Write(_folder, checkpoint, new Checkpoint(next.Version), AggregatorJson.Default.Checkpoint, next.Values, residual);
+        await _record.WriteAsync(Record with { Version = next.Version, Checkpoint = checkpoint, Report = report, Open = null, Frames = [] }, cancellation);
+        (_published, _serverResidual) = (next, residual);
+        foreach (string file in _folder.List("checkpoint-*.bin").Where(file => file != checkpoint)) _folder.Delete(file);
         foreach (string file in _frames.List("*.frame")) _frames.Delete(file);
-        return (report, change);
     }
 
-    private AcceptedFrame Load(AcceptedSegment accepted)
+    /// <summary>The last published change and its report; null before the first, and for another round.</summary>
+    public (RoundAggregated Report, byte[] Change)? LastChange(int round) =>
+        Record.Report is { } report && report.Round == round && ChangeOf(round) is { } change ? (report, change) : null;
+
+    /// <summary>The frame of a published change, or null.</summary>
+    public byte[]? ChangeOf(int round) => round >= 0 && round < Record.Version ? _chain.Read(ChainFile(round)) : null;
+
+    /// <summary>Remembers that the last change was published.</summary>
+    public Task AnnouncedAsync(CancellationToken cancellation) => _record.WriteAsync(Record with { Announced = Record.Version }, cancellation);
+
+    private Frame Load(int client, string digest)
     {
-        string file = FrameFile(_published.Version, accepted.Client);
+        string file = FrameFile(Record.Version, client);
         byte[] bytes = _frames.Read(file) ?? throw new StateFileException(_frames.FileAt(file), "the frame that was accepted", "no file");
-        if (Frame.DigestOf(bytes) != accepted.Digest) throw new StateFileException(_frames.FileAt(file), $"digest {accepted.Digest}", Frame.DigestOf(bytes));
-        return new AcceptedFrame(accepted.Slot, Plan.Roster[accepted.Client].Samples, Frame.Open(bytes, _layout));
+        if (Frame.DigestOf(bytes) != digest) throw new StateFileException(_frames.FileAt(file), $"digest {digest}", Frame.DigestOf(bytes));
+        return Frame.Open(bytes, _layout);
     }
-
-    private SegmentStored Report(ReadOnlySpan<byte> bytes, FrameHeader header, FrameSizes sizes) =>
-        new(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes), sizes);
 
     private static string FrameFile(int round, int client) => $"round-{round:d5}-client-{client:d5}.frame";
 
     private static string ChainFile(int round) => $"change-{round:d5}.frame";
 }
-
-/// <summary>Header of the checkpoint; its vectors are Q and S.</summary>
-/// <param name="Version">t of Q^t.</param>
-/// <param name="Report">The report of the round that made it.</param>
-internal sealed record Checkpoint(int Version, RoundAggregated Report);
-
-/// <summary>The checkpoint's JSON.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(Checkpoint))]
-internal sealed partial class CheckpointJson : JsonSerializerContext;

@@ -12,6 +12,7 @@ namespace EcoLora.Services.Aggregator;
 public sealed class AggregatorService : IDisposable
 {
     private readonly IMessageBus _bus;
+    private readonly IStateStore _store;
     private readonly DurableFolder _folder;
     private readonly Action<RunPlan, float[]> _writeAdapter;
     private readonly Dictionary<ulong, AggregatedRun> _runs = [];
@@ -20,17 +21,32 @@ public sealed class AggregatorService : IDisposable
 
     /// <summary>Subscribes to rounds and segments.</summary>
     /// <param name="bus">The bus, not yet started.</param>
+    /// <param name="store">Where it is written what counts.</param>
     /// <param name="folder">Where frames and checkpoints live.</param>
     /// <param name="writeAdapter">Writes a finished run's whole adapter, atomically; may be called again with the same.</param>
-    public AggregatorService(IMessageBus bus, DurableFolder folder, Action<RunPlan, float[]> writeAdapter)
+    public AggregatorService(IMessageBus bus, IStateStore store, DurableFolder folder, Action<RunPlan, float[]> writeAdapter)
     {
-        (_bus, _folder, _writeAdapter) = (bus, folder, writeAdapter);
+        (_bus, _store, _folder, _writeAdapter) = (bus, store, folder, writeAdapter);
         bus.Subscribe(Topics.Rounds, "aggregator", HandleRoundAsync);
         bus.Subscribe(Topics.Segments, "aggregator", HandleSegmentAsync);
     }
 
     /// <summary>Frames that were refused or came late, by reason.</summary>
     public IReadOnlyDictionary<string, long> Refused => _refused;
+
+    /// <summary>The frame of a published change, for a site that has missed it; null where there is none.</summary>
+    public async Task<byte[]?> ChangeAsync(string run, int round, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            return (await FindAsync(FrameHeader.KeyOf(run), cancellation))?.ChangeOf(round);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
 
     private async Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
     {
@@ -43,18 +59,15 @@ public sealed class AggregatorService : IDisposable
         {
             return Refuse("malformed message");
         }
+        if (round is RunAnnounced) return Verdict.Success;
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (round is RunOpened opened && !_runs.ContainsKey(opened.Plan.Key))
-                _runs.Add(opened.Plan.Key, AggregatedRun.Open(opened.Plan, _folder.Folder(opened.Run)));
-            if (!_runs.TryGetValue(FrameHeader.KeyOf(round.Run), out AggregatedRun? run)) return Verdict.Retry;
-            foreach (ReportMessage report in Handle(run, round, out byte[]? change))
-            {
-                if (change is not null) await _bus.PublishAsync(Topics.Global, round.Run, change, cancellation);
-                change = null;
-                await ReportAsync(report, cancellation);
-            }
+            AggregatedRun? run = await FindAsync(FrameHeader.KeyOf(round.Run), cancellation);
+            if (run is null && round is RunOpened opened)
+                _runs.Add(opened.Plan.Key, run = await AggregatedRun.OpenAsync(opened.Plan, _store, _folder, cancellation));
+            if (run is null) return Verdict.Retry;
+            await HandleAsync(run, round, cancellation);
             return Verdict.Success;
         }
         finally
@@ -63,24 +76,35 @@ public sealed class AggregatorService : IDisposable
         }
     }
 
-    /// <summary>What a scheduler's message makes the aggregator answer; the same message again gives the same answer.</summary>
-    private IReadOnlyList<ReportMessage> Handle(AggregatedRun run, RoundMessage message, out byte[]? change)
+    /// <summary>What a scheduler's message makes the aggregator do; the same message again changes nothing.</summary>
+    private async Task HandleAsync(AggregatedRun run, RoundMessage message, CancellationToken cancellation)
     {
-        change = null;
         switch (message)
         {
             case RoundOpened opened:
-                return run.OpenRound(opened);
+                await run.OpenRoundAsync(opened, cancellation);
+                break;
             case RoundClosed closed:
-                if (run.CloseRound(closed) is not { } aggregated) return [];
-                change = aggregated.Change;
-                return [aggregated.Report];
+                await run.CloseRoundAsync(closed, cancellation);
+                if (run.IsUnannounced) await AnnounceAsync(run, closed.Round, cancellation);
+                break;
             case RunEnding ending:
                 _writeAdapter(run.Plan, run.WholeAdapter());
-                return [new AdapterWritten(run.Plan.Run, ending.Version, run.Digest())];
-            default:
-                return [];
+                await ReportAsync(new AdapterWritten(run.Plan.Run, ending.Version, run.Digest()), cancellation);
+                break;
+            case Reminder reminder:
+                foreach (SegmentStored stored in run.StoredOf(reminder.Round, reminder.Clients)) await ReportAsync(stored, cancellation);
+                if (reminder.Change) await AnnounceAsync(run, reminder.Round, cancellation);
+                break;
         }
+    }
+
+    private async Task AnnounceAsync(AggregatedRun run, int round, CancellationToken cancellation)
+    {
+        if (run.LastChange(round) is not { } last) return;
+        await _bus.PublishAsync(Topics.Global, run.Plan.Run, last.Change, cancellation);
+        await ReportAsync(last.Report, cancellation);
+        await run.AnnouncedAsync(cancellation);
     }
 
     private async Task<Verdict> HandleSegmentAsync(BusMessage message, CancellationToken cancellation)
@@ -89,8 +113,9 @@ public sealed class AggregatorService : IDisposable
         try
         {
             FrameHeader header = Frame.ReadHeader(message.Payload.Span);
-            if (!_runs.TryGetValue(header.RunKey, out AggregatedRun? run)) return Verdict.Retry;
-            switch (run.Store(header, message.Payload, out SegmentStored? report))
+            if (await FindAsync(header.RunKey, cancellation) is not { } run) return Verdict.Retry;
+            (FrameFate fate, SegmentStored? report) = await run.StoreAsync(header, message.Payload, cancellation);
+            switch (fate)
             {
                 case FrameFate.Early:
                     return Verdict.Retry;
@@ -110,6 +135,14 @@ public sealed class AggregatorService : IDisposable
         {
             _turn.Release();
         }
+    }
+
+    private async Task<AggregatedRun?> FindAsync(ulong key, CancellationToken cancellation)
+    {
+        if (_runs.TryGetValue(key, out AggregatedRun? run)) return run;
+        run = await AggregatedRun.FindAsync(key, _store, _folder, cancellation);
+        if (run is not null) _runs.Add(key, run);
+        return run;
     }
 
     /// <inheritdoc/>

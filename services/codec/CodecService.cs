@@ -5,52 +5,59 @@ using EcoLora.Messaging;
 
 namespace EcoLora.Services.Codec;
 
+/// <summary>What a codec needs besides the bus.</summary>
+/// <param name="Consumer">Its name on the bus, and its app id where it is a service of its own.</param>
+/// <param name="SiteOf">The number of its site in a run; null for a run that it has no part in.</param>
+/// <param name="Keep">Is given every accepted change before sparsification, or null; a change may come again after a crash.</param>
+/// <param name="FetchChange">Asks the aggregator for the frame of a published change that was missed: (run, round); null where nobody can be asked.</param>
+public sealed record CodecOptions(
+    string Consumer, Func<RunPlan, int?> SiteOf, Action<AcceptedChange>? Keep = null, Func<string, int, CancellationToken, Task<byte[]?>>? FetchChange = null);
+
 /// <summary>
 /// A site's gateway to the broker: holds the site's copy of the published adapter and each client's residuals, encodes upward, decodes downward.
 /// One download serves all clients of the site.
 /// </summary>
-public sealed class CodecService : ISiteCodec
+public sealed class CodecService : ISiteCodec, IDisposable
 {
     private readonly IMessageBus _bus;
-    private readonly DurableFolder _folder;
-    private readonly int _site;
-    private readonly Action<AcceptedChange>? _keep;
-    private readonly ConcurrentDictionary<string, SiteRun> _runs = new();
+    private readonly SitePlacement _place;
+    private readonly CodecOptions _options;
+    private readonly ConcurrentDictionary<ulong, SiteRun> _runs = new();
     private readonly ConcurrentDictionary<string, long> _refused = new();
+    private readonly SemaphoreSlim _opening = new(1, 1);
     private readonly StateSignal _signal = new();
 
     /// <summary>Subscribes to rounds and global changes.</summary>
     /// <param name="bus">The bus, not yet started.</param>
+    /// <param name="store">Where it is written what counts.</param>
     /// <param name="folder">Where the site's copy, residuals and outbox live.</param>
-    /// <param name="site">Number of the site.</param>
-    /// <param name="keep">Is given every accepted change before sparsification, or null; a change may come again after a crash.</param>
-    public CodecService(IMessageBus bus, DurableFolder folder, int site, Action<AcceptedChange>? keep = null)
+    /// <param name="options">The rest.</param>
+    public CodecService(IMessageBus bus, IStateStore store, DurableFolder folder, CodecOptions options)
     {
-        (_bus, _folder, _site, _keep) = (bus, folder, site, keep);
-        bus.Subscribe(Topics.Rounds, $"codec-{site}", HandleRoundAsync);
-        bus.Subscribe(Topics.Global, $"codec-{site}", HandleGlobalAsync);
+        (_bus, _options, _place) = (bus, options, new SitePlacement(store, folder, options.SiteOf, options.Keep));
+        bus.Subscribe(Topics.Rounds, options.Consumer, HandleRoundAsync);
+        bus.Subscribe(Topics.Global, options.Consumer, HandleGlobalAsync);
     }
 
-    /// <summary>Global frames that were refused, by reason.</summary>
+    /// <summary>Messages that were refused, by reason.</summary>
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <inheritdoc/>
-    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation)
-    {
-        float[] values = await _signal.WaitForAsync(() => Find(run)?.PublishedAt(version), cancellation);
-        return values;
-    }
+    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation) => await _signal.WaitForAsync(
+        async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found ? await found.PublishedAtAsync(version, cancellation) : null, cancellation);
 
     /// <inheritdoc/>
     public async Task SubmitAsync(string run, LocalUpdate update, CancellationToken cancellation)
     {
-        SiteRun site = await _signal.WaitForAsync(() => Find(run) is { } found && found.IsReadyFor(update) ? found : null, cancellation);
-        if (site.Encode(update) is { } frame) await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, cancellation);
+        SiteRun site = await _signal.WaitForAsync(
+            async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found && await found.IsReadyForAsync(update, cancellation) ? found : null, cancellation);
+        if (await site.EncodeAsync(update, cancellation) is { } frame) await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, cancellation);
     }
 
-    private SiteRun? Find(string run) => _runs.GetValueOrDefault(run);
+    /// <summary>Length of the exchanged vector of a run; null for a run that has not been opened here.</summary>
+    public async Task<int?> LengthAsync(string run, CancellationToken cancellation) => (await FindAsync(FrameHeader.KeyOf(run), cancellation))?.Layout.Length;
 
-    private Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
+    private async Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
     {
         RoundMessage round;
         try
@@ -59,14 +66,25 @@ public sealed class CodecService : ISiteCodec
         }
         catch (MessageException)
         {
-            return Task.FromResult(Refuse("malformed message"));
+            return Refuse("malformed message");
         }
-        if (round is RunOpened opened && Find(opened.Run) is null) _runs[opened.Run] = new SiteRun(opened.Plan, _folder.Folder(opened.Run), _keep);
-        if (Find(round.Run) is not { } run) return Task.FromResult(Verdict.Retry);
-        if (round is RoundOpened open) run.OpenRound(open);
-        if (round is RoundClosed closed) run.CloseRound(closed);
+        if (round is RunAnnounced) return Verdict.Success;
+        SiteRun? run = round is RunOpened opened ? await OpenAsync(opened.Plan, cancellation) : await FindAsync(FrameHeader.KeyOf(round.Run), cancellation);
+        if (run is null) return Verdict.Retry;
+        switch (round)
+        {
+            case RoundOpened open:
+                await run.OpenRoundAsync(open, cancellation);
+                break;
+            case RoundClosed closed:
+                await run.CloseRoundAsync(closed, cancellation);
+                break;
+            case Reminder reminder when _options.SiteOf(run.Plan) is { } site && reminder.Sites.Contains(site):
+                await CatchUpAsync(run, site, reminder.Round, cancellation);
+                break;
+        }
         _signal.Raise();
-        return Task.FromResult(Verdict.Success);
+        return Verdict.Success;
     }
 
     private async Task<Verdict> HandleGlobalAsync(BusMessage message, CancellationToken cancellation)
@@ -74,12 +92,10 @@ public sealed class CodecService : ISiteCodec
         try
         {
             FrameHeader header = Frame.ReadHeader(message.Payload.Span);
-            if (_runs.Values.FirstOrDefault(r => r.Plan.Key == header.RunKey) is not { } run) return Verdict.Retry;
-            if (header.BaseVersion > run.Version) return Verdict.Retry;
-            if (header.BaseVersion == run.Version) run.Apply(message.Payload);
+            if (await FindAsync(header.RunKey, cancellation) is not { } run || _options.SiteOf(run.Plan) is not { } site) return Verdict.Retry;
+            if (!await run.ApplyAsync(header, message.Payload, cancellation)) return Verdict.Retry;
             _signal.Raise();
-            var report = new SiteUpdated(run.Plan.Run, _site, header.BaseVersion + 1, message.Payload.Length);
-            await _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);
+            await ReportAsync(run, site, header.BaseVersion + 1, message.Payload.Length, cancellation);
             return Verdict.Success;
         }
         catch (FrameException exception)
@@ -88,9 +104,68 @@ public sealed class CodecService : ISiteCodec
         }
     }
 
+    /// <summary>Says that the site holds the version after a round; what it has missed until then, it asks the aggregator for.</summary>
+    private async Task CatchUpAsync(SiteRun run, int site, int round, CancellationToken cancellation)
+    {
+        while (run.Version <= round)
+        {
+            int missing = run.Version;
+            if (_options.FetchChange is null || await _options.FetchChange(run.Plan.Run, missing, cancellation) is not { } change) return;
+            await run.ApplyAsync(Frame.ReadHeader(change), change, cancellation);
+            _signal.Raise();
+            if (run.Version == missing) return;
+        }
+        if (run.Version == round + 1) await ReportAsync(run, site, run.Version, run.Received, cancellation);
+    }
+
+    private Task ReportAsync(SiteRun run, int site, int version, long bytes, CancellationToken cancellation)
+    {
+        var report = new SiteUpdated(run.Plan.Run, site, version, bytes);
+        return _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);
+    }
+
+    private async Task<SiteRun> OpenAsync(RunPlan plan, CancellationToken cancellation)
+    {
+        if (_runs.TryGetValue(plan.Key, out SiteRun? known)) return known;
+        await _opening.WaitAsync(cancellation);
+        try
+        {
+            if (!_runs.TryGetValue(plan.Key, out SiteRun? run)) _runs[plan.Key] = run = await SiteRun.OpenAsync(plan, _place, cancellation);
+            return run;
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    private async Task<SiteRun?> FindAsync(ulong key, CancellationToken cancellation)
+    {
+        if (_runs.TryGetValue(key, out SiteRun? known)) return known;
+        await _opening.WaitAsync(cancellation);
+        try
+        {
+            if (_runs.TryGetValue(key, out SiteRun? run)) return run;
+            run = await SiteRun.FindAsync(key, _place, cancellation);
+            if (run is not null) _runs[key] = run;
+            return run;
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
     private Verdict Refuse(string reason)
     {
         _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
         return Verdict.Drop;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (SiteRun run in _runs.Values) run.Dispose();
+        _opening.Dispose();
     }
 }

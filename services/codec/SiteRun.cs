@@ -1,152 +1,199 @@
-using System.Text.Json.Serialization;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
 
 namespace EcoLora.Services.Codec;
 
-/// <summary>
-/// One run at a site. Durable: the site's copy of Q^t (<c>published.bin</c>), each client's residual per segment
-/// (<c>residual-client-segment.bin</c>), and the outbox: frames whose fate no closing message has told yet (<c>outbox-client.bin</c>).
-/// </summary>
-internal sealed class SiteRun
-{
-    private const string PublishedFile = "published.bin";
+/// <summary>Where a site keeps its runs.</summary>
+/// <param name="Store">What counts.</param>
+/// <param name="Root">The tensors.</param>
+/// <param name="SiteOf">The number of the site in a run.</param>
+/// <param name="Keep">Is given every accepted change, or null.</param>
+internal sealed record SitePlacement(IStateStore Store, DurableFolder Root, Func<RunPlan, int?> SiteOf, Action<AcceptedChange>? Keep);
 
+/// <summary>
+/// One run at a site. Records in the state store say what counts (the version, each client's outbox and residuals); the volume holds the tensors that they name:
+/// the site's copy of Q^t, a residual per client and segment, and frames whose fate no closing message has told yet.
+/// </summary>
+internal sealed class SiteRun : IDisposable
+{
     private readonly DurableFolder _folder;
     private readonly LoraLayout _layout;
-    private readonly Lock _lock = new();
-    private readonly PublishedAdapter _published;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly StateRecord<SiteRecord> _record;
+    private readonly Dictionary<int, StateRecord<ClientRecord>> _clients;
+    private PublishedAdapter _published;
     private readonly Action<AcceptedChange>? _keep;
-    private RoundOpened? _open;
-    private int _lastClosed = -1;
 
-    public SiteRun(RunPlan plan, DurableFolder folder, Action<AcceptedChange>? keep)
+    private SiteRun(StateRecord<SiteRecord> record, Dictionary<int, StateRecord<ClientRecord>> clients, DurableFolder folder, Action<AcceptedChange>? keep)
     {
-        plan.Validate();
-        Plan = plan;
-        (_folder, _keep) = (folder, keep);
-        LoraLayout adapter = plan.AdapterLayout();
-        _layout = plan.FederatedMethod.ExchangedLayout(adapter);
-        _published = VectorFile.TryRead(folder, PublishedFile, SiteJson.Default.PublishedHeader, out PublishedHeader header, out float[][] vectors)
-            ? new PublishedAdapter(plan.Key, _layout, header.Version, vectors[0])
-            : new PublishedAdapter(plan.Key, _layout, 0, plan.FederatedMethod.InitialReference(adapter, plan.Seed));
+        (_record, _clients, _folder, _keep) = (record, clients, folder, keep);
+        LoraLayout adapter = Plan.AdapterLayout();
+        _layout = Plan.FederatedMethod.ExchangedLayout(adapter);
+        if (Record.Version == 0)
+        {
+            _published = new PublishedAdapter(Plan.Key, _layout, 0, Plan.FederatedMethod.InitialReference(adapter, Plan.Seed));
+            return;
+        }
+        string file = PublishedFile(Record.Version);
+        if (!VectorFile.TryRead(folder, file, SiteJson.Default.PublishedHeader, out PublishedHeader header, out float[][] vectors) || header.Version != Record.Version)
+            throw new StateFileException(folder.FileAt(file), $"version {Record.Version}, which the state names", "another, or none");
+        _published = new PublishedAdapter(Plan.Key, _layout, header.Version, vectors[0]);
     }
 
-    public RunPlan Plan { get; }
+    public RunPlan Plan => Record.Plan;
+
+    /// <summary>Layout of the exchanged vector.</summary>
+    public LoraLayout Layout => _layout;
 
     /// <summary>t of the site's Q^t.</summary>
-    public int Version
+    public int Version => Record.Version;
+
+    /// <summary>Whether the site hosts a client.</summary>
+    public bool Hosts(int client) => _clients.ContainsKey(client);
+
+    /// <summary>Bytes of the frame that brought that version.</summary>
+    public long Received => Record.Received;
+
+    private SiteRecord Record => _record.Value!;
+
+    /// <summary>Opens a run that is known, or null.</summary>
+    public static async Task<SiteRun?> FindAsync(ulong run, SitePlacement place, CancellationToken cancellation)
     {
-        get { lock (_lock) return _published.Version; }
+        StateRecord<SiteRecord> record = await StateRecord.ReadAsync(place.Store, KeyOf(run), SiteJson.Default.SiteRecord, cancellation);
+        return record.Value is null ? null : await OpenAsync(record, place, cancellation);
+    }
+
+    /// <summary>Opens a run, which is known from now on.</summary>
+    public static async Task<SiteRun> OpenAsync(RunPlan plan, SitePlacement place, CancellationToken cancellation)
+    {
+        StateRecord<SiteRecord> record = await StateRecord.ReadAsync(place.Store, KeyOf(plan.Key), SiteJson.Default.SiteRecord, cancellation);
+        if (record.Value is null) await record.WriteAsync(new SiteRecord(plan, 0, 0, null, -1), cancellation);
+        return await OpenAsync(record, place, cancellation);
+    }
+
+    private static async Task<SiteRun> OpenAsync(StateRecord<SiteRecord> record, SitePlacement place, CancellationToken cancellation)
+    {
+        RunPlan plan = record.Value!.Plan;
+        int[] hosted = [.. plan.Roster.Where(enrolment => enrolment.Site == place.SiteOf(plan)).Select(enrolment => enrolment.Client)];
+        string[] keys = [.. hosted.Select(client => $"{KeyOf(plan.Key)}.client.{client}")];
+        IReadOnlyList<StateRecord<ClientRecord>> clients = await StateRecord.ReadManyAsync(place.Store, keys, SiteJson.Default.ClientRecord, cancellation);
+        return new SiteRun(record, hosted.Zip(clients).ToDictionary(), place.Root.Folder(plan.Run), place.Keep);
     }
 
     /// <summary>A copy of Q at that version, or null when the site is not there yet.</summary>
     /// <exception cref="VersionPassedException">The site is past it: the round is over.</exception>
-    public float[]? PublishedAt(int version)
-    {
-        lock (_lock)
-        {
-            if (_published.Version > version) throw new VersionPassedException(Plan.Run, version, _published.Version);
-            return _published.Version == version ? _published.Values.ToArray() : null;
-        }
-    }
+    public Task<float[]?> PublishedAtAsync(int version, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult(
+        _published.Version > version ? throw new VersionPassedException(Plan.Run, version, _published.Version)
+        : _published.Version == version ? _published.Values.ToArray()
+        : null), cancellation);
 
-    /// <summary>Q^{t+1} = Q^t + D, durable when this returns.</summary>
+    /// <summary>Q^{t+1} = Q^t + D, durable when this returns; nothing happens when the site is past t.</summary>
+    /// <returns>False when the site is not at t yet.</returns>
     /// <exception cref="FrameException">The frame is not the next change; nothing changed.</exception>
-    public void Apply(ReadOnlyMemory<byte> change)
+    public Task<bool> ApplyAsync(FrameHeader header, ReadOnlyMemory<byte> change, CancellationToken cancellation) => InTurnAsync(async () =>
     {
-        lock (_lock)
-        {
-            _published.Apply(change);
-            VectorFile.Write(_folder, PublishedFile, new PublishedHeader(_published.Version), SiteJson.Default.PublishedHeader, _published.Values);
-        }
-    }
+        if (header.BaseVersion != _published.Version) return header.BaseVersion < _published.Version;
+        var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());
+        next.Apply(change);
+        string file = PublishedFile(next.Version);
+        VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Values);
+        await _record.WriteAsync(Record with { Version = next.Version, Received = change.Length }, cancellation);
+        _published = next;
+        foreach (string other in _folder.List("published-*.bin").Where(name => name != file)) _folder.Delete(other);
+        return true;
+    }, cancellation);
 
-    public void OpenRound(RoundOpened opened)
+    public Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation) => InTurnAsync(async () =>
     {
-        lock (_lock) _open = opened;
-    }
+        // Messages come in any order: an earlier round's opening says nothing once a later one is open.
+        if (opened.Round > (Record.Open?.Round ?? -1)) await _record.WriteAsync(Record with { Open = opened }, cancellation);
+        return true;
+    }, cancellation);
 
     /// <summary>
     /// Settles the outbox: an accepted frame's residual becomes R, a frame that was not accepted gives its change back (R ← ρR + Δ).
     /// </summary>
-    public void CloseRound(RoundClosed closed)
+    public Task CloseRoundAsync(RoundClosed closed, CancellationToken cancellation) => InTurnAsync(async () =>
     {
-        lock (_lock)
-        {
-            _lastClosed = Math.Max(_lastClosed, closed.Round);
-            foreach (string file in _folder.List("outbox-*.bin"))
-            {
-                if (!VectorFile.TryRead(_folder, file, SiteJson.Default.OutboxHeader, out OutboxHeader outbox, out float[][] vectors)) continue;
-                if (outbox.Round != closed.Round) continue;
-                bool accepted = closed.Accepted.Any(a => a.Client == outbox.Client && a.Digest == Frame.DigestOf(outbox.Frame));
-                // Before the outbox is settled, so that a crash cannot lose it.
-                if (accepted)
-                    _keep?.Invoke(new AcceptedChange(outbox.Round, outbox.Client, outbox.Segment, Plan.Exchange.Segments, _layout, vectors[1]));
-                string residualFile = ResidualFile(outbox.Client, outbox.Segment);
-                VectorFile.Write(_folder, residualFile, new ResidualHeader(closed.Round), SiteJson.Default.ResidualHeader, vectors[accepted ? 0 : 1]);
-                _folder.Delete(file);
-            }
-        }
-    }
+        foreach ((int client, StateRecord<ClientRecord> record) in _clients)
+            if (record.Value?.Outbox is { } outbox && outbox.Round == closed.Round)
+                await SettleAsync(client, record, outbox, closed.Accepted.Any(a => a.Client == client && a.Digest == outbox.Digest), cancellation);
+        if (closed.Round > Record.Closed) await _record.WriteAsync(Record with { Closed = closed.Round }, cancellation);
+        return true;
+    }, cancellation);
 
     /// <summary>True when this round's opening message is here and every earlier round of the client is settled.</summary>
-    public bool IsReadyFor(LocalUpdate update)
-    {
-        lock (_lock)
-        {
-            if (_published.Version > update.Round) return true;
-            return _open?.Round == update.Round && _published.Version == update.Round
-                && (ReadOutbox(update.Client) is not { } outbox || outbox.Round == update.Round);
-        }
-    }
+    public Task<bool> IsReadyForAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult(
+        Record.Version > update.Round
+        || (Record.Open?.Round == update.Round && Record.Version == update.Round && (_clients[update.Client].Value?.Outbox is not { } outbox || outbox.Round == update.Round))),
+        cancellation);
 
     /// <summary>The update's frame, durable in the outbox; the same one when asked again; null when the round is settled.</summary>
-    public byte[]? Encode(LocalUpdate update)
+    public Task<byte[]?> EncodeAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(async () =>
     {
-        lock (_lock)
-        {
-            if (ReadOutbox(update.Client) is { } outbox) return outbox.Round == update.Round ? outbox.Frame : null;
-            if (_published.Version > update.Round || _lastClosed >= update.Round) return null;
-            Participant participant = _open!.Participants.First(p => p.Client == update.Client);
-            string residualFile = ResidualFile(update.Client, participant.Segment);
-            bool hasResidual = VectorFile.TryRead(_folder, residualFile, SiteJson.Default.ResidualHeader, out ResidualHeader residual, out float[][] vectors);
-            if (hasResidual && residual.Round >= update.Round) return null;
+        StateRecord<ClientRecord> record = _clients[update.Client];
+        ClientRecord client = record.Value ?? ClientRecord.New;
+        if (client.Outbox is { } known) return known.Round == update.Round ? ReadOutbox(known).Header.Frame : null;
+        if (Record.Version > update.Round || Record.Closed >= update.Round) return null;
+        Participant participant = Record.Open!.Participants.First(p => p.Client == update.Client);
+        ResidualEntry? residual = client.ResidualOf(participant.Segment);
+        if (residual?.Round >= update.Round) return null;
 
-            var header = new FrameHeader(
-                FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, _published.Version, (uint)_layout.Fingerprint);
-            double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
-            var compression = new Compression(_open.KeepA, _open.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding);
-            ClientUpload upload = ClientUpload.Make(
-                header, _layout, _published.Values.Span, update.Adapter.Span, hasResidual ? vectors[0] : [], feedback, compression);
-            var outboxHeader = new OutboxHeader(update.Round, update.Client, participant.Segment, upload.Frame);
-            VectorFile.Write(_folder, OutboxFile(update.Client), outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
-            return upload.Frame;
+        var header = new FrameHeader(
+            FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)_layout.Fingerprint);
+        double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
+        var compression = new Compression(Record.Open.KeepA, Record.Open.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding);
+        ClientUpload upload = ClientUpload.Make(
+            header, _layout, _published.Values.Span, update.Adapter.Span, residual is null ? [] : ReadResidual(residual), feedback, compression);
+        var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin");
+        var outboxHeader = new OutboxHeader(update.Round, update.Client, upload.Frame);
+        VectorFile.Write(_folder, outbox.File, outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
+        await record.WriteAsync(client with { Outbox = outbox }, cancellation);
+        return upload.Frame;
+    }, cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
+
+    private async Task SettleAsync(int client, StateRecord<ClientRecord> record, OutboxEntry outbox, bool accepted, CancellationToken cancellation)
+    {
+        (_, float[] ifAccepted, float[] ifNot) = ReadOutbox(outbox);
+        // Before the outbox is settled, so that a crash cannot lose it.
+        if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, _layout, ifNot));
+        var residual = new ResidualEntry(outbox.Segment, outbox.Round, $"residual-{client:d5}-{outbox.Segment:d3}-{outbox.Round:d5}.bin");
+        VectorFile.Write(_folder, residual.File, new ResidualHeader(outbox.Round), SiteJson.Default.ResidualHeader, accepted ? ifAccepted : ifNot);
+        ResidualEntry? former = record.Value!.ResidualOf(outbox.Segment);
+        ResidualEntry[] residuals = [.. record.Value.Residuals.Where(r => r.Segment != outbox.Segment), residual];
+        await record.WriteAsync(new ClientRecord(null, residuals), cancellation);
+        _folder.Delete(outbox.File);
+        if (former is not null && former.File != residual.File) _folder.Delete(former.File);
+    }
+
+    private (OutboxHeader Header, float[] IfAccepted, float[] IfNot) ReadOutbox(OutboxEntry entry) =>
+        VectorFile.TryRead(_folder, entry.File, SiteJson.Default.OutboxHeader, out OutboxHeader header, out float[][] vectors)
+            ? (header, vectors[0], vectors[1])
+            : throw new StateFileException(_folder.FileAt(entry.File), "the outbox entry that the state names", "no file");
+
+    private float[] ReadResidual(ResidualEntry entry) =>
+        VectorFile.TryRead(_folder, entry.File, SiteJson.Default.ResidualHeader, out ResidualHeader header, out float[][] vectors) && header.Round == entry.Round
+            ? vectors[0]
+            : throw new StateFileException(_folder.FileAt(entry.File), $"the residual of round {entry.Round} that the state names", "another, or none");
+
+    private async Task<T> InTurnAsync<T>(Func<Task<T>> act, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            return await act();
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 
-    private OutboxHeader? ReadOutbox(int client) =>
-        VectorFile.TryRead(_folder, OutboxFile(client), SiteJson.Default.OutboxHeader, out OutboxHeader header, out _) ? header : null;
+    private static string KeyOf(ulong run) => $"run.{run:x16}";
 
-    private static string OutboxFile(int client) => $"outbox-{client:d5}.bin";
-
-    private static string ResidualFile(int client, int segment) => $"residual-{client:d5}-{segment:d3}.bin";
+    private static string PublishedFile(int version) => $"published-{version:d5}.bin";
 }
-
-/// <summary>Header of the site's copy; its vector is Q.</summary>
-internal sealed record PublishedHeader(int Version);
-
-/// <summary>Header of a residual; its vector is R of one segment.</summary>
-/// <param name="Round">The round that settled it last.</param>
-internal sealed record ResidualHeader(int Round);
-
-/// <summary>Header of an outbox entry; its vectors are R if accepted and R if not.</summary>
-internal sealed record OutboxHeader(int Round, int Client, int Segment, byte[] Frame);
-
-/// <summary>The JSON of the site's state files.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(PublishedHeader))]
-[JsonSerializable(typeof(ResidualHeader))]
-[JsonSerializable(typeof(OutboxHeader))]
-internal sealed partial class SiteJson : JsonSerializerContext;

@@ -9,13 +9,13 @@ internal sealed class StateSignal
     public void Raise() => Interlocked.Exchange(ref _changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
 
     /// <summary>Waits until <paramref name="condition"/> gives a value; it is evaluated again after every change.</summary>
-    public async Task<T> WaitForAsync<T>(Func<T?> condition, CancellationToken cancellation)
+    public async Task<T> WaitForAsync<T>(Func<Task<T?>> condition, CancellationToken cancellation)
         where T : class
     {
         while (true)
         {
             Task changed = Volatile.Read(ref _changed).Task;
-            if (condition() is { } value) return value;
+            if (await condition() is { } value) return value;
             await changed.WaitAsync(cancellation);
         }
     }

@@ -1,49 +1,47 @@
-using System.Text.Json;
 using EcoLora.Federation;
 using EcoLora.Messaging;
 
 namespace EcoLora.Services.Scheduler;
 
-/// <summary>One run under way: its state, its journal, and the loop hear → journal → decide → journal → publish.</summary>
+/// <summary>One run under way: its history, its journal, and the loop hear → journal → decide → journal → publish.</summary>
 public sealed class ScheduledRun : IDisposable
 {
     private readonly IMessageBus _bus;
-    private readonly AppendLog _journal;
+    private readonly IRunJournal _journal;
     private readonly DecisionReplay? _replay;
-    private readonly Action<RunState, JournalEntry>? _observer;
+    private readonly Action<RunHistory, JournalEntry>? _observer;
     private readonly Queue<byte[]> _unsaid = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _entries;
 
-    private ScheduledRun(RunState state, AppendLog journal, IMessageBus bus, DecisionReplay? replay, Action<RunState, JournalEntry>? observer) =>
-        (State, _journal, _bus, _replay, _observer) = (state, journal, bus, replay, observer);
+    private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer) =>
+        (History, _journal, _bus, _replay, _observer) = (history, journal, bus, replay, observer);
 
     /// <summary>The fold of the journal.</summary>
-    public RunState State { get; }
+    public RunHistory History { get; }
 
     /// <summary>Completes when the run is over.</summary>
     public Task Finished => _finished.Task;
 
-    internal static ScheduledRun Open(RunPlan plan, DurableFolder folder, IMessageBus bus, DecisionReplay? replay, Action<RunState, JournalEntry>? observer)
+    /// <summary>Number of journal entries: it grows when the run gets further.</summary>
+    public int Entries => Volatile.Read(ref _entries);
+
+    internal static async Task<ScheduledRun> OpenAsync(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay,
+        Action<RunHistory, JournalEntry>? observer, CancellationToken cancellation)
     {
-        var state = new RunState(plan);
-        string path = folder.FileAt(plan.Run + ".journal.jsonl");
-        AppendLog journal = AppendLog.Open(path, out List<byte[]> lines);
-        foreach (JournalEntry entry in Journal.Read(path, lines))
-        {
-            state.Apply(entry);
-            observer?.Invoke(state, entry);
-        }
-        return new ScheduledRun(state, journal, bus, replay, observer);
+        var run = new ScheduledRun(history, journal, bus, replay, observer);
+        await run.CatchUpAsync(cancellation);
+        return run;
     }
 
-    /// <summary>Says the recent decisions again, since nobody knows who had heard them before a crash, and goes on.</summary>
-    internal async Task ResumeAsync(CancellationToken cancellation)
+    /// <summary>Says again what was decided last and what is awaited, since nobody knows who has heard it, and goes on.</summary>
+    internal async Task SayAgainAsync(CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            foreach (RoundMessage message in State.RecentDecisions()) _unsaid.Enqueue(ProtocolJson.Write(message));
+            foreach (RoundMessage message in History.Again()) _unsaid.Enqueue(ProtocolJson.Write(message));
             await DecideAsync(cancellation);
         }
         finally
@@ -52,17 +50,22 @@ public sealed class ScheduledRun : IDisposable
         }
     }
 
-    internal async Task HearAsync(ReportMessage report, int bytes, CancellationToken cancellation)
+    /// <summary>Takes a report in and decides what follows from it.</summary>
+    /// <returns>Null, or why the report did not count.</returns>
+    internal async Task<string?> HearAsync(ReportMessage report, int bytes, CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (State.IsNews(report))
+            string? refusal = "no news";
+            while (refusal is not null && History.IsNews(report))
             {
                 _replay?.Check(report);
-                Record(new Heard(report, bytes));
+                if (await RecordAsync(new Heard(report, bytes), cancellation)) refusal = null;
             }
+            if (refusal is not null && report is TrainerEnrolled enrolled && History.Roster?.Refusal(enrolled) is not null) refusal = "enrolment";
             await DecideAsync(cancellation);
+            return refusal;
         }
         finally
         {
@@ -75,21 +78,39 @@ public sealed class ScheduledRun : IDisposable
         while (true)
         {
             // A decision whose publishing failed is said before anything else is decided.
-            for (; _unsaid.TryPeek(out byte[]? message); _unsaid.Dequeue()) await _bus.PublishAsync(Topics.Rounds, State.Plan.Run, message, cancellation);
-            if (State.Next() is not { } decision) break;
+            for (; _unsaid.TryPeek(out byte[]? message); _unsaid.Dequeue()) await _bus.PublishAsync(Topics.Rounds, History.Name, message, cancellation);
+            if (History.Next() is not { } decision) break;
             _replay?.Check(decision);
             byte[] next = ProtocolJson.Write(decision);
-            Record(new Decided(decision, next.Length));
-            _unsaid.Enqueue(next);
+            if (await RecordAsync(new Decided(decision, next.Length), cancellation)) _unsaid.Enqueue(next);
         }
-        if (State.IsFinished) _finished.TrySetResult();
+        if (History.IsFinished) _finished.TrySetResult();
     }
 
-    private void Record(JournalEntry entry)
+    /// <summary>Appends an entry, and takes it in.</summary>
+    /// <returns>False when another scheduler was there first: what it wrote is taken in instead.</returns>
+    private async Task<bool> RecordAsync(JournalEntry entry, CancellationToken cancellation)
     {
-        _journal.Append(JsonSerializer.SerializeToUtf8Bytes(entry, ProtocolJson.Default.JournalEntry));
-        State.Apply(entry);
-        _observer?.Invoke(State, entry);
+        if (await _journal.TryAppendAsync(_entries, entry, cancellation))
+        {
+            Apply(entry);
+            return true;
+        }
+        await CatchUpAsync(cancellation);
+        return false;
+    }
+
+    private async Task CatchUpAsync(CancellationToken cancellation)
+    {
+        foreach (JournalEntry entry in await _journal.ReadAsync(_entries, cancellation)) Apply(entry);
+        if (History.IsFinished) _finished.TrySetResult();
+    }
+
+    private void Apply(JournalEntry entry)
+    {
+        History.Apply(entry);
+        Volatile.Write(ref _entries, _entries + 1);
+        _observer?.Invoke(History, entry);
     }
 
     /// <inheritdoc/>

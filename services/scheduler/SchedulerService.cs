@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using EcoLora.Federation;
 using EcoLora.Messaging;
 
@@ -6,40 +8,84 @@ namespace EcoLora.Services.Scheduler;
 /// <summary>
 /// Owns runs and rounds: hears reports, decides, and says so. It sees no tensor. What it decides is in its journal before anyone else learns of it.
 /// </summary>
-public sealed class SchedulerService
+public sealed class SchedulerService : IDisposable
 {
     private readonly IMessageBus _bus;
-    private readonly DurableFolder _folder;
-    private readonly Dictionary<string, ScheduledRun> _runs = [];
-    private readonly Lock _lock = new();
+    private readonly Func<string, IRunJournal> _journals;
+    private readonly Func<string, CancellationToken, Task<RunHistory?>> _find;
+    private readonly ConcurrentDictionary<string, ScheduledRun> _runs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, long> _refused = new();
+    private readonly SemaphoreSlim _opening = new(1, 1);
 
     /// <summary>Subscribes to the reports.</summary>
     /// <param name="bus">The bus, not yet started.</param>
-    /// <param name="folder">Where the journals live.</param>
-    public SchedulerService(IMessageBus bus, DurableFolder folder)
+    /// <param name="journals">Opens the journal of a run.</param>
+    /// <param name="find">Looks up a run that was not started here, before its first journal entry; null where there is none.</param>
+    public SchedulerService(IMessageBus bus, Func<string, IRunJournal> journals, Func<string, CancellationToken, Task<RunHistory?>>? find = null)
     {
-        (_bus, _folder) = (bus, folder);
+        (_bus, _journals, _find) = (bus, journals, find ?? ((_, _) => Task.FromResult<RunHistory?>(null)));
         bus.Subscribe(Topics.Reports, "scheduler", HandleReportAsync);
     }
 
-    /// <summary>Starts a run, or goes on with one whose journal is there.</summary>
-    /// <param name="plan">The plan.</param>
+    /// <summary>The runs that were started here, by name.</summary>
+    public IReadOnlyDictionary<string, ScheduledRun> Runs => _runs;
+
+    /// <summary>Reports that were refused or told nothing new, by reason.</summary>
+    public IReadOnlyDictionary<string, long> Refused => _refused;
+
+    /// <summary>Is told of every entry of a journal.</summary>
+    public Action<RunHistory, JournalEntry>? Observer { get; init; }
+
+    /// <summary>Starts a run, or goes on with one whose journal is there. Nothing happens when it was started before.</summary>
+    /// <param name="history">The run before its first journal entry.</param>
     /// <param name="replay">Decisions to follow, from another run's journal, or null.</param>
-    /// <param name="observer">Is told the state after each journal entry; must be quick and not throw.</param>
     /// <param name="cancellation">Cancels publishing.</param>
-    public async Task<ScheduledRun> StartAsync(RunPlan plan, DecisionReplay? replay, Action<RunState, JournalEntry>? observer, CancellationToken cancellation)
+    public async Task<ScheduledRun> StartAsync(RunHistory history, DecisionReplay? replay, CancellationToken cancellation)
     {
-        ScheduledRun run = ScheduledRun.Open(plan, _folder, _bus, replay, observer);
-        lock (_lock) _runs.Add(plan.Run, run);
+        ScheduledRun run;
+        await _opening.WaitAsync(cancellation);
         try
         {
-            await run.ResumeAsync(cancellation);
-            return run;
+            if (_runs.TryGetValue(history.Name, out ScheduledRun? known)) return known;
+            run = await ScheduledRun.OpenAsync(history, _journals(history.Name), _bus, replay, Observer, cancellation);
+            _runs[history.Name] = run;
         }
-        catch
+        finally
         {
-            run.Dispose();
-            throw;
+            _opening.Release();
+        }
+        await run.SayAgainAsync(cancellation);
+        return run;
+    }
+
+    /// <summary>Says again what is awaited, for every run of which nothing has been heard for a while; the pause doubles while nothing comes.</summary>
+    /// <param name="first">The first pause.</param>
+    /// <param name="longest">The longest.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task RemindAsync(TimeSpan first, TimeSpan longest, CancellationToken cancellation)
+    {
+        var seen = new Dictionary<string, (int Entries, long Since, TimeSpan Pause)>(StringComparer.Ordinal);
+        using var timer = new PeriodicTimer(first / 4);
+        while (await timer.WaitForNextTickAsync(cancellation))
+        {
+            foreach ((string name, ScheduledRun run) in _runs)
+            {
+                if (run.History.IsFinished) continue;
+                (int entries, long since, TimeSpan pause) = seen.GetValueOrDefault(name, (-1, 0, first));
+                if (entries != run.Entries) seen[name] = (run.Entries, Stopwatch.GetTimestamp(), first);
+                else if (Stopwatch.GetElapsedTime(since) >= pause)
+                {
+                    seen[name] = (entries, Stopwatch.GetTimestamp(), pause * 2 < longest ? pause * 2 : longest);
+                    try
+                    {
+                        await run.SayAgainAsync(cancellation);
+                    }
+                    catch (IOException)
+                    {
+                        // The sidecar is away; the next reminder comes.
+                    }
+                }
+            }
         }
     }
 
@@ -52,12 +98,30 @@ public sealed class SchedulerService
         }
         catch (MessageException)
         {
-            return Verdict.Drop;
+            return Refuse("malformed message");
         }
-        ScheduledRun? run;
-        lock (_lock) _runs.TryGetValue(report.Run, out run);
-        if (run is null) return Verdict.Drop;
-        await run.HearAsync(report, message.Payload.Length, cancellation);
+        if (!RunPlan.IsName(report.Run)) return Refuse("unknown run");
+        if (!_runs.TryGetValue(report.Run, out ScheduledRun? run))
+        {
+            if (await _find(report.Run, cancellation) is not { } history) return Refuse("unknown run");
+            run = await StartAsync(history, null, cancellation);
+        }
+        if (await run.HearAsync(report, message.Payload.Length, cancellation) is { } refusal) Count(refusal);
         return Verdict.Success;
+    }
+
+    private Verdict Refuse(string reason)
+    {
+        Count(reason);
+        return Verdict.Drop;
+    }
+
+    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (ScheduledRun run in _runs.Values) run.Dispose();
+        _opening.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Serialization;
 using EcoLora.Codec;
 using EcoLora.Federation;
@@ -12,45 +13,117 @@ namespace EcoLora.Services.Trainer;
 /// <param name="Values">The exchanged vector.</param>
 internal sealed record LocalAdapter(int Round, double Loss, double MixingWeight, float[] Values);
 
-/// <summary>One run at a trainer; durable: the last local adapter of each client (<c>local-client.bin</c>).</summary>
+/// <summary>
+/// One run at a trainer. Records in the state store say which round is open and which local adapter of a client counts; the volume holds the adapters.
+/// </summary>
 internal sealed class TrainedRun
 {
+    private readonly IStateStore _store;
     private readonly DurableFolder _folder;
     private readonly FederatedMethod _method;
+    private readonly StateRecord<TrainerRecord> _record;
+    private readonly ConcurrentDictionary<int, StateRecord<LocalRecord>> _locals = new();
 
-    public TrainedRun(RunPlan plan, DurableFolder folder)
+    private TrainedRun(StateRecord<TrainerRecord> record, IStateStore store, DurableFolder root)
     {
-        plan.Validate();
-        (Plan, _folder, _method, Layout) = (plan, folder, plan.FederatedMethod, plan.AdapterLayout());
+        (_record, _store) = (record, store);
+        (_folder, _method, Layout) = (root.Folder(Plan.Run), Plan.FederatedMethod, Plan.AdapterLayout());
     }
 
-    public RunPlan Plan { get; }
+    public RunPlan Plan => _record.Value!.Plan;
+
+    /// <summary>The round that was opened last, or null.</summary>
+    public RoundOpened? Open => _record.Value!.Open;
+
+    /// <summary>The version that ends the run, or null.</summary>
+    public int? Ending => _record.Value!.Ending;
 
     /// <summary>Layout of the whole adapter.</summary>
     public LoraLayout Layout { get; }
+
+    /// <summary>Key of a run's record.</summary>
+    public static string KeyOf(ulong run) => $"run.{run:x16}";
+
+    /// <summary>Opens a run that is known, or null.</summary>
+    public static async Task<TrainedRun?> FindAsync(ulong run, IStateStore store, DurableFolder root, CancellationToken cancellation)
+    {
+        StateRecord<TrainerRecord> record = await StateRecord.ReadAsync(store, KeyOf(run), TrainerJson.Default.TrainerRecord, cancellation);
+        return record.Value is null ? null : new TrainedRun(record, store, root);
+    }
+
+    /// <summary>Opens a run, which is known from now on.</summary>
+    public static async Task<TrainedRun> OpenAsync(RunPlan plan, IStateStore store, DurableFolder root, CancellationToken cancellation)
+    {
+        StateRecord<TrainerRecord> record = await StateRecord.ReadAsync(store, KeyOf(plan.Key), TrainerJson.Default.TrainerRecord, cancellation);
+        if (record.Value is null) await record.WriteAsync(new TrainerRecord(plan, null, null), cancellation);
+        return new TrainedRun(record, store, root);
+    }
+
+    /// <summary>Remembers the open round; an earlier one says nothing once a later one is open.</summary>
+    public async Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation)
+    {
+        if (opened.Round > (Open?.Round ?? -1)) await _record.WriteAsync(_record.Value! with { Open = opened }, cancellation);
+    }
+
+    /// <summary>Remembers that the run ends with a version.</summary>
+    public async Task EndAsync(int version, CancellationToken cancellation)
+    {
+        if (Ending is null) await _record.WriteAsync(_record.Value! with { Ending = version }, cancellation);
+    }
 
     public float[] Whole(ReadOnlySpan<float> exchanged) => _method.WholeAdapter(Layout, Plan.Seed, exchanged);
 
     public float[] Exchanged(ReadOnlySpan<float> whole) => _method.Exchanged(Layout, whole);
 
-    public LocalAdapter? ReadLocal(int client) =>
-        VectorFile.TryRead(_folder, LocalFile(client), TrainerJson.Default.LocalHeader, out LocalHeader header, out float[][] vectors)
-            ? new LocalAdapter(header.Round, header.Loss, header.MixingWeight, vectors[0])
-            : null;
-
-    public void WriteLocal(int client, LocalAdapter local)
+    /// <summary>The local adapter of a client, or null before its first round.</summary>
+    public async Task<LocalAdapter?> ReadLocalAsync(int client, CancellationToken cancellation)
     {
-        var header = new LocalHeader(local.Round, local.Loss, local.MixingWeight);
-        VectorFile.Write(_folder, LocalFile(client), header, TrainerJson.Default.LocalHeader, local.Values);
+        if (!_locals.TryGetValue(client, out StateRecord<LocalRecord>? record))
+        {
+            string key = $"{KeyOf(Plan.Key)}.client.{client}";
+            _locals[client] = record = await StateRecord.ReadAsync(_store, key, TrainerJson.Default.LocalRecord, cancellation);
+        }
+        if (record.Value is not { } local) return null;
+        if (!VectorFile.TryRead(_folder, local.File, TrainerJson.Default.LocalHeader, out LocalHeader header, out float[][] vectors) || header.Round != local.Round)
+            throw new StateFileException(_folder.FileAt(local.File), $"the local adapter of round {local.Round} that the state names", "another, or none");
+        return new LocalAdapter(local.Round, local.Loss, local.MixingWeight, vectors[0]);
     }
 
-    private static string LocalFile(int client) => $"local-{client:d5}.bin";
+    /// <summary>Replaces the local adapter of a client, after <see cref="ReadLocalAsync"/>.</summary>
+    public async Task WriteLocalAsync(int client, LocalAdapter local, CancellationToken cancellation)
+    {
+        StateRecord<LocalRecord> record = _locals[client];
+        string file = $"local-{client:d5}-{local.Round:d5}.bin";
+        VectorFile.Write(_folder, file, new LocalHeader(local.Round), TrainerJson.Default.LocalHeader, local.Values);
+        string? former = record.Value?.File;
+        await record.WriteAsync(new LocalRecord(local.Round, local.Loss, local.MixingWeight, file), cancellation);
+        if (former is not null && former != file) _folder.Delete(former);
+    }
 }
 
-/// <summary>Header of a local adapter; its vector is the exchanged one.</summary>
-internal sealed record LocalHeader(int Round, double Loss, double MixingWeight);
+/// <summary>What counts of a run at a trainer.</summary>
+/// <param name="Plan">The plan.</param>
+/// <param name="Open">The last round that was opened, or null.</param>
+/// <param name="Ending">The version that ends the run, or null.</param>
+internal sealed record TrainerRecord(RunPlan Plan, RoundOpened? Open, int? Ending);
 
-/// <summary>The JSON of the trainer's state files.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+/// <summary>What counts of a client.</summary>
+/// <param name="Round">τ.</param>
+/// <param name="Loss">The loss that it measured.</param>
+/// <param name="MixingWeight">m with which its start was mixed.</param>
+/// <param name="File">The file of its adapter.</param>
+internal sealed record LocalRecord(int Round, double Loss, double MixingWeight, string File);
+
+/// <summary>Header of a local adapter; its vector is the exchanged one.</summary>
+internal sealed record LocalHeader(int Round);
+
+/// <summary>Runs that a trainer goes on with when it comes back, by key.</summary>
+internal sealed record ActiveRuns(IReadOnlyList<ulong> Keys);
+
+/// <summary>The trainer's JSON.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(TrainerRecord))]
+[JsonSerializable(typeof(LocalRecord))]
 [JsonSerializable(typeof(LocalHeader))]
+[JsonSerializable(typeof(ActiveRuns))]
 internal sealed partial class TrainerJson : JsonSerializerContext;

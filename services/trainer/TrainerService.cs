@@ -5,46 +5,71 @@ using EcoLora.Messaging;
 
 namespace EcoLora.Services.Trainer;
 
-/// <summary>What a trainer needs besides the bus.</summary>
-/// <param name="Site">Number of its site.</param>
-/// <param name="Evaluates">Whether this one scores the published versions on held-out records.</param>
-/// <param name="Threads">Training jobs that may run at once; shared by the trainers of one machine.</param>
-/// <param name="Fault">Is told an exception of a job that ended without a report.</param>
-public sealed record TrainerOptions(int Site, bool Evaluates, SemaphoreSlim Threads, Action<Exception> Fault);
-
 /// <summary>Owns data and model: hosts clients, mixes (Eq. 3), trains, and hands the result to the site's codec.</summary>
 public sealed class TrainerService : IAsyncDisposable
 {
+    private const string ActiveKey = "active";
+
     private readonly IMessageBus _bus;
+    private readonly IStateStore _store;
     private readonly DurableFolder _folder;
     private readonly ISiteCodec _codec;
-    private readonly ITrainingEngine _engine;
     private readonly TrainerOptions _options;
-    private readonly ConcurrentDictionary<string, TrainedRun> _runs = new();
-    private readonly ConcurrentDictionary<string, Task> _jobs = new();
+    private readonly ConcurrentDictionary<ulong, TrainedRun> _runs = new();
+    private readonly Dictionary<string, Task> _jobs = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _done = new(StringComparer.Ordinal);
+    private readonly Lock _jobLock = new();
+    private readonly ConcurrentDictionary<string, long> _refused = new();
+    private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>Subscribes to rounds.</summary>
     /// <param name="bus">The bus, not yet started.</param>
+    /// <param name="store">Where it is written what counts.</param>
     /// <param name="folder">Where the clients' local adapters live.</param>
     /// <param name="codec">The site's codec.</param>
-    /// <param name="engine">What trains.</param>
     /// <param name="options">The rest.</param>
-    public TrainerService(IMessageBus bus, DurableFolder folder, ISiteCodec codec, ITrainingEngine engine, TrainerOptions options)
+    public TrainerService(IMessageBus bus, IStateStore store, DurableFolder folder, ISiteCodec codec, TrainerOptions options)
     {
-        (_bus, _folder, _codec, _engine, _options) = (bus, folder, codec, engine, options);
-        bus.Subscribe(Topics.Rounds, $"trainer-{options.Site}", HandleRoundAsync);
+        (_bus, _store, _folder, _codec, _options) = (bus, store, folder, codec, options);
+        bus.Subscribe(Topics.Rounds, options.Consumer, HandleRoundAsync);
+    }
+
+    /// <summary>Messages that were refused, by reason.</summary>
+    public IReadOnlyDictionary<string, long> Refused => _refused;
+
+    /// <summary>Goes on with what an earlier process had begun.</summary>
+    public async Task ResumeAsync(CancellationToken cancellation)
+    {
+        StateRecord<ActiveRuns> active = await StateRecord.ReadAsync(_store, ActiveKey, TrainerJson.Default.ActiveRuns, cancellation);
+        foreach (ulong key in active.Value?.Keys ?? [])
+        {
+            await _turn.WaitAsync(cancellation);
+            try
+            {
+                if (await FindAsync(key, cancellation) is not { } run || _options.PartIn(run.Plan) is not { } part) continue;
+                if (run.Open is { } opened) StartRound(run, part, opened);
+                if (run.Ending is { } version) StartEvaluation(run, part, version);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
     }
 
     /// <summary>Stops the jobs between steps and waits for them.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await Task.WhenAll(_jobs.Values);
+        Task[] jobs;
+        lock (_jobLock) jobs = [.. _jobs.Values];
+        await Task.WhenAll(jobs);
         _stop.Dispose();
+        _turn.Dispose();
     }
 
-    private Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
+    private async Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
     {
         RoundMessage round;
         try
@@ -53,30 +78,73 @@ public sealed class TrainerService : IAsyncDisposable
         }
         catch (MessageException)
         {
-            return Task.FromResult(Verdict.Drop);
+            _refused.AddOrUpdate("malformed message", 1, (_, count) => count + 1);
+            return Verdict.Drop;
         }
-        if (round is RunOpened run) _runs.GetOrAdd(run.Run, name => new TrainedRun(run.Plan, _folder.Folder(name)));
-        if (!_runs.TryGetValue(round.Run, out TrainedRun? trained)) return Task.FromResult(Verdict.Retry);
-        switch (round)
+        if (round is RunAnnounced announced)
         {
-            case RoundOpened opened:
-                if (opened.Evaluate) StartEvaluation(trained, opened.Round);
-                foreach (Participant participant in opened.Participants)
-                    if (trained.Plan.Roster[participant.Client].Site == _options.Site)
-                        Start($"{opened.Run}/{opened.Round}/{participant.Client}", () => TakePartAsync(trained, opened.Round, participant.Client));
-                break;
-            case RunEnding ending:
-                StartEvaluation(trained, ending.Version);
-                break;
+            StartEnrolment(announced);
+            return Verdict.Success;
         }
-        return Task.FromResult(Verdict.Success);
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            ulong key = FrameHeader.KeyOf(round.Run);
+            TrainedRun? run = await FindAsync(key, cancellation);
+            if (run is null && round is RunOpened opened)
+            {
+                run = _runs[key] = await TrainedRun.OpenAsync(opened.Plan, _store, _folder, cancellation);
+                await SetActiveAsync(key, isActive: true, cancellation);
+            }
+            if (run is null) return Verdict.Retry;
+            if (_options.PartIn(run.Plan) is { } part) await HandleAsync(run, part, round, cancellation);
+            return Verdict.Success;
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
+    /// <summary>What a message makes the trainer do: it is durable before the message is acknowledged; nobody trains inside a handler.</summary>
+    private async Task HandleAsync(TrainedRun run, TrainerPart part, RoundMessage message, CancellationToken cancellation)
+    {
+        switch (message)
+        {
+            case RoundOpened opened:
+                await run.OpenRoundAsync(opened, cancellation);
+                StartRound(run, part, opened);
+                break;
+            case RunEnding ending:
+                await run.EndAsync(ending.Version, cancellation);
+                StartEvaluation(run, part, ending.Version);
+                break;
+            case Reminder reminder:
+                foreach (int client in reminder.Clients.Where(part.Hosts)) Start(Participation(run, reminder.Round, client), () => TakePartAsync(run, part, reminder.Round, client), again: true);
+                if (reminder.Evaluation is { } version) StartEvaluation(run, part, version, again: true);
+                break;
+            case RunFinished:
+                await SetActiveAsync(run.Plan.Key, isActive: false, cancellation);
+                lock (_jobLock) _done.RemoveWhere(name => name.StartsWith(run.Plan.Run + "/", StringComparison.Ordinal));
+                break;
+        }
+    }
+
+    private void StartRound(TrainedRun run, TrainerPart part, RoundOpened opened)
+    {
+        if (opened.Evaluate) StartEvaluation(run, part, opened.Round);
+        foreach (Participant participant in opened.Participants.Where(participant => part.Hosts(participant.Client)))
+            Start(Participation(run, opened.Round, participant.Client), () => TakePartAsync(run, part, opened.Round, participant.Client));
+    }
+
+    private static string Participation(TrainedRun run, int round, int client) => $"{run.Plan.Run}/{round}/{client}";
+
     /// <summary>One participant's round, from top to bottom; what is durable already is not done again.</summary>
-    private async Task TakePartAsync(TrainedRun run, int round, int client)
+    private async Task TakePartAsync(TrainedRun run, TrainerPart part, int round, int client)
     {
         RunPlan plan = run.Plan;
-        LocalAdapter? local = run.ReadLocal(client);
+        int samples = plan.Roster[client].Samples;
+        LocalAdapter? local = await run.ReadLocalAsync(client, _stop.Token);
         if (local?.Round != round)
         {
             ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(plan.Run, round, _stop.Token);
@@ -84,59 +152,93 @@ public sealed class TrainerService : IAsyncDisposable
             float[] start = new float[published.Length];
             Mixing.Mix(weight, published.Span, local?.Values, start);
             float[] adapter = run.Whole(start);
-            TrainingOutcome outcome = await ComputeAsync(() => _engine.Train(plan, client, round, adapter, _stop.Token));
+            TrainingOutcome outcome = await ComputeAsync(() => part.Engine().Train(plan, client, round, adapter, _stop.Token));
             string? refused = outcome.Refused ?? FirstNonFinite(run, adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
             if (refused is not null)
             {
-                await ReportAsync(new ClientReport(plan.Run, round, client, _options.Site, plan.Roster[client].Samples, null, refused));
+                await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, null, refused));
                 return;
             }
             local = new LocalAdapter(round, outcome.Loss, weight, run.Exchanged(adapter));
-            run.WriteLocal(client, local);
+            await run.WriteLocalAsync(client, local, _stop.Token);
         }
         await _codec.SubmitAsync(plan.Run, new LocalUpdate(round, client, local.MixingWeight, local.Values), _stop.Token);
-        await ReportAsync(new ClientReport(plan.Run, round, client, _options.Site, plan.Roster[client].Samples, local.Loss, null));
+        await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, local.Loss, null));
     }
 
-    private void StartEvaluation(TrainedRun run, int version)
+    private void StartEvaluation(TrainedRun run, TrainerPart part, int version, bool again = false)
     {
-        if (!_options.Evaluates) return;
+        if (!part.Evaluates) return;
         Start($"{run.Plan.Run}/evaluation/{version}", async () =>
         {
             ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, _stop.Token);
             float[] adapter = run.Whole(published.Span);
-            HeldOutScore score = await ComputeAsync(() => _engine.Evaluate(run.Plan, adapter, _stop.Token));
+            HeldOutScore score = await ComputeAsync(() => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
             if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
-            await ReportAsync(new Evaluated(run.Plan.Run, _options.Site, version, score));
-        });
+            await ReportAsync(new Evaluated(run.Plan.Run, part.Site, version, score));
+        }, again);
     }
 
-    /// <summary>Starts a job unless the same one is under way; nobody trains inside a handler.</summary>
-    private void Start(string name, Func<Task> job)
+    private void StartEnrolment(RunAnnounced announced)
     {
-        if (_jobs.TryGetValue(name, out Task? known) && !known.IsCompleted) return;
-        foreach ((string finished, Task task) in _jobs)
-            if (task.IsCompleted)
-                _jobs.TryRemove(finished, out _);
-        _jobs[name] = Task.Run(async () =>
+        if (_options.Enrol is not { } enrol) return;
+        Start($"{announced.Run}/enrolment", async () =>
         {
-            try
-            {
-                await job();
-            }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                // The service is stopping; what was durable is taken up again.
-            }
-            catch (VersionPassedException)
-            {
-                // A message said again about a round that is over: it was answered the first time.
-            }
-            catch (Exception exception)
-            {
-                _options.Fault(exception);
-            }
-        });
+            if (await Task.Run(() => enrol(announced), _stop.Token) is { } enrolment) await ReportAsync(enrolment);
+        }, again: true);
+    }
+
+    private async Task<TrainedRun?> FindAsync(ulong key, CancellationToken cancellation)
+    {
+        if (_runs.TryGetValue(key, out TrainedRun? run)) return run;
+        run = await TrainedRun.FindAsync(key, _store, _folder, cancellation);
+        if (run is not null) _runs[key] = run;
+        return run;
+    }
+
+    private async Task SetActiveAsync(ulong key, bool isActive, CancellationToken cancellation)
+    {
+        StateRecord<ActiveRuns> record = await StateRecord.ReadAsync(_store, ActiveKey, TrainerJson.Default.ActiveRuns, cancellation);
+        IReadOnlyList<ulong> keys = record.Value?.Keys ?? [];
+        if (keys.Contains(key) != isActive) await record.WriteAsync(new ActiveRuns(isActive ? [.. keys, key] : [.. keys.Where(other => other != key)]), cancellation);
+    }
+
+    /// <summary>Starts a job unless the same one is under way or, but for a reminder, was done by this process: a message that comes again sends nothing again.</summary>
+    private void Start(string name, Func<Task> job, bool again = false)
+    {
+        lock (_jobLock)
+        {
+            if (_jobs.ContainsKey(name) || (_done.Contains(name) && !again)) return;
+            _jobs[name] = Task.Run(() => RunAsync(name, job));
+        }
+    }
+
+    private async Task RunAsync(string name, Func<Task> job)
+    {
+        bool isDone = false;
+        try
+        {
+            await job();
+            isDone = true;
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The service is stopping; what was durable is taken up again.
+        }
+        catch (VersionPassedException)
+        {
+            // A message said again about a round that is over: it was answered the first time.
+            isDone = true;
+        }
+        catch (Exception exception)
+        {
+            _options.Fault(exception);
+        }
+        lock (_jobLock)
+        {
+            if (isDone) _done.Add(name);
+            _jobs.Remove(name);
+        }
     }
 
     private async Task<T> ComputeAsync<T>(Func<T> compute)

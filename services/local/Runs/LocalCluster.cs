@@ -52,29 +52,41 @@ public static class LocalCluster
         var inner = new InProcessBus();
         IMessageBus bus = options.Wrap(inner);
         using var threads = new SemaphoreSlim(options.Threads);
-        var scheduler = new SchedulerService(bus, options.State.Folder("scheduler"));
-        using var aggregator = new AggregatorService(bus, options.State.Folder("aggregator"), options.WriteAdapter);
+        DurableFolder journals = options.State.Folder("scheduler");
+        using var scheduler = new SchedulerService(bus, name => new FileJournal(journals.FileAt(name + ".journal.jsonl")))
+        {
+            Observer = (history, entry) => options.Observer?.Invoke(history.Run!, entry),
+        };
+        DurableFolder folder = options.State.Folder("aggregator");
+        using var aggregator = new AggregatorService(bus, StoreIn(folder), folder, options.WriteAdapter);
+        var codecs = new List<CodecService>();
         var trainers = new List<TrainerService>();
         for (int site = 0; site < plan.Sites; site++)
         {
-            var codec = new CodecService(bus, options.State.Folder($"codec-{site:d3}"), site, options.KeepChange);
-            var trainer = new TrainerOptions(site, Evaluates: site == 0, threads, exception => fault.TrySetResult(exception));
-            trainers.Add(new TrainerService(bus, options.State.Folder($"trainer-{site:d3}"), codec, options.Engine, trainer));
+            int number = site;
+            folder = options.State.Folder($"codec-{site:d3}");
+            codecs.Add(new CodecService(bus, StoreIn(folder), folder, new CodecOptions($"codec-{site}", _ => number, options.KeepChange, aggregator.ChangeAsync)));
+            var part = new TrainerPart(site, Evaluates: site == 0, client => plan.Roster[client].Site == number, () => options.Engine);
+            folder = options.State.Folder($"trainer-{site:d3}");
+            var trainer = new TrainerOptions($"trainer-{site}", _ => part, threads, exception => fault.TrySetResult(exception));
+            trainers.Add(new TrainerService(bus, StoreIn(folder), folder, codecs[site], trainer));
         }
-        ScheduledRun? run = null;
         try
         {
             inner.Start();
-            run = await scheduler.StartAsync(plan, options.Replay, options.Observer, cancellation);
+            ScheduledRun run = await scheduler.StartAsync(new RunHistory(plan), options.Replay, cancellation);
             Task first = await Task.WhenAny(run.Finished, fault.Task, inner.Fault).WaitAsync(cancellation);
             if (first != run.Finished) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(await (Task<Exception>)first);
-            return run.State;
+            return run.History.Run!;
         }
         finally
         {
             foreach (TrainerService trainer in trainers) await trainer.DisposeAsync();
             await inner.DisposeAsync();
-            run?.Dispose();
+            foreach (CodecService codec in codecs) codec.Dispose();
         }
     }
+
+    /// <summary>A service's records beside its tensors; no run's name has an underscore.</summary>
+    private static FolderStateStore StoreIn(DurableFolder folder) => new(folder.Folder("_state"));
 }

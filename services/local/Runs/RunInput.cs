@@ -67,11 +67,12 @@ public sealed class RunInput
     /// <param name="exchange">How it sends.</param>
     public RunPlan Plan(string run, ExchangeOptions exchange)
     {
-        FederationOptions federation = _file.Federation;
-        int clients = _clients.Length;
-        return new RunPlan(
-            run, _file.Seed, federation.Method, federation.Rounds, federation.Participants, _file.Evaluation.Every, exchange, Modules,
-            [.. _clients.Select((examples, client) => new Enrolment(client, ClientData.SiteOf(client, clients, federation.Sites), examples.Length))]);
+        int clients = _clients.Length, sites = _file.Federation.Sites;
+        return _file.Draft(run, exchange) with
+        {
+            Modules = Modules,
+            Roster = [.. _clients.Select((examples, client) => new Enrolment(client, ClientData.SiteOf(client, clients, sites), examples.Length))],
+        };
     }
 
     /// <summary>A whole adapter in PEFT's form.</summary>

@@ -31,11 +31,12 @@ public sealed partial class ProtocolJson : JsonSerializerContext
     public static RoundMessage ReadRound(ReadOnlySpan<byte> bytes)
     {
         RoundMessage message = Read(bytes, Default.RoundMessage, Topics.Rounds);
+        // A run's name becomes a folder's name.
+        if (!Federation.RunPlan.IsName(message.Run)) throw new MessageException(Topics.Rounds, $"the run '{message.Run}'");
         if (message is not RunOpened opened) return message;
         if (opened.Plan.Run != opened.Run) throw new MessageException(Topics.Rounds, $"run '{opened.Run}' with the plan of '{opened.Plan.Run}'");
         try
         {
-            // A run's name becomes a folder's name, so a plan is checked before anything is made of it.
             opened.Plan.Validate();
         }
         catch (ArgumentException exception)

@@ -6,6 +6,7 @@ namespace EcoLora.Federation;
 /// <summary>What the scheduler is told. A report said twice counts once.</summary>
 /// <param name="Run">The run's name.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(TrainerEnrolled), "trainer-enrolled")]
 [JsonDerivedType(typeof(ClientReport), "client")]
 [JsonDerivedType(typeof(SegmentStored), "segment-stored")]
 [JsonDerivedType(typeof(RoundAggregated), "round-aggregated")]
@@ -13,6 +14,22 @@ namespace EcoLora.Federation;
 [JsonDerivedType(typeof(Evaluated), "evaluated")]
 [JsonDerivedType(typeof(AdapterWritten), "adapter-written")]
 public abstract record ReportMessage(string Run);
+
+/// <summary>A client as a trainer enrols it.</summary>
+/// <param name="Client">Number of the client, 0 to the run's clients − 1.</param>
+/// <param name="Samples">n_i, its training records; what it enrolled with first counts for the whole run.</param>
+/// <param name="Rank">r of its adapter.</param>
+public sealed record EnrolledClient(int Client, int Samples, int Rank);
+
+/// <summary>Trainer: it hosts these clients of a run that was announced.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Site">Name of its site.</param>
+/// <param name="Trainer">Its number at the site.</param>
+/// <param name="Clients">Its clients.</param>
+/// <param name="Modules">The model's modules that carry LoRA under the run's options; the same at every trainer.</param>
+/// <param name="Evaluates">Whether it can evaluate on held-out records.</param>
+public sealed record TrainerEnrolled(
+    string Run, string Site, int Trainer, IReadOnlyList<EnrolledClient> Clients, IReadOnlyList<LoraModule> Modules, bool Evaluates) : ReportMessage(Run);
 
 /// <summary>Trainer: a participant has trained, or its update is refused.</summary>
 /// <param name="Run">The run's name.</param>

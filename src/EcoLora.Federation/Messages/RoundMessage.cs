@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace EcoLora.Federation;
@@ -21,12 +22,19 @@ public static class Topics
 /// <summary>What the scheduler says. Handling one twice repeats the answer and changes nothing.</summary>
 /// <param name="Run">The run's name.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(RunAnnounced), "run-announced")]
 [JsonDerivedType(typeof(RunOpened), "run-opened")]
 [JsonDerivedType(typeof(RoundOpened), "round-opened")]
 [JsonDerivedType(typeof(RoundClosed), "round-closed")]
 [JsonDerivedType(typeof(RunEnding), "run-ending")]
 [JsonDerivedType(typeof(RunFinished), "run-finished")]
+[JsonDerivedType(typeof(Reminder), "reminder")]
 public abstract record RoundMessage(string Run);
+
+/// <summary>A run is to begin: trainers that can take part enrol.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Options">The run file's options in their canonical form; they name the model and the data by aliases, never by paths.</param>
+public sealed record RunAnnounced(string Run, JsonElement Options) : RoundMessage(Run);
 
 /// <summary>A run begins: everybody prepares Q^0 from the plan.</summary>
 /// <param name="Run">The run's name.</param>
@@ -71,3 +79,15 @@ public sealed record RunEnding(string Run, int Version) : RoundMessage(Run);
 /// <summary>The run is over; nothing more will come.</summary>
 /// <param name="Run">The run's name.</param>
 public sealed record RunFinished(string Run) : RoundMessage(Run);
+
+/// <summary>
+/// What the scheduler waits for, said when nothing has come for a while: who has answered says it again, who has not goes on. No decision, so it is not in the
+/// journal; what it asks about was decided before.
+/// </summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">The last round, t.</param>
+/// <param name="Clients">Participants of the round whose report or frame is missing.</param>
+/// <param name="Sites">Sites that have not said that they hold version t + 1.</param>
+/// <param name="Change">Whether the round's change has not been published.</param>
+/// <param name="Evaluation">The version whose evaluation is missing, or null.</param>
+public sealed record Reminder(string Run, int Round, IReadOnlyList<int> Clients, IReadOnlyList<int> Sites, bool Change, int? Evaluation = null) : RoundMessage(Run);

@@ -46,8 +46,10 @@ public sealed class RoundRecord
     }
 
     /// <summary>True when every participant has either its frame stored or its update refused.</summary>
-    public bool IsAnswered => Opened.Participants.All(p =>
-        Clients.TryGetValue(p.Client, out ClientReport? report) && (report.Refused is not null || Segments.ContainsKey(p.Client)));
+    public bool IsAnswered => Opened.Participants.All(participant => IsAnsweredBy(participant.Client));
+
+    /// <summary>True when a participant has its frame stored or its update refused.</summary>
+    public bool IsAnsweredBy(int client) => Clients.TryGetValue(client, out ClientReport? report) && (report.Refused is not null || Segments.ContainsKey(client));
 
     /// <summary>Bytes of control messages to and from each site, by content: what was sent again counts once.</summary>
     public SortedDictionary<int, ControlBytes> Control { get; } = [];

@@ -6,9 +6,6 @@ namespace EcoLora.Federation;
 /// </summary>
 public sealed class RunState
 {
-    /// <summary>Subscribers of the topic <c>rounds</c> at each site: its codec and its trainer.</summary>
-    private const int SubscribersPerSite = 2;
-
     private readonly List<RoundRecord> _rounds = [];
     private readonly SortedDictionary<int, Evaluated> _evaluations = [];
     private readonly SortedDictionary<int, ControlBytes> _opening = [];
@@ -65,7 +62,7 @@ public sealed class RunState
         {
             case Decided decided:
                 Apply(decided.Message);
-                for (int site = 0; site < Plan.Sites; site++) AddControl(site, down: (long)decided.Bytes * SubscribersPerSite, up: 0);
+                for (int site = 0; site < Plan.Sites; site++) AddControl(site, down: (long)decided.Bytes * Plan.SubscribersAt(site), up: 0);
                 break;
             case Heard heard:
                 Apply(heard.Report);
@@ -102,6 +99,18 @@ public sealed class RunState
             if (_rounds[^1].Closed is { } closed) yield return closed;
         }
         if (_ending is not null) yield return _ending;
+    }
+
+    /// <summary>What the run waits for.</summary>
+    public Reminder Awaited()
+    {
+        if (_ending is not null) return new Reminder(Plan.Run, _ending.Version - 1, [], [], false, HasEvaluation(_ending.Version) ? null : _ending.Version);
+        if (_rounds.Count == 0) return new Reminder(Plan.Run, -1, [], [], false, null);
+        RoundRecord last = _rounds[^1];
+        int[] clients = last.Closed is null ? [.. last.Opened.Participants.Select(p => p.Client).Where(client => !last.IsAnsweredBy(client))] : [];
+        int[] sites = last.Aggregated is null ? [] : [.. Enumerable.Range(0, Plan.Sites).Where(site => !last.Sites.ContainsKey(site))];
+        bool isUnpublished = last.Closed is not null && last.Aggregated is null;
+        return new Reminder(Plan.Run, last.Round, clients, sites, isUnpublished, HasEvaluation(last.Round) ? null : last.Round);
     }
 
     private RoundOpened Open(int round)
@@ -193,6 +202,9 @@ public sealed class RunState
         Evaluated r => r.Site,
         _ => null,
     };
+
+    /// <summary>Control bytes from before the run was open.</summary>
+    internal void AddOpening(int site, long down, long up) => AddControl(site, down, up);
 
     /// <summary>Control bytes belong to the round that is under way; opening the run counts with round 0, ending it with the last.</summary>
     private void AddControl(int site, long down, long up)

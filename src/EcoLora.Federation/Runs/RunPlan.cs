@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using EcoLora.Codec;
 
@@ -8,6 +9,11 @@ namespace EcoLora.Federation;
 /// <param name="Site">Number of the site that hosts it.</param>
 /// <param name="Samples">n_i &gt; 0.</param>
 public sealed record Enrolment(int Client, int Site, int Samples);
+
+/// <summary>A site of a run whose services are processes of their own.</summary>
+/// <param name="Name">Its name, [a-z0-9-]{1,40}: its codec is <c>codec-name</c>.</param>
+/// <param name="Trainers">Numbers of its trainers, ascending: <c>trainer-name-number</c>.</param>
+public sealed record SitePlace(string Name, IReadOnlyList<int> Trainers);
 
 /// <summary>
 /// All that the four services need to know about one run; with the sites' data it decides every byte of the outcome. It travels in the
@@ -33,9 +39,18 @@ public sealed record RunPlan(
     IReadOnlyList<LoraModule> Modules,
     IReadOnlyList<Enrolment> Roster)
 {
+    /// <summary>The sites by number, as their trainers enrolled; null for a run in one process, whose sites have numbers only.</summary>
+    public IReadOnlyList<SitePlace>? Places { get; init; }
+
+    /// <summary>App id of the trainer that evaluates; null for a run in one process.</summary>
+    public string? Evaluator { get; init; }
+
+    /// <summary>The run file's options in their canonical form, for trainers and for the adapter's export; null for a run in one process.</summary>
+    public JsonElement? Options { get; init; }
+
     /// <summary>Number of sites: one more than the largest site number.</summary>
     [JsonIgnore]
-    public int Sites => Roster.Max(enrolment => enrolment.Site) + 1;
+    public int Sites => Places?.Count ?? Roster.Max(enrolment => enrolment.Site) + 1;
 
     /// <summary>The run's key in frames.</summary>
     [JsonIgnore]
@@ -45,6 +60,18 @@ public sealed record RunPlan(
     [JsonIgnore]
     public FederatedMethod FederatedMethod => FederatedMethod.Named(Method);
 
+    /// <summary>Number of the site of that name, or null where the run has none such.</summary>
+    public int? SiteOf(string name)
+    {
+        for (int site = 0; site < (Places?.Count ?? 0); site++)
+            if (Places![site].Name == name)
+                return site;
+        return null;
+    }
+
+    /// <summary>Subscribers of the topic <c>rounds</c> at a site: its codec and its trainers.</summary>
+    internal int SubscribersAt(int site) => 1 + (Places?[site].Trainers.Count ?? 1);
+
     /// <summary>Layout of the whole adapter, A and B of every module.</summary>
     public LoraLayout AdapterLayout() => LoraLayout.Of(Modules);
 
@@ -52,8 +79,7 @@ public sealed record RunPlan(
     /// <exception cref="ArgumentException">What is wrong, with the option, its value and its limit.</exception>
     public void Validate()
     {
-        bool isName = Run.Length is >= 1 and <= 63 && Run.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-');
-        ExchangeOptions.Require(isName, "name", Run, "1 to 63 of a-z, 0-9 and -");
+        ExchangeOptions.Require(IsName(Run), "name", Run, "1 to 63 of a-z, 0-9 and -");
         _ = FederatedMethod;
         ExchangeOptions.Require(Rounds >= 1, "federation.rounds", Rounds, "1 or more");
         ExchangeOptions.Require(EvaluateEvery >= 1, "evaluation.every", EvaluateEvery, "1 or more");
@@ -62,13 +88,26 @@ public sealed record RunPlan(
             $"1 to {Roster.Count} (federation.clients)");
         Exchange.Validate(Participants);
         CheckModules();
+        if (Places is not null) CheckPlaces(Places);
+        int sites = Places?.Count ?? Roster.Count;
         for (int i = 0; i < Roster.Count; i++)
         {
             ExchangeOptions.Require(Roster[i] is not null, "roster", "null", $"client {i}");
             ExchangeOptions.Require(Roster[i].Client == i, "roster", Roster[i].Client, $"client {i}");
-            ExchangeOptions.Require(Roster[i].Site >= 0 && Roster[i].Site < Roster.Count, $"site of client {i}", Roster[i].Site, $"0 to {Roster.Count - 1}");
+            ExchangeOptions.Require(Roster[i].Site >= 0 && Roster[i].Site < sites, $"site of client {i}", Roster[i].Site, $"0 to {sites - 1}");
             ExchangeOptions.Require(Roster[i].Samples >= 1, $"samples of client {i}", Roster[i].Samples, "1 or more");
         }
+    }
+
+    /// <summary>Whether a text may name a run or a site: 1 to 63 of a-z, 0-9 and -, so that it is safe in paths, keys and app ids.</summary>
+    public static bool IsName(string? text) => text is { Length: >= 1 and <= 63 } && text.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-');
+
+    private static void CheckPlaces(IReadOnlyList<SitePlace> places)
+    {
+        ExchangeOptions.Require(places.Count >= 1, "sites", places.Count, "1 or more");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (SitePlace place in places)
+            ExchangeOptions.Require(IsName(place?.Name) && place!.Trainers is { Count: >= 1 } && names.Add(place.Name), "site", place?.Name, "a name of its own, with trainers");
     }
 
     private void CheckModules()

@@ -45,10 +45,21 @@ public sealed class OptionFile
     /// <param name="file">The file.</param>
     /// <param name="overrides">What the command line says; of several for one path the last counts.</param>
     /// <exception cref="OptionsException">The file or an override cannot be used.</exception>
-    public static OptionValues Read(OptionTable table, string file, IEnumerable<OptionOverride> overrides)
+    public static OptionValues Read(OptionTable table, string file, IEnumerable<OptionOverride> overrides) => Read(table, file, YamlText.ReadFile(file), overrides);
+
+    /// <summary>Reads options that came otherwise than in a file.</summary>
+    /// <param name="table">The options that may be given.</param>
+    /// <param name="source">What the text is called in a refusal.</param>
+    /// <param name="text">YAML, or JSON, which is YAML too.</param>
+    /// <param name="overrides">What replaces options of the text.</param>
+    /// <exception cref="OptionsException">The text or an override cannot be used.</exception>
+    public static OptionValues Parse(OptionTable table, string source, string text, IEnumerable<OptionOverride> overrides) =>
+        Read(table, source, YamlText.ReadText(source, text), overrides);
+
+    private static OptionValues Read(OptionTable table, string file, YamlMap root, IEnumerable<OptionOverride> overrides)
     {
         var reader = new OptionFile(table, file);
-        reader.ReadSection(YamlText.ReadFile(file), "");
+        reader.ReadSection(root, "");
         reader.RefuseBoth();
         foreach (OptionOverride each in overrides) reader.Replace(each);
         return new OptionValues(table, file, reader._given);

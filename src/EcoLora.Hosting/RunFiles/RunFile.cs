@@ -52,9 +52,19 @@ public sealed record RunFile
     /// <param name="file">The file.</param>
     /// <param name="overrides">What the command line says.</param>
     /// <exception cref="OptionsException">The file or an override cannot be used; the message says where and why.</exception>
-    public static RunFile Read(string file, IEnumerable<OptionOverride> overrides)
+    public static RunFile Read(string file, IEnumerable<OptionOverride> overrides) => Of(OptionFile.Read(RunFileOptions.Table, file, overrides));
+
+    /// <summary>Checks options that came otherwise than in a file.</summary>
+    /// <param name="source">What the text is called in a refusal.</param>
+    /// <param name="text">YAML or JSON.</param>
+    /// <param name="overrides">What replaces options of the text.</param>
+    /// <exception cref="OptionsException">The text or an override cannot be used; the message says where and why.</exception>
+    public static RunFile Parse(string source, string text, IEnumerable<OptionOverride> overrides) =>
+        Of(OptionFile.Parse(RunFileOptions.Table, source, text, overrides));
+
+    private static RunFile Of(OptionValues values)
     {
-        OptionValues values = OptionFile.Read(RunFileOptions.Table, file, overrides);
+        string file = values.File;
         RunFile run = RunFileOptions.Map(values);
         try
         {
@@ -82,6 +92,12 @@ public sealed record RunFile
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
         return OptionOverride.OfTexts(option, [.. paths.Select(path => Path.GetRelativePath(folder, Path.GetFullPath(path)).Replace('\\', '/'))], source);
     }
+
+    /// <summary>The plan without what clients and model bring: modules and roster are empty.</summary>
+    /// <param name="run">The run's name.</param>
+    /// <param name="exchange">How it sends.</param>
+    public RunPlan Draft(string run, ExchangeOptions exchange) =>
+        new(run, Seed, Federation.Method, Federation.Rounds, Federation.Participants, Evaluation.Every, exchange, [], []);
 
     private void Check()
     {

@@ -26,14 +26,22 @@ public sealed class YamlText
     /// <param name="path">The file.</param>
     /// <returns>The root: a map, or an empty one for a file without a value.</returns>
     /// <exception cref="OptionsException">The file is missing, too large, not UTF-8, or not such YAML.</exception>
-    public static YamlMap ReadFile(string path)
+    public static YamlMap ReadFile(string path) => ReadText(path, Decode(path, ReadBytes(path)));
+
+    /// <summary>Reads a text as the content of a file.</summary>
+    /// <param name="source">What the text is called in a refusal.</param>
+    /// <param name="text">The YAML, of at most <see cref="LargestFile"/> characters.</param>
+    /// <returns>As for a file.</returns>
+    /// <exception cref="OptionsException">Too large, or not such YAML.</exception>
+    public static YamlMap ReadText(string source, string text)
     {
-        YamlNode root = new YamlText(path, isFile: true, Decode(path, ReadBytes(path))).ReadDocument();
+        if (text.Length > LargestFile) throw new OptionsException($"{source}: expected at most {LargestFile} characters, found {text.Length}");
+        YamlNode root = new YamlText(source, isFile: true, text).ReadDocument();
         return root switch
         {
             YamlMap map => map,
             YamlScalar { IsEmpty: true } => new YamlMap([], 1, 1),
-            _ => throw new OptionsException($"{path}:{root.Line}:{root.Column}: expected options as 'key: value' lines, found {root.Description}"),
+            _ => throw new OptionsException($"{source}:{root.Line}:{root.Column}: expected options as 'key: value' lines, found {root.Description}"),
         };
     }
 

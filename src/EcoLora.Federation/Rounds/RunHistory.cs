@@ -1,0 +1,76 @@
+namespace EcoLora.Federation;
+
+/// <summary>The fold of a whole journal: enrolment, where trainers bring the roster, then the run.</summary>
+public sealed class RunHistory
+{
+    private readonly RunAnnounced? _announcement;
+    private readonly List<(string Site, int Bytes)> _enrolments = [];
+    private bool _isAnnounced;
+    private int _announcedBytes;
+
+    /// <summary>A run whose plan is known from the start.</summary>
+    /// <exception cref="ArgumentException">The plan is not valid.</exception>
+    public RunHistory(RunPlan plan) => (Name, Run) = (plan.Run, new RunState(plan));
+
+    /// <summary>A run whose roster is to come.</summary>
+    /// <param name="announcement">What makes trainers enrol.</param>
+    /// <param name="roster">What they have brought so far: nothing.</param>
+    public RunHistory(RunAnnounced announcement, RosterState roster) => (Name, _announcement, Roster) = (announcement.Run, announcement, roster);
+
+    /// <summary>The run's name.</summary>
+    public string Name { get; }
+
+    /// <summary>Enrolment; null for a run whose plan was known from the start.</summary>
+    public RosterState? Roster { get; }
+
+    /// <summary>The run once it is open; null before.</summary>
+    public RunState? Run { get; private set; }
+
+    /// <summary>True when the run is over.</summary>
+    public bool IsFinished => Run?.IsFinished ?? false;
+
+    /// <summary>True when the report tells something new; others are not journalled and change nothing.</summary>
+    public bool IsNews(ReportMessage report) => report is TrainerEnrolled enrolled
+        ? Run is null && _isAnnounced && Roster!.IsNews(enrolled)
+        : Run?.IsNews(report) ?? false;
+
+    /// <summary>Takes one journal entry in.</summary>
+    public void Apply(JournalEntry entry)
+    {
+        switch (entry)
+        {
+            case Decided { Message: RunAnnounced } announced:
+                (_isAnnounced, _announcedBytes) = (true, announced.Bytes);
+                break;
+            case Heard { Report: TrainerEnrolled enrolled } heard:
+                Roster!.Apply(enrolled);
+                _enrolments.Add((enrolled.Site, heard.Bytes));
+                break;
+            case Decided { Message: RunOpened opened } when Run is null:
+                Run = new RunState(opened.Plan);
+                for (int site = 0; site < opened.Plan.Sites; site++) Run.AddOpening(site, (long)_announcedBytes * opened.Plan.SubscribersAt(site), 0);
+                foreach ((string site, int bytes) in _enrolments) Run.AddOpening(opened.Plan.SiteOf(site)!.Value, 0, bytes);
+                Run.Apply(entry);
+                break;
+            default:
+                Run!.Apply(entry);
+                break;
+        }
+    }
+
+    /// <summary>The next decision, or null while the run waits for reports.</summary>
+    public RoundMessage? Next()
+    {
+        if (Run is not null) return Run.Next();
+        if (!_isAnnounced) return _announcement;
+        return Roster!.Plan() is { } plan ? new RunOpened(Name, plan) : null;
+    }
+
+    /// <summary>What is said again when nothing has come for a while, or after a crash: recent decisions, and what is awaited.</summary>
+    public IEnumerable<RoundMessage> Again()
+    {
+        if (IsFinished) return [];
+        if (Run is null) return _isAnnounced ? [_announcement!] : [];
+        return [.. Run.RecentDecisions(), Run.Awaited()];
+    }
+}
