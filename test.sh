@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 and numpy for the independent readers
-# and decoders, redis-server for the broker's tests, which start their own on free ports); otherwise those tests are reported as skipped, with the
-# reason. Ends with one line: N passed, N failed, N skipped.
+# and decoders, redis-server and rabbitmq-server for the brokers' tests, which start their own on free ports); otherwise those tests are reported as
+# skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
@@ -12,9 +12,11 @@ fi
 if ! /usr/bin/python3 -c 'import numpy' 2>/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -q && apt-get install -y -q --no-install-recommends python3 python3-numpy
 fi
-if ! command -v redis-server >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    # Debian's service is neither needed nor wanted: policy-rc.d of containers, or its failure, does not matter.
-    apt-get update -q && apt-get install -y -q --no-install-recommends redis-server
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    # Debian's services are neither needed nor wanted: policy-rc.d of containers, or their failure, does not matter.
+    for server in redis-server rabbitmq-server; do
+        command -v "$server" >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends "$server"; }
+    done
 fi
 
 log=$(mktemp)

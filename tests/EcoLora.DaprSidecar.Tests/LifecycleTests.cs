@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using EcoLora.DaprTestKit;
-using EcoLora.TestKit;
 
 namespace EcoLora.DaprSidecar.Tests;
 
@@ -194,20 +193,36 @@ public sealed class LifecycleTests(RedisFixture fixture)
     }
 
     [Fact]
+    public async Task The_password_comes_from_the_secret_store()
+    {
+        fixture.Require();
+        await using RedisServer redis = await RedisServer.StartAsync();
+        using SidecarResources resources = SidecarResources.OfProduct("redis", redis);
+        // A variable of this test's own: sidecars inherit it.
+        string variable = $"ECOLORA_TEST_{Guid.NewGuid():N}";
+        foreach (string name in new[] { "pubsub.yaml", "statestore.yaml" })
+        {
+            string yaml = await File.ReadAllTextAsync(Path.Combine(resources.Path, name), TestContext.Current.CancellationToken);
+            resources.Add(name, yaml.Replace("ECOLORA_REDIS_PASSWORD", variable, StringComparison.Ordinal));
+        }
+        await redis.CallAsync("CONFIG", "SET", "requirepass", "a secret");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => SidecarProcess.StartAsync("secret-redis", resourcesPath: resources.Path));
+        Environment.SetEnvironmentVariable(variable, "a secret");
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("secret-redis", resourcesPath: resources.Path);
+        Environment.SetEnvironmentVariable(variable, null);
+        Assert.Equal(HttpStatusCode.NoContent, await sidecar.PublishRawAsync("secret-redis", [1]));
+    }
+
+    [Fact]
     public async Task The_products_component_files_are_read()
     {
         RedisServer redis = fixture.Require();
-        using TemporaryFolder folder = new();
-        foreach (string file in Directory.GetFiles(Path.Combine(Repository.Root, "components", "redis")))
-        {
-            string yaml = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
-            await File.WriteAllTextAsync(folder[Path.GetFileName(file)], yaml.Replace("localhost:6379", redis.Endpoint), TestContext.Current.CancellationToken);
-        }
+        using SidecarResources resources = SidecarResources.OfProduct("redis", redis);
         int calls = 0;
         await using StubApp app = await StubApp.StartAsync(
             $"[{StubApp.Subscription("product", "/in", deadLetter: "product.dead")}]", _ =>
                 Task.FromResult(new StubAnswer(Interlocked.Increment(ref calls) == 1 ? 500 : 200)));
-        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("product-app", app.Port, folder.Path);
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("product-app", app.Port, resources.Path);
         JsonElement metadata = JsonSerializer.Deserialize<JsonElement>(await sidecar.Client.GetStringAsync("/v1.0/metadata",
             TestContext.Current.CancellationToken));
         Assert.Equal(["pubsub", "secretstore", "statestore"],

@@ -5,7 +5,7 @@ namespace EcoLora.DaprSidecar;
 /// <summary>The process: starts in daprd's order, serves, drains.</summary>
 internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
 {
-    private readonly Dictionary<string, RedisStreamBroker> brokers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IBroker> brokers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RedisStateStore> stores = new(StringComparer.Ordinal);
     private readonly List<TopicSubscription> registered = [];
     private readonly Faults faults = new(options.Faults);
@@ -29,14 +29,14 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using (stopping.Register(() => stopped.TrySetResult())) await stopped.Task;
         await discovery;
-        foreach (RedisStreamBroker broker in sidecar.brokers.Values) await broker.DrainAsync(options.Grace);
+        foreach (IBroker broker in sidecar.brokers.Values) await broker.DrainAsync(options.Grace);
         await api.StopAsync();
         return 0;
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (RedisStreamBroker broker in brokers.Values) await broker.DisposeAsync();
+        foreach (IBroker broker in brokers.Values) await broker.DisposeAsync();
         foreach (RedisStateStore store in stores.Values) store.Dispose();
         registry?.Dispose();
         app?.Dispose();
@@ -51,6 +51,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             resources.Resiliency.Inbound(component.Name);
             resources.Resiliency.Outbound(component.Name);
             if (component.Type == "pubsub.redis") brokers.Add(component.Name, await RedisStreamBroker.OpenAsync(component, options.AppId, faults));
+            if (component.Type == "pubsub.rabbitmq") brokers.Add(component.Name, await RabbitBroker.OpenAsync(component, options.AppId, faults));
             if (component.Type == "state.redis") stores.Add(component.Name, await RedisStateStore.OpenAsync(component, options.AppId));
             if (component.Type.EndsWith(".redis", StringComparison.Ordinal)) registry ??= await RedisConnection.OpenAsync(component);
         }
@@ -124,7 +125,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         {
             // Shut down before the app was there.
         }
-        catch (Exception error) when (error is FormatException or StackExchange.Redis.RedisException)
+        catch (Exception error) when (error is FormatException or BrokerException)
         {
             await Console.Error.WriteLineAsync($"subscriptions: {error.Message}");
         }
@@ -132,7 +133,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
 
     private async Task SubscribeAsync(TopicSubscription subscription)
     {
-        if (!brokers.TryGetValue(subscription.PubSubName, out RedisStreamBroker? broker)
+        if (!brokers.TryGetValue(subscription.PubSubName, out IBroker? broker)
             || !TopicScopes.MaySubscribe(broker.Component, options.AppId, subscription.Topic))
         {
             await Console.Error.WriteLineAsync($"subscription to {subscription.Topic}: no component {subscription.PubSubName}, or not allowed");

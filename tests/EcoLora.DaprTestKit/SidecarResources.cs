@@ -2,7 +2,9 @@ using EcoLora.TestKit;
 
 namespace EcoLora.DaprTestKit;
 
-/// <summary>A resources folder in the making: a pubsub named <c>pubsub</c> and a state store named <c>statestore</c> on one Redis, and what is added.</summary>
+/// <summary>
+/// A resources folder in the making: a pubsub named <c>pubsub</c> on Redis or RabbitMQ, a state store named <c>statestore</c> on Redis, and what is added.
+/// </summary>
 public sealed class SidecarResources : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -15,8 +17,35 @@ public sealed class SidecarResources : IDisposable
         Add("statestore.yaml", Component("statestore", "state.redis", [("redisHost", redis.Endpoint)]));
     }
 
+    /// <param name="redis">The server behind the state store.</param>
+    /// <param name="rabbit">The server behind the pubsub.</param>
+    /// <param name="pubsub">More metadata of the pubsub. Without any it has Dapr's defaults, which lose messages.</param>
+    public SidecarResources(RedisServer redis, RabbitServer rabbit, params (string Name, string Value)[] pubsub)
+        : this(redis) =>
+        Add("pubsub.yaml", Component("pubsub", "pubsub.rabbitmq", [("hostname", rabbit.Endpoint), .. pubsub]));
+
+    private SidecarResources()
+    {
+    }
+
     /// <summary>The folder, for <c>--resources-path</c>.</summary>
     public string Path => folder.Path;
+
+    /// <summary>The product's own component files of a broker, at the addresses of the test's servers.</summary>
+    /// <param name="broker">The folder in components/: redis or rabbitmq.</param>
+    /// <param name="redis">Stands for localhost:6379.</param>
+    /// <param name="rabbit">Stands for localhost:5672.</param>
+    public static SidecarResources OfProduct(string broker, RedisServer redis, RabbitServer? rabbit = null)
+    {
+        SidecarResources resources = new();
+        foreach (string file in Directory.GetFiles(System.IO.Path.Combine(Repository.Root, "components", broker), "*.yaml"))
+        {
+            string yaml = File.ReadAllText(file).Replace("localhost:6379", redis.Endpoint, StringComparison.Ordinal);
+            if (rabbit is not null) yaml = yaml.Replace("localhost:5672", rabbit.Endpoint, StringComparison.Ordinal);
+            resources.Add(System.IO.Path.GetFileName(file), yaml);
+        }
+        return resources;
+    }
 
     /// <summary>Writes or replaces a file.</summary>
     public SidecarResources Add(string name, string yaml)

@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace EcoLora.DaprSidecar;
 
 /// <summary>POST /v1.0/publish/{pubsub}/{topic}, one by one and in bulk.</summary>
-internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<string, RedisStreamBroker> brokers, Resiliency resiliency, Faults faults)
+internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<string, IBroker> brokers, Resiliency resiliency, Faults faults)
 {
     public void Map(WebApplication api)
     {
@@ -75,7 +75,7 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
     private IResult? Refusal(string pubsub, string topic)
     {
         if (brokers.Count == 0) return ApiAnswer.Error(400, "ERR_PUBSUB_NOT_CONFIGURED", "no pubsub is configured");
-        if (!brokers.TryGetValue(pubsub, out RedisStreamBroker? broker)) return ApiAnswer.Error(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub {pubsub} is not found");
+        if (!brokers.TryGetValue(pubsub, out IBroker? broker)) return ApiAnswer.Error(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub {pubsub} is not found");
         if (string.IsNullOrEmpty(topic)) return ApiAnswer.Error(404, "ERR_TOPIC_NAME_EMPTY", $"topic is empty in pubsub {pubsub}");
         return TopicScopes.MayPublish(broker.Component, options.AppId, topic)
             ? null
@@ -110,7 +110,7 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
                 await brokers[pubsub].PublishAsync(topic, message, metadata);
                 return true;
             }
-            catch (Exception error) when (error is StackExchange.Redis.RedisException or TimeoutException)
+            catch (BrokerException error)
             {
                 failure = error.Message;
                 return false;

@@ -4,7 +4,7 @@ using YamlDotNet.RepresentationModel;
 namespace EcoLora.DaprSidecar;
 
 /// <summary>A component file: name, type, version and its metadata as text.</summary>
-internal sealed record Component(string Name, string Type, string Version, IReadOnlyDictionary<string, string> Metadata)
+internal sealed record Component(string Name, string Type, string Version, Dictionary<string, string> Metadata)
 {
     /// <summary>A metadata value, or null where it is absent or empty.</summary>
     public string? this[string key] => Metadata.TryGetValue(key, out string? value) && value.Length > 0 ? value : null;
@@ -13,7 +13,9 @@ internal sealed record Component(string Name, string Type, string Version, IRead
 /// <summary>What the YAML files of a folder declare for one app id.</summary>
 internal sealed class ResourceFolder
 {
-    private static readonly string[] KnownTypes = ["pubsub.redis", "state.redis", "secretstores.local.env"];
+    private const string EnvironmentStore = "secretstores.local.env";
+    private static readonly string[] KnownTypes = ["pubsub.redis", "pubsub.rabbitmq", "state.redis", EnvironmentStore];
+    private readonly List<(Component Component, string Store, SecretReference[] References)> _secrets = [];
 
     public List<Component> Components { get; } = [];
 
@@ -44,7 +46,21 @@ internal sealed class ResourceFolder
                 if (document.RootNode is YamlMappingNode root)
                     folder.Add(new YamlMap(root, file), appId);
         }
+        folder.FillInSecrets();
         return folder;
+    }
+
+    /// <summary>Once all files are read, since a secret store may come after those who use it. daprd waits for a store that is missing, for ever.</summary>
+    private void FillInSecrets()
+    {
+        foreach ((Component component, string store, SecretReference[] references) in _secrets)
+        {
+            Component known = Components.Find(c => c.Name == store && c.Type == EnvironmentStore)
+                ?? throw new FormatException($"component {component.Name}: expected a secret store named '{store}', found none");
+            foreach (SecretReference reference in references)
+                if (reference.Value(known) is { Length: > 0 } value)
+                    component.Metadata[reference.Metadata] = value;
+        }
     }
 
     private void Add(YamlMap root, string appId)
@@ -56,12 +72,7 @@ internal sealed class ResourceFolder
         switch (root.Text("kind"))
         {
             case "Component":
-                Component component = new(name, spec.Text("type") ?? "", spec.Text("version") ?? "v1", spec.Maps("metadata")
-                    .ToDictionary(m => m.Text("name") ?? "", m => (m.Text("value") ?? "").Replace("{appID}", appId, StringComparison.Ordinal),
-                        StringComparer.OrdinalIgnoreCase));
-                if (!KnownTypes.Contains(component.Type))
-                    throw new FormatException($"{root.File}: expected one of {string.Join(", ", KnownTypes)}, found {component.Type}");
-                Components.Add(component);
+                AddComponent(root, spec, name, appId);
                 break;
             case "Resiliency":
                 Resiliency.Add(spec);
@@ -74,6 +85,20 @@ internal sealed class ResourceFolder
             case { } kind:
                 throw new FormatException($"{root.File}: expected Component, Resiliency, Subscription or Configuration, found {kind}");
         }
+    }
+
+    private void AddComponent(YamlMap root, YamlMap spec, string name, string appId)
+    {
+        YamlMap[] metadata = [.. spec.Maps("metadata")];
+        Component component = new(name, spec.Text("type") ?? "", spec.Text("version") ?? "v1", metadata
+            .ToDictionary(m => m.Text("name") ?? "", m => (m.Text("value") ?? "").Replace("{appID}", appId, StringComparison.Ordinal),
+                StringComparer.OrdinalIgnoreCase));
+        if (!KnownTypes.Contains(component.Type))
+            throw new FormatException($"{root.File}: expected one of {string.Join(", ", KnownTypes)}, found {component.Type}");
+        Components.Add(component);
+        SecretReference[] references = [.. metadata.Where(m => m.Keys.Contains("secretKeyRef"))
+            .Select(m => SecretReference.Of(m.Text("name") ?? "", m.Map("secretKeyRef"), root.File))];
+        if (references.Length > 0) _secrets.Add((component, root.Map("auth").Text("secretStore") ?? "", references));
     }
 }
 

@@ -1,9 +1,9 @@
 namespace EcoLora.DaprSidecar;
 
 /// <summary>From a broker message to the app and, where the app will not have it, to the dead-letter topic.</summary>
-internal sealed class SubscribedTopic(TopicSubscription subscription, RedisStreamBroker broker, AppChannel app, Policy policy, Faults faults)
+internal sealed class SubscribedTopic(TopicSubscription subscription, IBroker broker, AppChannel app, Policy policy, Faults faults)
 {
-    public Task StartAsync() => broker.SubscribeAsync(subscription.Topic, HandleAsync);
+    public Task StartAsync() => broker.SubscribeAsync(subscription, HandleAsync);
 
     private async Task<bool> HandleAsync(BrokerMessage message, CancellationToken limit, CancellationToken shutdown)
     {
@@ -31,14 +31,15 @@ internal sealed class SubscribedTopic(TopicSubscription subscription, RedisStrea
         }
         catch (OperationCanceledException) when (!shutdown.IsCancellationRequested)
         {
-            // The component's processingTimeout ended the tries: that is a failure like any other.
+            // The component ended the tries (Redis' processingTimeout): that is a failure like any other.
             verdict = AppVerdict.Retry;
         }
         return verdict switch
         {
             AppVerdict.Success => true,
-            AppVerdict.Drop => await FailAsync(message) || true,
-            // Failed for good unless the process is going down: then the message stays pending.
+            // A drop that cannot become a dead letter is a failure: the broker decides, and may give it again.
+            AppVerdict.Drop => subscription.DeadLetterTopic is null || await FailAsync(message),
+            // Failed for good unless the process is going down: then the message stays with the broker.
             _ => shutdown.IsCancellationRequested ? throw new OperationCanceledException(shutdown) : await FailAsync(message),
         };
     }
@@ -52,7 +53,7 @@ internal sealed class SubscribedTopic(TopicSubscription subscription, RedisStrea
             await broker.PublishAsync(topic, message.Data, message.Metadata);
             return true;
         }
-        catch (Exception error) when (error is StackExchange.Redis.RedisException or TimeoutException)
+        catch (BrokerException error)
         {
             await Console.Error.WriteLineAsync($"dead letter to {topic}: {error.Message}");
             return false;

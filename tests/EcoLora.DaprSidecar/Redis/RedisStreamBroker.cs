@@ -10,7 +10,7 @@ namespace EcoLora.DaprSidecar;
 /// pubsub.redis: a stream a topic, a consumer group an app. A message whose handler has failed is acknowledged all the same (trap 4 of the contract);
 /// what a killed process had not answered stays pending, and whoever asks after <c>processingTimeout</c> gets it again.
 /// </summary>
-internal sealed class RedisStreamBroker : IAsyncDisposable
+internal sealed class RedisStreamBroker : IBroker
 {
     private readonly RedisConnection connection;
     private readonly Faults faults;
@@ -54,27 +54,34 @@ internal sealed class RedisStreamBroker : IAsyncDisposable
         if (maxLength > 0) arguments.AddRange(["MAXLEN", "~", maxLength]);
         arguments.AddRange(["*", "data", data]);
         if (metadata.Count > 0) arguments.AddRange(["metadata", JsonSerializer.Serialize(metadata)]);
-        await connection.CallAsync("XADD", [.. arguments]);
+        try
+        {
+            await connection.CallAsync("XADD", [.. arguments]);
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            throw new BrokerException(error.Message, error);
+        }
     }
 
     /// <summary>Makes the group, from the stream's beginning, and starts to read.</summary>
-    public async Task SubscribeAsync(string topic, BrokerHandler handler)
+    public async Task SubscribeAsync(TopicSubscription subscription, BrokerHandler handler)
     {
         try
         {
-            await connection.CallAsync("XGROUP", "CREATE", topic, group, "0", "MKSTREAM");
+            await MakeGroupAsync(subscription.Topic);
+            RedisConnection own = await connection.OpenAnotherAsync();
+            readerConnections.Add(own);
+            readers.Add(Task.Run(() => ReadAsync(own, subscription.Topic, handler)));
         }
-        catch (RedisServerException error) when (error.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
+        catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            // Made by an earlier process: it goes on where that one was.
+            throw new BrokerException(error.Message, error);
         }
-        RedisConnection own = await connection.OpenAnotherAsync();
-        readerConnections.Add(own);
-        readers.Add(Task.Run(() => ReadAsync(own, topic, handler)));
-        if (processingTimeout > TimeSpan.Zero && redeliverInterval > TimeSpan.Zero) readers.Add(Task.Run(() => ReclaimAsync(topic, handler)));
+        if (processingTimeout > TimeSpan.Zero && redeliverInterval > TimeSpan.Zero) readers.Add(Task.Run(() => ReclaimAsync(subscription.Topic, handler)));
     }
 
-    /// <summary>Reads no more; what is with the app may end within the grace time, the rest stays pending.</summary>
+    /// <inheritdoc/>
     public async Task DrainAsync(TimeSpan grace)
     {
         await reading.CancelAsync();
@@ -93,33 +100,30 @@ internal sealed class RedisStreamBroker : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    private async Task MakeGroupAsync(string topic)
+    {
+        try
+        {
+            await connection.CallAsync("XGROUP", "CREATE", topic, group, "0", "MKSTREAM");
+        }
+        catch (RedisServerException error) when (error.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
+        {
+            // Made by an earlier process: it goes on where that one was.
+        }
+    }
+
     private async Task ReadAsync(RedisConnection own, string topic, BrokerHandler handler)
     {
-        BrokerMessage? held = null;
+        DisorderedTopic<BrokerMessage> disordered = new(faults, topic, (message, fate) => EnqueueAsync(message, handler, fate));
         while (!reading.IsCancellationRequested)
         {
             try
             {
                 RedisResult answer = await own.CallAsync(
-                    "XREADGROUP", "GROUP", group, group, "COUNT", queueDepth, "BLOCK", held is null ? 1000 : 100, "STREAMS", topic, ">");
+                    "XREADGROUP", "GROUP", group, group, "COUNT", queueDepth, "BLOCK", disordered.Holds ? 100 : 1000, "STREAMS", topic, ">");
                 List<BrokerMessage> messages = answer.IsNull ? [] : StreamReply.Messages(topic, StreamReply.OfFirstStream(answer));
-                foreach (BrokerMessage message in messages)
-                {
-                    Fate fate = faults.Read(topic);
-                    if (fate.Reorder && held is null)
-                    {
-                        held = message;
-                        continue;
-                    }
-                    await EnqueueAsync(message, handler, fate);
-                    if (held is { } late) await EnqueueAsync(late, handler, default);
-                    held = null;
-                }
-                if (messages.Count == 0 && held is { } last)
-                {
-                    await EnqueueAsync(last, handler, default);
-                    held = null;
-                }
+                foreach (BrokerMessage message in messages) await disordered.PassAsync(message);
+                if (messages.Count == 0) await disordered.ReleaseAsync();
             }
             catch (Exception error) when (error is RedisException or TimeoutException)
             {
