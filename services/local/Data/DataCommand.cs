@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using EcoLora.Formats.Data;
 using EcoLora.Formats.Data.Synthetic;
 using EcoLora.Hosting;
-using EcoLora.Local.Runs;
+using EcoLora.Services.Trainer;
 
 namespace EcoLora.Local;
 

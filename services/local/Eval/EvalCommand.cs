@@ -1,7 +1,7 @@
 using System.CommandLine;
 using EcoLora.Formats.Data;
 using EcoLora.Hosting;
-using EcoLora.Local.Runs;
+using EcoLora.Services.Trainer;
 using EcoLora.Training;
 
 namespace EcoLora.Local;

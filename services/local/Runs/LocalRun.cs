@@ -7,6 +7,7 @@ using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
 using EcoLora.Services.Scheduler;
+using EcoLora.Services.Trainer;
 using EcoLora.Telemetry;
 
 namespace EcoLora.Local.Runs;
@@ -52,7 +53,7 @@ public static class LocalRun
                 Plan = arm.Plan,
                 State = folder.Folder.Folder("state").Folder(arm.Plan.Run),
                 Engine = input.Engine(),
-                WriteAdapter = (plan, adapter) => input.Peft(plan, adapter).Write(output.FileAt("adapter")),
+                WriteAdapter = (plan, adapter) => AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(output.FileAt("adapter")),
                 Threads = file.Threads,
                 KeepChange = isMethod && request.KeepUpdates ? change => KeptUpdate.Write(folder.Folder.FileAt(KeptUpdate.Folder), change) : null,
                 Replay = isMethod ? replay : null,
@@ -89,7 +90,7 @@ public static class LocalRun
     {
         JsonElement options = JsonSerializer.SerializeToElement(file.Values.ToJson());
         string version = typeof(LocalRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
-        return new RunFacts(file.Name, file.Seed, version, options, input.Model, input.Data, Decisions(folder, method));
+        return new RunFacts(file.Name, file.Seed, version, options, InputFacts.Model(file, input), InputFacts.Data(file, input.Data), Decisions(folder, method));
     }
 
     /// <summary>The decisions alone: the reports between them come in the order of their arrival, which no result depends on.</summary>

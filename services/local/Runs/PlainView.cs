@@ -1,3 +1,4 @@
+using EcoLora.Services.Trainer;
 using EcoLora.Federation;
 
 namespace EcoLora.Local.Runs;

@@ -1,3 +1,4 @@
+using EcoLora.Services.Trainer;
 using System.Diagnostics;
 using EcoLora.Federation;
 using EcoLora.Telemetry;
@@ -102,7 +103,7 @@ public sealed class RunProgress(IReadOnlyList<Arm> arms)
     /// <summary>What the run is, in one line.</summary>
     public static string Headline(RunRequest request, RunInput input)
     {
-        string size = $"{input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {input.Model.LoraParameters} LoRA parameters";
+        string size = $"{input.Data.Partition.Clients.Count} clients, {request.File.Federation.Participants} a round, {InputFacts.LoraParameters(input)} LoRA parameters";
         return $"{request.File.Name}: {size}";
     }
 

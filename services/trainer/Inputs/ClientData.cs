@@ -1,9 +1,8 @@
 using EcoLora.Formats.Data;
 using EcoLora.Hosting;
 using EcoLora.Numerics;
-using EcoLora.Telemetry;
 
-namespace EcoLora.Local.Runs;
+namespace EcoLora.Services.Trainer;
 
 /// <summary>The records of a run: who trains on which, and which are held out.</summary>
 /// <param name="Partition">Training records by client.</param>
@@ -23,19 +22,6 @@ public sealed record ClientData(Partition Partition, IReadOnlyList<Instruction> 
             ? HeldOutSplit.ByCount(split.HeldOut, cap, new RandomStream(file.Seed, "evaluation-records")).HeldOut
             : split.HeldOut;
         return new ClientData(Spread(file, sets, split), heldOut, dropped);
-    }
-
-    /// <summary>What the report says of the data.</summary>
-    public DataFacts Facts(RunFile file)
-    {
-        PartitionTable table = PartitionTable.Of(Partition);
-        int clients = Partition.Clients.Count;
-        return new DataFacts(
-            string.Join(", ", file.Data.Files.Select(Path.GetFileName)), Partition.Clients.Sum(c => c.Count) + HeldOut.Count, HeldOut.Count, Dropped,
-            file.Partition.Scheme == "dirichlet" ? FormattableString.Invariant($"dirichlet({file.Partition.Alpha})") : file.Partition.Scheme,
-            table.Categories,
-            [.. Partition.Clients.Select((records, client) => new Telemetry.ClientData(
-                ArmFactsOf.ClientName(client), ArmFactsOf.SiteName(SiteOf(client, clients, file.Federation.Sites)), records.Count, table.Counts[client]))]);
     }
 
     /// <summary>The site that hosts a client: clients are spread in blocks of nearly equal size.</summary>

@@ -1,16 +1,16 @@
 using EcoLora.Training;
 
-namespace EcoLora.Local.Runs;
+namespace EcoLora.Hosting;
 
 /// <summary>A run file's sections as the engine's options.</summary>
 public static class OptionMap
 {
     /// <summary>Section <c>lora</c>.</summary>
-    public static LoraOptions LoraOf(Hosting.LoraOptions lora) =>
-        new(lora.Rank, lora.Alpha, LoraOptions.ParseTargets(lora.Targets), lora.Dropout, lora.Rslora);
+    public static Training.LoraOptions LoraOf(LoraOptions lora) =>
+        new(lora.Rank, lora.Alpha, Training.LoraOptions.ParseTargets(lora.Targets), lora.Dropout, lora.Rslora);
 
     /// <summary>Section <c>training</c>.</summary>
-    public static TrainingOptions TrainingOf(Hosting.TrainingOptions training) => new()
+    public static Training.TrainingOptions TrainingOf(TrainingOptions training) => new()
     {
         Steps = training.Steps,
         Epochs = training.Epochs ?? 1,

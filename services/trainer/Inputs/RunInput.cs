@@ -1,0 +1,71 @@
+using EcoLora.Codec;
+using EcoLora.Federation;
+using EcoLora.Formats.Data;
+using EcoLora.Formats.HuggingFace;
+using EcoLora.Hosting;
+using EcoLora.Training;
+
+namespace EcoLora.Services.Trainer;
+
+/// <summary>What a run file's model and data come to: the model, examples per client, held-out examples.</summary>
+public sealed class RunInput
+{
+    private readonly RunFile _file;
+    private readonly Training.LoraOptions _lora;
+    private readonly Example[][] _clients;
+    private readonly Example[] _heldOut;
+    private readonly ExactMatchOptions? _exactMatch;
+
+    private RunInput(RunFile file, ModelFolder folder, ClientData data, Func<int, bool> hosts)
+    {
+        (_file, Data) = (file, data);
+        _lora = OptionMap.LoraOf(file.Lora);
+        Model = LlamaModel.Load(folder);
+        if (folder.BosId is not { } bos || folder.EosId is not { } eos)
+            throw new ModelFolderException($"{folder.Path}: expected a tokenizer with BOS and EOS, found none");
+        int longest = Model.Config.MaxPositions;
+        if (file.Data.Window > longest)
+            throw new ArgumentException($"data.window: expected at most {longest} (the model's max_position_embeddings), found {file.Data.Window}");
+        var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), text => folder.Tokenizer.Encode(text), bos, eos);
+        _clients = [.. data.Partition.Clients.Select((records, client) => hosts(client) ? Examples(factory, records) : [])];
+        _heldOut = Examples(factory, data.HeldOut);
+        _exactMatch = file.Evaluation.ExactMatch ? new ExactMatchOptions(ids => folder.Tokenizer.Decode(ids), file.Evaluation.MaxNewTokens, [eos]) : null;
+        Modules = [.. _lora.LayoutFor(Model.Config).Tensors.Chunk(2).Select(pair => new LoraModule(pair[0].Module, pair[1].Rows, pair[0].Columns, pair[0].Rows))];
+    }
+
+    /// <summary>The frozen base.</summary>
+    public LlamaModel Model { get; }
+
+    /// <summary>Its modules that carry LoRA.</summary>
+    public IReadOnlyList<LoraModule> Modules { get; }
+
+    /// <summary>The records.</summary>
+    public ClientData Data { get; }
+
+    /// <summary>Loads model and data.</summary>
+    /// <param name="file">The run file.</param>
+    /// <param name="hosts">The clients whose examples are needed; null for all.</param>
+    /// <exception cref="FormatException">A file is not what it should be.</exception>
+    /// <exception cref="ArgumentException">An option does not fit the model or the data.</exception>
+    public static RunInput Load(RunFile file, Func<int, bool>? hosts = null)
+    {
+        if (file.Model is null) throw new ArgumentException("model: expected the base model's folder (or --model), found none");
+        using ModelFolder folder = ModelFolder.Open(file.Model);
+        return new RunInput(file, folder, ClientData.Load(file), hosts ?? (_ => true));
+    }
+
+    /// <summary>The engine over this input.</summary>
+    public ManagedEngine Engine() => new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), _clients, _heldOut), _exactMatch);
+
+    /// <summary>The plan of an arm of a run in one process.</summary>
+    /// <param name="run">The arm's run name.</param>
+    /// <param name="exchange">How it sends.</param>
+    public RunPlan Plan(string run, ExchangeOptions exchange) => _file.Draft(run, exchange) with
+    {
+        Modules = Modules,
+        Roster = [.. Data.Partition.Clients.Select((records, client) => new Enrolment(client, ClientData.SiteOf(client, _clients.Length, _file.Federation.Sites), records.Count))],
+    };
+
+    private Example[] Examples(ExampleFactory factory, IReadOnlyList<Instruction> records) =>
+        [.. records.Select(record => factory.Create(record, _file.Data.Window)).Select(s => new Example(s.Tokens, s.PromptLength, s.Category, s.Answer))];
+}
