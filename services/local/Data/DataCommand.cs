@@ -73,8 +73,8 @@ internal static class DataCommand
 
     private static Finding Spread(RunFile run, ClientData data)
     {
-        PartitionTable table = PartitionTable.Of(data.Partition);
-        int training = data.Partition.Clients.Sum(client => client.Count);
+        PartitionTable table = PartitionTable.Of(data.Clients);
+        int training = data.Clients.Sum(client => client.Count);
         var json = new JsonObject
         {
             ["kind"] = "partition",

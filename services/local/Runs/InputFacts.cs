@@ -23,13 +23,13 @@ public static class InputFacts
     /// <summary>The data.</summary>
     public static DataFacts Data(RunFile file, Services.Trainer.ClientData data)
     {
-        PartitionTable table = PartitionTable.Of(data.Partition);
-        int clients = data.Partition.Clients.Count;
+        PartitionTable table = PartitionTable.Of(data.Clients);
+        int clients = data.Clients.Count;
         return new DataFacts(
-            string.Join(", ", file.Data.Files.Select(Path.GetFileName)), data.Partition.Clients.Sum(c => c.Count) + data.HeldOut.Count, data.HeldOut.Count, data.Dropped,
+            string.Join(", ", file.Data.Files.Select(Path.GetFileName)), data.Clients.Sum(c => c.Count) + data.HeldOut.Count, data.HeldOut.Count, data.Dropped,
             file.Partition.Scheme == "dirichlet" ? FormattableString.Invariant($"dirichlet({file.Partition.Alpha})") : file.Partition.Scheme,
             table.Categories,
-            [.. data.Partition.Clients.Select((records, client) => new Telemetry.ClientData(
+            [.. data.Clients.Select((records, client) => new Telemetry.ClientData(
                 ArmFactsOf.ClientName(client), ArmFactsOf.SiteName(Services.Trainer.ClientData.SiteOf(client, clients, file.Federation.Sites)), records.Count, table.Counts[client]))]);
     }
 }

@@ -103,7 +103,7 @@ public sealed class RunProgress(IReadOnlyList<Arm> arms)
     /// <summary>What the run is, in one line.</summary>
     public static string Headline(RunRequest request, RunInput input)
     {
-        string size = $"{input.Data.Partition.Clients.Count} clients, {request.File.Federation.Participants} a round, {InputFacts.LoraParameters(input)} LoRA parameters";
+        string size = $"{input.Data.Clients.Count} clients, {request.File.Federation.Participants} a round, {InputFacts.LoraParameters(input)} LoRA parameters";
         return $"{request.File.Name}: {size}";
     }
 

@@ -27,7 +27,7 @@ public sealed class RunInput
         if (file.Data.Window > longest)
             throw new ArgumentException($"data.window: expected at most {longest} (the model's max_position_embeddings), found {file.Data.Window}");
         var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), text => folder.Tokenizer.Encode(text), bos, eos);
-        _clients = [.. data.Partition.Clients.Select((records, client) => hosts(client) ? Examples(factory, records) : [])];
+        _clients = [.. data.Clients.Select((records, client) => hosts(client) ? Examples(factory, records) : [])];
         _heldOut = Examples(factory, data.HeldOut);
         _exactMatch = file.Evaluation.ExactMatch ? new ExactMatchOptions(ids => folder.Tokenizer.Decode(ids), file.Evaluation.MaxNewTokens, [eos]) : null;
         Modules = [.. _lora.LayoutFor(Model.Config).Tensors.Chunk(2).Select(pair => new LoraModule(pair[0].Module, pair[1].Rows, pair[0].Columns, pair[0].Rows))];
@@ -51,7 +51,7 @@ public sealed class RunInput
     {
         if (file.Model is null) throw new ArgumentException("model: expected the base model's folder (or --model), found none");
         using ModelFolder folder = ModelFolder.Open(file.Model);
-        return new RunInput(file, folder, ClientData.Load(file), hosts ?? (_ => true));
+        return new RunInput(file, folder, ClientData.Load(file, hosts), hosts ?? (_ => true));
     }
 
     /// <summary>The engine over this input.</summary>
@@ -63,7 +63,7 @@ public sealed class RunInput
     public RunPlan Plan(string run, ExchangeOptions exchange) => _file.Draft(run, exchange) with
     {
         Modules = Modules,
-        Roster = [.. Data.Partition.Clients.Select((records, client) => new Enrolment(client, ClientData.SiteOf(client, _clients.Length, _file.Federation.Sites), records.Count))],
+        Roster = [.. Data.Clients.Select((records, client) => new Enrolment(client, ClientData.SiteOf(client, _clients.Length, _file.Federation.Sites), records.Count))],
     };
 
     private Example[] Examples(ExampleFactory factory, IReadOnlyList<Instruction> records) =>

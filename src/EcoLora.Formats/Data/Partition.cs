@@ -106,37 +106,6 @@ public sealed class Partition
         return Of(records, shares);
     }
 
-    /// <summary>Gives each client the records of a file of its own.</summary>
-    /// <param name="paths">One data set per client, in the order of the clients' numbers.</param>
-    /// <exception cref="PartitionException">No file at all, or a file that is not a data set with a usable record; the message names client and
-    /// file.</exception>
-    /// <exception cref="IOException">A file cannot be opened or read.</exception>
-    public static Partition ByFile(IReadOnlyList<string> paths)
-    {
-        if (paths.Count == 0) throw new PartitionException("one file per client: expected at least 1 file, found none");
-        var clients = new List<IReadOnlyList<Instruction>>();
-        foreach (string path in paths)
-        {
-            try
-            {
-                clients.Add(InstructionFile.Read(path).Records);
-            }
-            catch (DataSetException error)
-            {
-                throw new PartitionException($"client {clients.Count}: {error.Message}", error);
-            }
-        }
-        return new Partition(clients);
-    }
-
-    /// <summary>The same partition without some records, such as those that a <see cref="HeldOutSplit"/> of all clients' records holds out.</summary>
-    /// <exception cref="PartitionException">A client would be left without data.</exception>
-    public Partition Without(IEnumerable<Instruction> records)
-    {
-        HashSet<Instruction> left = [.. records];
-        return new Partition([.. Clients.Select(client => client.Where(record => !left.Contains(record)).ToArray())]);
-    }
-
     private static void Check(IReadOnlyList<Instruction> records, int clients, int minimum)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(clients, 1);

@@ -5,14 +5,14 @@ namespace EcoLora.Formats.Data;
 /// <param name="Counts">Counts[client][category].</param>
 public sealed record PartitionTable(IReadOnlyList<string> Categories, IReadOnlyList<IReadOnlyList<int>> Counts)
 {
-    /// <summary>Counts a partition.</summary>
-    public static PartitionTable Of(Partition partition)
+    /// <summary>Counts the records of each client.</summary>
+    public static PartitionTable Of(IReadOnlyList<IReadOnlyList<Instruction>> clients)
     {
-        string[] categories = [.. partition.Clients.SelectMany(client => client).Select(record => record.Category).Distinct().Order(StringComparer.Ordinal)];
+        string[] categories = [.. clients.SelectMany(client => client).Select(record => record.Category).Distinct().Order(StringComparer.Ordinal)];
         Dictionary<string, int> columns = categories.Select((name, column) => (name, column)).ToDictionary(pair => pair.name, pair => pair.column);
-        int[][] counts = [.. partition.Clients.Select(_ => new int[categories.Length])];
+        int[][] counts = [.. clients.Select(_ => new int[categories.Length])];
         for (int client = 0; client < counts.Length; client++)
-            foreach (Instruction record in partition.Clients[client])
+            foreach (Instruction record in clients[client])
                 counts[client][columns[record.Category]]++;
         return new PartitionTable(categories, counts);
     }

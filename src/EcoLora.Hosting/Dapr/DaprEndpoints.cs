@@ -34,6 +34,10 @@ public static class DaprEndpoints
         endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(sidecar, bus, topic, context));
     }
 
+    /// <summary>Lets only callers in who show the app's token, as the sidecar does for whoever invokes this app.</summary>
+    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, SidecarClient sidecar) => group.AddEndpointFilter(
+        async (context, next) => IsAllowed(sidecar, context.HttpContext.Request) ? await next(context) : Results.Unauthorized());
+
     private static async Task<IResult> DeliverAsync(SidecarClient sidecar, DaprBus bus, string topic, HttpContext context)
     {
         if (!IsAllowed(sidecar, context.Request)) return Results.Unauthorized();
@@ -48,7 +52,8 @@ public static class DaprEndpoints
         {
             return Answer(Verdict.Drop);
         }
-        return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), context.RequestAborted));
+        // A handler that has begun goes to its end, also when the sidecar that asked is gone: half of it would leave its state behind what it wrote.
+        return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), CancellationToken.None));
     }
 
     private static bool IsAllowed(SidecarClient sidecar, HttpRequest request) => sidecar.IsFromSidecar(request.Headers["dapr-api-token"]);

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EcoLora.Federation;
@@ -6,29 +5,35 @@ using EcoLora.Federation;
 namespace EcoLora.Hosting;
 
 /// <summary>
-/// A run file as it travels to services: its canonical options, in which aliases stand for the model and the data. What an alias stands for is each trainer's own
-/// configuration, so that a run names no path on anybody's machine. Baselines and threads are left out: they belong to a run in one process.
+/// A run file as it travels to services: its canonical options, in which model and data go by the names of their folder and files. Where these lie is each
+/// trainer's own configuration, so that a run names no path on anybody's machine. Baselines are left out: they belong to a run in one process.
 /// </summary>
 public static class AnnouncedOptions
 {
+    /// <summary>What a file's name may be.</summary>
+    public const string FileNameRule = "1 to 100 letters, digits, '.', '_' and '-', not beginning with '.'";
+
     private const string Model = "model", Files = "data.files";
 
-    /// <summary>The options of a run file, each path replaced by its alias.</summary>
-    /// <exception cref="OptionsException">Model or data are missing, or two paths have one alias.</exception>
+    /// <summary>The options of a run file, each path replaced by its name.</summary>
+    /// <exception cref="OptionsException">Model or data are missing, have names that cannot travel, or two files have one name.</exception>
     public static JsonElement Of(RunFile file)
     {
+        string source = file.Values.File;
         JsonObject options = file.Values.ToJson();
-        string[] aliases = [.. file.Data.Files.Select(Alias)];
-        if (file.Model is null) throw new OptionsException($"{file.Values.File}: {Model}: expected the base model's folder (or --model), found none");
-        if (aliases.Length == 0) throw new OptionsException($"{file.Values.File}: {Files}: expected at least one file (or --data), found none");
-        if (aliases.Distinct().Count() < aliases.Length) throw new OptionsException($"{file.Values.File}: {Files}: expected files of different names, found {string.Join(", ", aliases)}");
-        options[Model] = Alias(file.Model);
-        options["data"]!["files"] = new JsonArray([.. aliases.Select(alias => JsonValue.Create(alias))]);
+        string[] names = [.. file.Data.Files.Select(NameOf)];
+        if (file.Model is null) throw new OptionsException($"{source}: {Model}: expected the base model's folder (or --model), found none");
+        if (names.Length == 0) throw new OptionsException($"{source}: {Files}: expected at least one file (or --data), found none");
+        if (names.Distinct().Count() < names.Length) throw new OptionsException($"{source}: {Files}: expected files of different names, found {string.Join(", ", names)}");
+        foreach (string name in names.Append(NameOf(file.Model)))
+            if (!IsFileName(name)) throw new OptionsException($"{source}: expected names of {FileNameRule}, found '{name}'");
+        options[Model] = NameOf(file.Model);
+        options["data"]!["files"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]);
         options["baselines"] = new JsonArray();
         return JsonSerializer.SerializeToElement(options);
     }
 
-    /// <summary>Reads options as <see cref="Of"/> makes them; the paths of the run file that comes out mean nothing.</summary>
+    /// <summary>Reads options as <see cref="Of"/> makes them; the paths of the run file that comes out mean nothing but their last part.</summary>
     /// <param name="options">The options.</param>
     /// <exception cref="OptionsException">They are not such options; the message says which and why.</exception>
     public static RunFile Read(JsonElement options)
@@ -36,57 +41,56 @@ public static class AnnouncedOptions
         if (options.ValueKind != JsonValueKind.Object) throw new OptionsException($"options: expected an object, found {options.ValueKind}");
         RunFile file = RunFile.Parse(Source(options), options.GetRawText(), []);
         _ = ModelOf(options);
-        _ = FilesOf(options);
+        string[] files = FilesOf(options);
+        if (files.Length == 0) throw new OptionsException($"{Source(options)}: {Files}: expected at least one name, found none");
         return file;
     }
 
-    /// <summary>Reads options, and puts paths for the aliases.</summary>
+    /// <summary>Reads options, and puts paths for the names.</summary>
     /// <param name="options">The options.</param>
-    /// <param name="models">Folder of the model with an alias, or null where there is none.</param>
-    /// <param name="data">File of the data set with an alias, or null where there is none.</param>
-    /// <exception cref="OptionsException">They are not such options, or an alias stands for nothing here.</exception>
-    public static RunFile Read(JsonElement options, Func<string, string?> models, Func<string, string?> data)
+    /// <param name="models">Folders of models by name.</param>
+    /// <param name="data">Files of records by name.</param>
+    /// <param name="hosts">The clients that are here: with a file for each client, the others' files may be elsewhere.</param>
+    /// <exception cref="OptionsException">They are not such options, or a name stands for nothing here.</exception>
+    public static RunFile Read(JsonElement options, IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts)
     {
-        _ = Read(options);
-        string model = ModelOf(options);
-        string[] files = FilesOf(options);
+        RunFile file = Read(options);
+        bool isFilePerClient = file.Partition.Scheme == "file";
         return RunFile.Parse(Source(options), options.GetRawText(),
         [
-            OptionOverride.OfTexts(Model, [models(model) ?? throw Unknown(Model, model)], Model),
-            OptionOverride.OfTexts(Files, [.. files.Select(alias => data(alias) ?? throw Unknown(Files, alias))], Files),
+            OptionOverride.OfTexts(Model, [PathOf(models, ModelOf(options), Model)], Model),
+            OptionOverride.OfTexts(Files, [.. FilesOf(options).Select((name, client) => isFilePerClient && !hosts(client) ? name : PathOf(data, name, Files))], Files),
         ]);
     }
 
-    /// <summary>The alias of a path: the name of the file up to its first dot, in lower case, with '-' for what is not a letter or a digit.</summary>
-    public static string Alias(string path)
-    {
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
-        int dot = name.IndexOf('.', StringComparison.Ordinal);
-        if (dot > 0) name = name[..dot];
-        var alias = new StringBuilder();
-        foreach (char c in name.ToLowerInvariant().Take(63)) alias.Append(c is (>= 'a' and <= 'z') or (>= '0' and <= '9') ? c : '-');
-        return alias.ToString();
-    }
+    /// <summary>The last part of a path.</summary>
+    public static string NameOf(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+
+    /// <summary>Whether a text is such a name.</summary>
+    public static bool IsFileName(string? text) =>
+        text is { Length: >= 1 and <= 100 } && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
     private static string ModelOf(JsonElement options) => options.TryGetProperty(Model, out JsonElement model)
-        ? AliasOf(model, Model)
-        : throw new OptionsException($"{Source(options)}: {Model}: expected an alias, found none");
+        ? NameIn(model, Model)
+        : throw new OptionsException($"{Source(options)}: {Model}: expected a name, found none");
 
     private static string[] FilesOf(JsonElement options)
     {
         JsonElement files = default;
         bool isGiven = options.TryGetProperty("data", out JsonElement data) && data.ValueKind == JsonValueKind.Object && data.TryGetProperty("files", out files);
-        if (!isGiven) throw new OptionsException($"{Source(options)}: {Files}: expected one or more aliases, found none");
-        return files.ValueKind == JsonValueKind.Array ? [.. files.EnumerateArray().Select(file => AliasOf(file, Files))] : [AliasOf(files, Files)];
+        if (!isGiven) throw new OptionsException($"{Source(options)}: {Files}: expected one or more names, found none");
+        return files.ValueKind == JsonValueKind.Array ? [.. files.EnumerateArray().Select(file => NameIn(file, Files))] : [NameIn(files, Files)];
     }
 
-    private static string AliasOf(JsonElement value, string option)
+    private static string NameIn(JsonElement value, string option)
     {
         string? text = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        return RunPlan.IsName(text) ? text! : throw new OptionsException($"{option}: expected an alias of 1 to 63 of a-z, 0-9 and -, found {value.GetRawText()}");
+        return IsFileName(text) ? text! : throw new OptionsException($"{option}: expected a name of {FileNameRule}, found {value.GetRawText()}");
     }
 
-    private static OptionsException Unknown(string option, string alias) => new($"{option}: expected an alias that this trainer is configured for, found '{alias}'");
+    private static string PathOf(IReadOnlyDictionary<string, string> places, string name, string option) => places.TryGetValue(name, out string? path)
+        ? path
+        : throw new OptionsException($"{option}: expected a name that this trainer knows ({string.Join(", ", places.Keys)}), found '{name}'");
 
     private static string Source(JsonElement options) =>
         options.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String && RunPlan.IsName(name.GetString()) ? name.GetString()! : "options";

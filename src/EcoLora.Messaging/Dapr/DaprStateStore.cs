@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -84,8 +85,27 @@ public sealed class DaprStateStore : IStateStore
             writer.WriteEndObject();
             writer.WriteEndArray();
         });
-        using HttpResponseMessage response = await _sidecar.SendAsync(() => Post(_path, body), cancellation, HttpStatusCode.Conflict);
-        return response.StatusCode != HttpStatusCode.Conflict;
+        if (etag is not null)
+        {
+            using HttpResponseMessage response = await _sidecar.SendAsync(() => Post(_path, body), cancellation, HttpStatusCode.Conflict);
+            return response.StatusCode != HttpStatusCode.Conflict;
+        }
+        return await InsertAsync(key, body, cancellation);
+    }
+
+    /// <summary>Inserts. Where a store has a value already, Dapr says 409 or, as for Redis, 500, as it does when the store is away: then the key itself tells.</summary>
+    private async Task<bool> InsertAsync(string key, byte[] body, CancellationToken cancellation)
+    {
+        var patience = Stopwatch.StartNew();
+        while (true)
+        {
+            using HttpResponseMessage response =
+                await _sidecar.SendAsync(() => Post(_path, body), cancellation, HttpStatusCode.Conflict, HttpStatusCode.InternalServerError);
+            if (response.IsSuccessStatusCode) return true;
+            if (response.StatusCode == HttpStatusCode.Conflict || await ReadAsync(key, cancellation) is not null) return false;
+            if (patience.Elapsed > _sidecar.Options.Patience) throw new DaprException(_path, $"{(int)response.StatusCode} for an insert, and no value of {key}");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
+        }
     }
 
     /// <inheritdoc/>

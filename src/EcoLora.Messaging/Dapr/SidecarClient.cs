@@ -11,6 +11,8 @@ public sealed class SidecarClient : IDisposable
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(50), _longestPause = TimeSpan.FromSeconds(2);
 
+    private const int LargestAnswer = 64 << 20;
+
     private readonly HttpClient _http;
 
     /// <summary>Makes the client; nothing is sent yet.</summary>
@@ -19,7 +21,7 @@ public sealed class SidecarClient : IDisposable
     public SidecarClient(DaprOptions options, HttpMessageHandler? transport = null)
     {
         Options = options;
-        _http = new HttpClient(transport ?? new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { BaseAddress = options.Endpoint };
+        _http = new HttpClient(transport ?? new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { BaseAddress = options.Endpoint, MaxResponseContentBufferSize = LargestAnswer };
         if (options.ApiToken is { } token) _http.DefaultRequestHeaders.Add("dapr-api-token", token);
     }
 
@@ -59,6 +61,22 @@ public sealed class SidecarClient : IDisposable
             await Task.Delay(pause, cancellation);
         }
     }
+
+    /// <summary>Calls another app's HTTP API, by its app id; as <see cref="SendAsync"/>.</summary>
+    /// <param name="method">The verb.</param>
+    /// <param name="app">The other app's id.</param>
+    /// <param name="path">Path and query on the other app, without a leading slash.</param>
+    /// <param name="body">The body, or null.</param>
+    /// <param name="cancellation">Ends trying.</param>
+    /// <param name="expected">Codes that are answers too.</param>
+    /// <exception cref="DaprException">A refusal, or the patience of the options is over.</exception>
+    public Task<HttpResponseMessage> InvokeAsync(
+        HttpMethod method, string app, string path, ReadOnlyMemory<byte>? body, CancellationToken cancellation, params HttpStatusCode[] expected) => SendAsync(() =>
+        {
+            var request = new HttpRequestMessage(method, $"/v1.0/invoke/{Uri.EscapeDataString(app)}/method/{path}");
+            if (body is { } bytes) request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new("application/octet-stream") } };
+            return request;
+        }, cancellation, expected);
 
     /// <summary>Waits until the sidecar can publish, however late it comes. It is not asked for what needs this app, which would wait for each other.</summary>
     public async Task WaitUntilReadyAsync(CancellationToken cancellation)

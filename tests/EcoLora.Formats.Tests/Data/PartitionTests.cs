@@ -49,7 +49,7 @@ public class PartitionTests
             expected[column] = [first, second - first, size - second];
         }
         Assert.All(expected, column => Assert.All(column, count => Assert.True(count > 0, "the seed must leave nothing to repair")));
-        PartitionTable table = PartitionTable.Of(Partition.Dirichlet(source, 3, 0.5, 1, Stream(3)));
+        PartitionTable table = PartitionTable.Of(Partition.Dirichlet(source, 3, 0.5, 1, Stream(3)).Clients);
         for (int client = 0; client < 3; client++)
         {
             Assert.InRange(table.Counts[client][0], expected[0][client] - 1, expected[0][client] + 1);
@@ -65,7 +65,7 @@ public class PartitionTests
         Assert.True(Skew(1000) < 0.4);
 
         // Mean share of a client's largest category; 0.25 is even.
-        double Skew(double alpha) => PartitionTable.Of(Partition.Dirichlet(source, 10, alpha, 1, Stream(5)))
+        double Skew(double alpha) => PartitionTable.Of(Partition.Dirichlet(source, 10, alpha, 1, Stream(5)).Clients)
             .Counts.Average(row => row.Max() / (double)row.Sum());
     }
 
@@ -82,24 +82,10 @@ public class PartitionTests
         // a 60, b 30, c 10 over 6 clients: spare clients go to a (60), a (30 = b, first), a or b at 20 and 30: b. So 3, 2, 1.
         Instruction[] source = Records(("b", 30), ("a", 60), ("c", 10));
         Partition partition = Partition.ByCategory(source, 6, 1, Stream(1));
-        PartitionTable table = PartitionTable.Of(partition);
+        PartitionTable table = PartitionTable.Of(partition.Clients);
         Assert.Equal(["a", "b", "c"], table.Categories);
         Assert.Equal([[20, 0, 0], [20, 0, 0], [20, 0, 0], [0, 15, 0], [0, 15, 0], [0, 0, 10]], table.Counts);
         AssertEveryRecordOnce(source, partition);
-    }
-
-    [Fact]
-    public void One_file_per_client_keeps_the_order_of_the_paths()
-    {
-        using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["z.jsonl"], "{\"instruction\":\"a\",\"output\":\"b\"}\n{\"instruction\":\"c\",\"output\":\"d\"}");
-        File.WriteAllText(folder["y.json"], "[{\"instruction\":\"e\",\"output\":\"f\"}]");
-        Partition partition = Partition.ByFile([folder["z.jsonl"], folder["y.json"]]);
-        Assert.Equal(["a", "c"], partition.Clients[0].Select(record => record.Text));
-        Assert.Equal(["e"], partition.Clients[1].Select(record => record.Text));
-        File.WriteAllText(folder["y.json"], "[]");
-        PartitionException error = Assert.Throws<PartitionException>(() => Partition.ByFile([folder["z.jsonl"], folder["y.json"]]));
-        Assert.Equal($"client 1: {folder["y.json"]}: expected at least one record, found none", error.Message);
     }
 
     [Theory]
@@ -129,7 +115,6 @@ public class PartitionTests
             Assert.Throws<PartitionException>(() => Partition.Iid(source, 4, 5, Stream(1))).Message);
         Assert.Throws<PartitionException>(() => Partition.Dirichlet(source, 4, 0.5, 5, Stream(1)));
         Assert.Throws<PartitionException>(() => Partition.Iid([], 1, 1, Stream(1)));
-        Assert.Throws<PartitionException>(() => Partition.ByFile([]));
     }
 
     [Fact]
@@ -155,21 +140,10 @@ public class PartitionTests
     }
 
     [Fact]
-    public void Held_out_records_leave_every_client_and_an_emptied_client_is_refused()
-    {
-        Instruction[] source = Records(("a", 30));
-        Partition partition = Partition.Iid(source, 3, 1, Stream(1));
-        AssertEveryRecordOnce(source[5..], partition.Without(source[..5]));
-        Assert.Equal(
-            "client 1: expected at least 1 record, found none",
-            Assert.Throws<PartitionException>(() => partition.Without(partition.Clients[1])).Message);
-    }
-
-    [Fact]
     public void Dolly_is_shared_out_over_a_hundred_clients()
     {
         InstructionDataSet dolly = InstructionFile.Read(SharedData.Path("instruction/databricks-dolly-15k.jsonl.gz"));
-        PartitionTable table = PartitionTable.Of(Partition.Dirichlet(dolly.Records, 100, 0.5, 20, Stream(1)));
+        PartitionTable table = PartitionTable.Of(Partition.Dirichlet(dolly.Records, 100, 0.5, 20, Stream(1)).Clients);
         Assert.Equal(8, table.Categories.Count);
         Assert.Equal(15_011, table.Counts.Sum(row => row.Sum()));
         Assert.Equal(3_742, table.Counts.Sum(row => row[table.Categories.ToList().IndexOf("open_qa")]));

@@ -1,0 +1,127 @@
+using System.Net;
+using EcoLora.Hosting.Dapr;
+using EcoLora.Messaging;
+using EcoLora.Messaging.Dapr;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EcoLora.Hosting;
+
+/// <summary>
+/// Runs one service beside its sidecar. The order is what keeps a run whole: settings, lock of the volume, sidecar, claim of the records, service, and only then
+/// the port, at whose opening the sidecar asks once what to deliver. SIGTERM lets what is under way finish, for half a minute.
+/// </summary>
+public static class ServiceHost
+{
+    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs until a signal.</summary>
+    /// <param name="define">Reads the service's settings.</param>
+    /// <returns>0 after a signal; 1 the machine or the program failed; 3 a setting cannot be used; 4 another process is this service.</returns>
+    public static async Task<int> RunAsync(Func<ServiceVariables, ServiceDefinition> define)
+    {
+        using var signals = new StopSignals();
+        try
+        {
+            await RunAsync(define, signals.Stopping);
+            return 0;
+        }
+        catch (OperationCanceledException) when (signals.Stopping.IsCancellationRequested)
+        {
+            return 0;
+        }
+        catch (Exception exception)
+        {
+            await Console.Error.WriteLineAsync(exception is IOException or FormatException or OptionsException ? exception.Message : exception.ToString());
+            return exception switch
+            {
+                ServiceInUseException => 4,
+                FormatException or OptionsException => 3,
+                _ => 1,
+            };
+        }
+    }
+
+    private static async Task RunAsync(Func<ServiceVariables, ServiceDefinition> define, CancellationToken stopping)
+    {
+        var variables = new ServiceVariables(Environment.GetEnvironmentVariable);
+        ServiceDefinition definition = define(variables);
+        DaprOptions dapr = DaprOptions.FromEnvironment(Environment.GetEnvironmentVariable);
+        // Invocation and consumer groups go by app id: under another one nobody would find this service.
+        if (variables.Text("APP_ID", definition.AppId) is var given && given != definition.AppId) throw new SettingException("APP_ID", definition.AppId, given);
+        int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
+        IPAddress address = variables.Choice("ECOLORA_BIND", "loopback", "any") == "any" ? IPAddress.Any : IPAddress.Loopback;
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
+
+        await using WebApplication app = MakeApp(address, port);
+        ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(definition.AppId);
+        log.Say($"settings: {string.Join(", ", variables.Effective.Select(pair => $"{pair.Key}={pair.Value}"))}");
+        using VolumeOwner volume = VolumeOwner.Lock(path);
+        using var sidecar = new SidecarClient(dapr);
+        log.Say($"waiting for the sidecar at {dapr.Endpoint}");
+        await sidecar.WaitUntilReadyAsync(stopping);
+        var store = new DaprStateStore(sidecar);
+        if (definition.OwnsVolume) await volume.ClaimAsync(definition.AppId, store, stopping);
+
+        using var bus = new DaprBus(sidecar, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System))
+        {
+            HandlerFailed = (topic, exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}"),
+        };
+        RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log));
+        try
+        {
+            app.MapDapr(sidecar, bus);
+            RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
+            guarded.MapGet("/refused", () => Results.Json(Refused(service, bus), ServiceJson.Default.DictionaryStringInt64));
+            service.Map?.Invoke(guarded);
+            await ServeAsync(app, service, log, port, stopping);
+        }
+        finally
+        {
+            if (service.Service is IAsyncDisposable asynchronous) await asynchronous.DisposeAsync();
+            else (service.Service as IDisposable)?.Dispose();
+        }
+    }
+
+    private static async Task ServeAsync(WebApplication app, RunningService service, ILogger log, int port, CancellationToken stopping)
+    {
+        await app.StartAsync(stopping);
+        log.Say($"ready on port {port}");
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        Task work = service.WorkAsync(ending.Token);
+        try
+        {
+            await Task.WhenAny(work, Task.Delay(Timeout.Infinite, stopping));
+            log.Say("stopping");
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            using var patience = new CancellationTokenSource(_drain);
+            await app.StopAsync(patience.Token);
+        }
+        await work;
+    }
+
+    private static WebApplication MakeApp(IPAddress address, int port)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss ")).AddFilter("Microsoft", LogLevel.Warning);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _drain);
+        return builder.Build();
+    }
+
+    private static Dictionary<string, long> Refused(RunningService service, DaprBus bus)
+    {
+        var all = new Dictionary<string, long>(service.Refused(), StringComparer.Ordinal);
+        foreach ((string reason, long count) in bus.Refused) all["bus: " + reason] = count;
+        return all;
+    }
+}

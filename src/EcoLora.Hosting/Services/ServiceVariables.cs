@@ -1,0 +1,77 @@
+using System.Globalization;
+using EcoLora.Federation;
+
+namespace EcoLora.Hosting;
+
+/// <summary>
+/// A service's settings from environment variables, each with a default, checked when it is read. What was read is kept, so that the effective settings can be
+/// logged; secrets are not read here.
+/// </summary>
+/// <param name="variable">Reads a variable; null or empty where there is none.</param>
+public sealed class ServiceVariables(Func<string, string?> variable)
+{
+    private readonly SortedDictionary<string, string> _effective = new(StringComparer.Ordinal);
+
+    /// <summary>What was read, defaults included.</summary>
+    public IReadOnlyDictionary<string, string> Effective => _effective;
+
+    /// <summary>A name of a-z, 0-9 and -.</summary>
+    /// <exception cref="SettingException">The value is none.</exception>
+    public string Name(string name, string fallback)
+    {
+        string value = Text(name, fallback);
+        return RunPlan.IsName(value) ? value : throw new SettingException(name, "1 to 63 of a-z, 0-9 and -", value);
+    }
+
+    /// <summary>A whole number.</summary>
+    /// <exception cref="SettingException">The value is none, or outside the limits.</exception>
+    public int Number(string name, int fallback, int least, int most)
+    {
+        string value = Text(name, fallback.ToString(CultureInfo.InvariantCulture));
+        bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most;
+        return isNumber ? number : throw new SettingException(name, $"a whole number of {least} to {most}", value);
+    }
+
+    /// <summary>One of a few words.</summary>
+    /// <exception cref="SettingException">The value is none of them.</exception>
+    public string Choice(string name, params ReadOnlySpan<string> words)
+    {
+        string value = Text(name, words[0]);
+        return words.Contains(value) ? value : throw new SettingException(name, string.Join(" or ", words.ToArray()), value);
+    }
+
+    /// <summary>A path, made a full one.</summary>
+    public string Path(string name, string fallback)
+    {
+        string path = System.IO.Path.GetFullPath(Text(name, fallback));
+        _effective[name] = path;
+        return path;
+    }
+
+    /// <summary>
+    /// Files or folders by the name that run files call them: <c>path;path</c>, each known by its last part, or <c>name=path</c> for another name.
+    /// </summary>
+    /// <exception cref="SettingException">A path that is not there, or a name twice.</exception>
+    public IReadOnlyDictionary<string, string> Places(string name)
+    {
+        var places = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (string entry in Text(name, "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
+            string path = System.IO.Path.GetFullPath(parts[^1]), called = parts.Length == 2 ? parts[0] : AnnouncedOptions.NameOf(path);
+            if (!System.IO.Path.Exists(path)) throw new SettingException(name, "files or folders that are there", parts[^1]);
+            if (!AnnouncedOptions.IsFileName(called)) throw new SettingException(name, AnnouncedOptions.FileNameRule, called);
+            if (!places.TryAdd(called, path)) throw new SettingException(name, "each name once", called);
+        }
+        return places;
+    }
+
+    /// <summary>Any text.</summary>
+    public string Text(string name, string fallback) => _effective[name] = variable(name) is { Length: > 0 } value ? value : fallback;
+}
+
+/// <summary>An environment variable with a value that cannot be used.</summary>
+/// <param name="name">The variable.</param>
+/// <param name="expected">What it may be.</param>
+/// <param name="found">What it is.</param>
+public sealed class SettingException(string name, string expected, string found) : FormatException($"{name}: expected {expected}, found '{found}'");
