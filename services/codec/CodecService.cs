@@ -43,19 +43,27 @@ public sealed class CodecService : ISiteCodec, IDisposable
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <inheritdoc/>
-    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation) => await _signal.WaitForAsync(
-        async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found ? await found.PublishedAtAsync(version, cancellation) : null, cancellation);
+    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation) =>
+        await ReadPublishedAsync(run, version, Range.All, cancellation);
 
     /// <inheritdoc/>
     public async Task SubmitAsync(string run, LocalUpdate update, CancellationToken cancellation)
     {
         SiteRun site = await _signal.WaitForAsync(
             async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found && await found.IsReadyForAsync(update, cancellation) ? found : null, cancellation);
-        if (await site.EncodeAsync(update, cancellation) is { } frame) await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, cancellation);
+        // What has begun is not left half done by a caller that goes away.
+        if (await site.EncodeAsync(update, CancellationToken.None) is { } frame)
+            await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, CancellationToken.None);
     }
 
-    /// <summary>Length of the exchanged vector of a run; null for a run that has not been opened here.</summary>
-    public async Task<int?> LengthAsync(string run, CancellationToken cancellation) => (await FindAsync(FrameHeader.KeyOf(run), cancellation))?.Layout.Length;
+    /// <summary>Part of Q^version of the exchanged vector; waits until the site has received that version.</summary>
+    /// <exception cref="VersionPassedException">The site is past that version: the round is over.</exception>
+    internal Task<float[]> ReadPublishedAsync(string run, int version, Range part, CancellationToken cancellation) => _signal.WaitForAsync(
+        async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found ? await found.PublishedAtAsync(version, part, cancellation) : null, cancellation);
+
+    /// <summary>A run that has been opened here; waits until it is.</summary>
+    internal Task<SiteRun> GetRunAsync(string run, CancellationToken cancellation) =>
+        _signal.WaitForAsync(() => FindAsync(FrameHeader.KeyOf(run), cancellation), cancellation);
 
     private async Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
     {

@@ -81,11 +81,18 @@ internal sealed class SiteRun : IDisposable
         return new SiteRun(record, hosted.Zip(clients).ToDictionary(), place.Root.Folder(plan.Run), place.Keep);
     }
 
-    /// <summary>A copy of Q at that version, or null when the site is not there yet.</summary>
+    /// <summary>A copy of a part of Q at that version, or null when the site is not there yet.</summary>
     /// <exception cref="VersionPassedException">The site is past it: the round is over.</exception>
-    public Task<float[]?> PublishedAtAsync(int version, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult(
+    public Task<float[]?> PublishedAtAsync(int version, Range part, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult(
         _published.Version > version ? throw new VersionPassedException(Plan.Run, version, _published.Version)
-        : _published.Version == version ? _published.Values.ToArray()
+        : _published.Version == version ? _published.Values.Span[part].ToArray()
+        : null), cancellation);
+
+    /// <summary>Whether a hosted client takes part in a round: null while the round has not been opened here.</summary>
+    /// <exception cref="VersionPassedException">The round is over.</exception>
+    public Task<bool?> IsParticipantAsync(int round, int client, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult<bool?>(
+        Record.Version > round || Record.Open?.Round > round ? throw new VersionPassedException(Plan.Run, round, Record.Version)
+        : Record.Open?.Round == round ? Hosts(client) && Record.Open.Participants.Any(participant => participant.Client == client)
         : null), cancellation);
 
     /// <summary>Q^{t+1} = Q^t + D, durable when this returns; nothing happens when the site is past t.</summary>

@@ -1,0 +1,25 @@
+using EcoLora.Federation;
+using EcoLora.Hosting;
+
+namespace EcoLora.Services.Aggregator;
+
+/// <summary>The aggregator as a service of its own.</summary>
+public static class AggregatorApp
+{
+    /// <summary>Reads the settings.</summary>
+    public static ServiceDefinition Define(ServiceVariables variables) => new(AppIds.Aggregator, 5101, OwnsVolume: true, context =>
+    {
+        var aggregator = new AggregatorService(context.Bus, context.Store, context.Volume, (plan, adapter) =>
+        {
+            RunFile file = AnnouncedOptions.Read(plan.Options ?? throw new InvalidOperationException($"run {plan.Run}: expected options in its plan, found none"));
+            string folder = context.Volume.Folder(plan.Run).FileAt("adapter");
+            AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(folder);
+            context.Log.Say($"run {plan.Run}: adapter written to {folder}");
+        });
+        return new RunningService(aggregator, () => aggregator.Refused, stopping => Task.Delay(Timeout.Infinite, stopping), endpoints =>
+            endpoints.MapGet("/runs/{run}/changes/{round:int}", async (HttpContext http, string run, int round, int offset) =>
+                !RunPlan.IsName(run) ? Results.BadRequest($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'")
+                : await aggregator.ChangeAsync(run, round, CancellationToken.None) is { } change ? ChunkedContent.Piece(http, change, offset)
+                : Results.NoContent()));
+    });
+}

@@ -1,0 +1,4 @@
+using EcoLora.Hosting;
+using EcoLora.Services.Scheduler;
+
+return await ServiceHost.RunAsync(SchedulerApp.Define);

@@ -1,0 +1,43 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using EcoLora.Federation;
+
+namespace EcoLora.Services.Scheduler;
+
+/// <summary>Where a run is.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="State">enrolling, running or finished.</param>
+/// <param name="Published">Rounds whose change is published.</param>
+/// <param name="Rounds">T; null while enrolling.</param>
+/// <param name="Trainers">App ids of the trainers that have enrolled.</param>
+/// <param name="Missing">Clients that no trainer has enrolled.</param>
+/// <param name="Awaits">What a running run waits for.</param>
+/// <param name="Evaluation">The last held-out results, or null.</param>
+/// <param name="Adapter">Digest of Q^T once it is written.</param>
+public sealed record RunStatus(
+    string Name, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter)
+{
+    /// <summary>Where a run is by its journal.</summary>
+    public static RunStatus For(RunHistory history)
+    {
+        string[] trainers = [.. (history.Roster?.Trainers ?? []).Select(trainer => RosterState.TrainerName(trainer.Site, trainer.Trainer))];
+        if (history.Run is not { } run) return new RunStatus(history.Name, "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null);
+        return new RunStatus(
+            history.Name,
+            run.IsFinished ? "finished" : "running",
+            run.Rounds.Count(round => round.Aggregated is not null),
+            run.Plan.Rounds,
+            trainers,
+            [],
+            run.IsFinished ? null : run.Awaited(),
+            run.Evaluations.Count > 0 ? run.Evaluations.Values.MaxBy(evaluation => evaluation.Version) : null,
+            run.Adapter?.Digest);
+    }
+}
+
+/// <summary>The status's JSON.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(RunStatus))]
+[JsonSerializable(typeof(IReadOnlyList<RunStatus>))]
+[JsonSerializable(typeof(JsonElement))]
+internal sealed partial class StatusJson : JsonSerializerContext;

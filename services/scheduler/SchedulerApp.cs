@@ -1,0 +1,27 @@
+using EcoLora.Hosting;
+
+namespace EcoLora.Services.Scheduler;
+
+/// <summary>The scheduler as a service of its own. Its journals are in the state store, entry by entry, so a second one changes nothing and may take over.</summary>
+public static class SchedulerApp
+{
+    /// <summary>Reads the settings.</summary>
+    /// <exception cref="SettingException">One of them cannot be used.</exception>
+    public static ServiceDefinition Define(ServiceVariables variables)
+    {
+        var remind = TimeSpan.FromSeconds(variables.Number("ECOLORA_REMIND_SECONDS", 30, 1, 3600));
+        return new ServiceDefinition(AppIds.Scheduler, 5100, OwnsVolume: false, context =>
+        {
+            var directory = new RunDirectory(context.Store);
+            var scheduler = new SchedulerService(
+                context.Bus,
+                name => new StateJournal(context.Store, name),
+                async (name, cancellation) => await directory.FindAsync(name, cancellation) is { } run ? RunApi.HistoryOf(run) : null);
+            return new RunningService(scheduler, () => scheduler.Refused, async stopping =>
+            {
+                foreach (SubmittedRun run in await directory.ListAsync(stopping)) await scheduler.StartAsync(RunApi.HistoryOf(run), null, stopping);
+                await scheduler.RemindAsync(remind, 10 * remind, stopping);
+            }, new RunApi(scheduler, directory, context.Store).Map);
+        });
+    }
+}

@@ -1,0 +1,54 @@
+using EcoLora.Federation;
+using EcoLora.Hosting;
+
+namespace EcoLora.Services.Trainer;
+
+/// <summary>The trainer as a service of its own.</summary>
+public static class TrainerApp
+{
+    /// <summary>Reads the settings.</summary>
+    /// <exception cref="SettingException">One of them cannot be used.</exception>
+    public static ServiceDefinition Define(ServiceVariables variables)
+    {
+        string site = variables.Name("ECOLORA_SITE", AppIds.DefaultSite);
+        int number = variables.Number("ECOLORA_TRAINER", 0, 0, 999), threads = variables.Number("ECOLORA_THREADS", Environment.ProcessorCount, 1, 1024);
+        Func<int, bool> hosts = ClientSet.Parse("ECOLORA_CLIENTS", variables.Text("ECOLORA_CLIENTS", ClientSet.All));
+        bool evaluates = variables.Choice("ECOLORA_EVALUATES", "yes", "no") == "yes";
+        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts);
+        string id = AppIds.Trainer(site, number);
+        return new ServiceDefinition(id, 5110, OwnsVolume: true, context =>
+        {
+            var options = new TrainerOptions(
+                id,
+                plan => plan.SiteOf(site) is { } place && plan.Places![place].Trainers.Contains(number)
+                    ? new TrainerPart(place, plan.Evaluator == id, client => hosts(client) && plan.Roster[client].Site == place, () => inputs.EngineOf(plan))
+                    : null,
+                new SemaphoreSlim(threads),
+                exception => context.Log.Warn($"a job ended without a report, until the scheduler asks again: {exception.Message}"),
+                announced => Enrol(announced, context.Log));
+            var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options);
+            return new RunningService(trainer, () => trainer.Refused, async stopping =>
+            {
+                await trainer.ResumeAsync(stopping);
+                await Task.Delay(Timeout.Infinite, stopping);
+            });
+        });
+
+        TrainerEnrolled? Enrol(RunAnnounced announced, ILogger log)
+        {
+            try
+            {
+                RunInput input = inputs.Load(announced.Run, announced.Options);
+                int rank = input.Modules.Max(module => module.Rank);
+                EnrolledClient[] clients = [.. input.Data.Clients.Select((records, client) => new EnrolledClient(client, records.Count, rank)).Where(client => hosts(client.Client))];
+                if (clients.Length > 0) return new TrainerEnrolled(announced.Run, site, number, clients, input.Modules, evaluates);
+                log.Warn($"run {announced.Run}: no part: it has {input.Data.Clients.Count} clients, none of them here");
+            }
+            catch (Exception refused) when (refused is FormatException or OptionsException or ArgumentException or IOException)
+            {
+                log.Warn($"run {announced.Run}: no part: {refused.Message}");
+            }
+            return null;
+        }
+    }
+}

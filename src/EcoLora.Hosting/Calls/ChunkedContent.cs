@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Net;
+using EcoLora.Messaging.Dapr;
+using Microsoft.AspNetCore.Http;
+
+namespace EcoLora.Hosting;
+
+/// <summary>
+/// Content that is larger than a sidecar passes on in one call: the caller asks for it piece by piece, from a byte on, until it has the length that each answer
+/// tells. The content behind a path never changes.
+/// </summary>
+public static class ChunkedContent
+{
+    /// <summary>Most bytes of one piece: 900 KiB, a whole number of floats, and below every default limit.</summary>
+    public const int PieceSize = 900 * 1024;
+
+    /// <summary>Header with the length of the whole content in bytes.</summary>
+    public const string LengthHeader = "ecolora-length";
+
+    /// <summary>The answer with the piece of a content that begins at a byte.</summary>
+    public static IResult Piece(HttpContext context, ReadOnlyMemory<byte> content, int offset) =>
+        offset < 0 || offset >= content.Length
+            ? Results.BadRequest($"offset: expected 0 to {content.Length - 1}, found {offset}")
+            : Piece(context, content.Slice(offset, Math.Min(PieceSize, content.Length - offset)), (long)content.Length);
+
+    /// <summary>The answer with one piece of a content of that length.</summary>
+    public static IResult Piece(HttpContext context, ReadOnlyMemory<byte> piece, long length)
+    {
+        context.Response.Headers[LengthHeader] = length.ToString(CultureInfo.InvariantCulture);
+        return Results.Bytes(piece, "application/octet-stream");
+    }
+
+    /// <summary>Reads a whole content by invocation.</summary>
+    /// <param name="sidecar">The caller's sidecar.</param>
+    /// <param name="app">The app that has it.</param>
+    /// <param name="path">Its path, without a query.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="expected">Codes other than 200 that are answers: the first one that comes is the outcome.</param>
+    /// <returns>200 and the content, or another code and nothing.</returns>
+    /// <exception cref="DaprException">The app cannot be reached, refuses, or its pieces do not make a whole.</exception>
+    public static async Task<(HttpStatusCode Code, byte[] Content)> ReadAsync(
+        SidecarClient sidecar, string app, string path, CancellationToken cancellation, params HttpStatusCode[] expected)
+    {
+        using var content = new MemoryStream();
+        while (true)
+        {
+            string piece = string.Create(CultureInfo.InvariantCulture, $"{path}?offset={content.Length}");
+            using HttpResponseMessage response = await sidecar.InvokeAsync(HttpMethod.Get, app, piece, null, cancellation, expected);
+            if (response.StatusCode != HttpStatusCode.OK) return (response.StatusCode, []);
+            byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellation);
+            string? stated = response.Headers.TryGetValues(LengthHeader, out IEnumerable<string>? values) ? values.First() : null;
+            bool isLength = int.TryParse(stated, NumberStyles.None, CultureInfo.InvariantCulture, out int length);
+            if (!isLength || bytes.Length == 0 || bytes.Length > PieceSize || content.Length + bytes.Length > length)
+                throw new DaprException($"{app}/{piece}", $"a piece of {bytes.Length} bytes of '{stated}'");
+            content.Write(bytes);
+            if (content.Length == length) return (HttpStatusCode.OK, content.ToArray());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using System.Globalization;
+
+namespace EcoLora.Hosting;
+
+/// <summary>Paths of what services ask each other by invocation; docs/architecture.md has the answers.</summary>
+public static class SitePaths
+{
+    /// <summary>A codec's copy of Q^version: entries as binary32, little-endian.</summary>
+    public static string Published(string run, int version) => Text($"site/runs/{run}/published/{version}");
+
+    /// <summary>A participant's trained adapter on its way to the site's codec.</summary>
+    public static string Update(string run, int round, int client) => Text($"site/runs/{run}/updates/{round}/{client}");
+
+    /// <summary>The frame of a published change at the aggregator.</summary>
+    public static string Change(string run, int round) => Text($"runs/{run}/changes/{round}");
+
+    private static string Text(FormattableString path) => path.ToString(CultureInfo.InvariantCulture);
+}
