@@ -2,6 +2,7 @@ using System.Text.Json;
 using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace EcoLora.Services.Scheduler;
 
@@ -35,7 +36,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
     /// <summary>Takes a run: its options as <see cref="AnnouncedOptions.Of"/> makes them. 202 for a new run, 200 for one that is known, 409 for another of that name.</summary>
     private async Task<IResult> SubmitAsync(HttpRequest request)
     {
-        if (request.ContentLength is not { } size || size is < 1 or > LargestRun) return Results.BadRequest($"run: expected 1 to {LargestRun} bytes, found {request.ContentLength}");
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestRun;
         try
         {
             JsonElement options = await JsonSerializer.DeserializeAsync(request.Body, StatusJson.Default.JsonElement, request.HttpContext.RequestAborted);

@@ -61,12 +61,17 @@ public sealed class SidecarProcess : IAsyncDisposable
     public static async Task<SidecarProcess> StartAsync(
         string appId, int? appPort = null, string? resourcesPath = null, string? apiToken = null, string? appApiToken = null, params string[] more)
     {
-        SidecarProcess sidecar = new(appId, appPort, resourcesPath, apiToken, appApiToken, more);
+        SidecarProcess sidecar = Prepare(appId, appPort, resourcesPath, apiToken, appApiToken, more);
         await sidecar.StartAgainAsync();
         return sidecar;
     }
 
-    /// <summary>Starts the process again with the same flags and ports, less the given prefixes (a fault that has done its work).</summary>
+    /// <summary>Chooses its port, and leaves the start to <see cref="StartAgainAsync"/>: an app may be there before its sidecar.</summary>
+    public static SidecarProcess Prepare(
+        string appId, int? appPort = null, string? resourcesPath = null, string? apiToken = null, string? appApiToken = null, params string[] more) =>
+        new(appId, appPort, resourcesPath, apiToken, appApiToken, more);
+
+    /// <summary>Starts the process, again or for the first time, with the same flags and ports, less the given prefixes (a fault that has done its work).</summary>
     public async Task StartAgainAsync(params string[] withoutFlags)
     {
         ProcessStartInfo start = new(Executable()) { RedirectStandardOutput = true, RedirectStandardError = true };

@@ -1,5 +1,5 @@
-using EcoLora.Services.Trainer;
 using EcoLora.Federation;
+using EcoLora.Services.Trainer;
 using EcoLora.Telemetry;
 using Spectre.Console;
 using Spectre.Console.Rendering;

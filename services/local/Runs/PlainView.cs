@@ -1,5 +1,5 @@
-using EcoLora.Services.Trainer;
 using EcoLora.Federation;
+using EcoLora.Services.Trainer;
 
 namespace EcoLora.Local.Runs;
 

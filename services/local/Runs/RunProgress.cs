@@ -1,6 +1,6 @@
-using EcoLora.Services.Trainer;
 using System.Diagnostics;
 using EcoLora.Federation;
+using EcoLora.Services.Trainer;
 using EcoLora.Telemetry;
 
 namespace EcoLora.Local.Runs;

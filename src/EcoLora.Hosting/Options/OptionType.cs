@@ -38,7 +38,7 @@ public sealed record IntegerOption(long Minimum, long Maximum = int.MaxValue, st
     /// <inheritdoc/>
     public override object? Read(YamlNode node)
     {
-        if (Word is not null && Plain(node) == Word) return Word;
+        if (Word is not null && node is YamlScalar scalar && scalar.Text == Word) return Word;
         bool whole = long.TryParse(Plain(node), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value);
         return whole && value >= Minimum && value <= Maximum ? value : null;
     }
@@ -62,7 +62,7 @@ public sealed record NumberOption(double Minimum, double Maximum = double.Positi
     /// <inheritdoc/>
     public override object? Read(YamlNode node)
     {
-        if (Word is not null && Plain(node) == Word) return Word;
+        if (Word is not null && node is YamlScalar scalar && scalar.Text == Word) return Word;
         bool number = double.TryParse(Plain(node), NumberStyles.Float, CultureInfo.InvariantCulture, out double value);
         bool inside = double.IsFinite(value) && (Above ? value > Minimum : value >= Minimum) && (Below ? value < Maximum : value <= Maximum);
         return number && inside ? value : null;

@@ -1,0 +1,160 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using EcoLora.DaprTestKit;
+using EcoLora.Hosting;
+using EcoLora.TestKit;
+
+namespace EcoLora.EndToEnd.Tests.Hub;
+
+/// <summary>
+/// The whole system as processes: a broker, and beside each of the services its sidecar. Two sites: <c>north</c> with two trainers, <c>south</c> with one, so
+/// that trainers share a codec.
+/// </summary>
+internal sealed class HubCluster : IAsyncDisposable
+{
+    private readonly TemporaryFolder _volumes = new();
+    private readonly SidecarResources _resources;
+    private readonly Dictionary<string, HubApp> _apps = [];
+
+    private HubCluster(RedisServer redis, RabbitServer? rabbit)
+    {
+        (Redis, Rabbit) = (redis, rabbit);
+        _resources = SidecarResources.OfProduct(rabbit is null ? "redis" : "rabbitmq", redis, rabbit);
+        // The product's policy with shorter pauses, since a test's round takes less than one of them.
+        string policy = File.ReadAllText(Path.Combine(_resources.Path, "resiliency.yaml"));
+        _resources.Add("resiliency.yaml", policy.Replace("duration: 1s", "duration: 100ms", StringComparison.Ordinal).Replace("maxRetries: 90", "maxRetries: 900", StringComparison.Ordinal));
+    }
+
+    /// <summary>State, and the broker of a cluster over Redis.</summary>
+    public RedisServer Redis { get; }
+
+    /// <summary>The broker of a cluster over RabbitMQ.</summary>
+    public RabbitServer? Rabbit { get; }
+
+    /// <summary>The services.</summary>
+    public IReadOnlyCollection<HubApp> Apps => _apps.Values;
+
+    /// <summary>A service by its app id.</summary>
+    public HubApp this[string appId] => _apps[appId];
+
+    /// <summary>The sidecars' resources.</summary>
+    public string Resources => _resources.Path;
+
+    /// <summary>Starts everything, sidecars and services at once, and waits until every service is ready and subscribed.</summary>
+    /// <param name="isOverRabbit">RabbitMQ for the topics instead of Redis.</param>
+    /// <param name="sidecarFlags">Faults of every sidecar, given the number of its service.</param>
+    public static async Task<HubCluster> StartAsync(bool isOverRabbit = false, Func<int, string[]>? sidecarFlags = null)
+    {
+        RabbitServer? rabbit = isOverRabbit ? await RabbitServer.StartAsync() : null;
+        var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit);
+        try
+        {
+            foreach ((string service, string appId, (string Name, string Value)[] settings) in Services())
+                cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], settings, sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
+            foreach (HubApp app in cluster.Apps) app.StartService();
+            await Task.WhenAll(cluster.Apps.Select(app => app.Sidecar.StartAgainAsync()));
+            await cluster.WaitUntilReadyAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A service that is not one of the cluster's, with a volume of that name; not started.</summary>
+    public HubApp Another(string service, string appId, string volume, params (string Name, string Value)[] settings) =>
+        Make(service, appId, _volumes[volume], settings, []);
+
+    /// <summary>Waits until every service is ready and subscribed.</summary>
+    public async Task WaitUntilReadyAsync()
+    {
+        foreach (HubApp app in Apps)
+        {
+            await app.WaitUntilReadyAsync();
+            await app.Sidecar.WaitUntilSubscribedAsync(TopicsOf(app.Sidecar.AppId));
+        }
+    }
+
+    /// <summary>Submits a run.</summary>
+    public async Task<HttpStatusCode> SubmitAsync(RunFile file)
+    {
+        using HttpResponseMessage response = await _apps["scheduler"].Client.PostAsJsonAsync("/runs", AnnouncedOptions.Of(file));
+        if (!response.IsSuccessStatusCode) throw new InvalidOperationException($"{(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
+        return response.StatusCode;
+    }
+
+    /// <summary>The run's status, or null while the scheduler is away.</summary>
+    public async Task<JsonElement?> StatusAsync(string run)
+    {
+        try
+        {
+            return await _apps["scheduler"].Client.GetFromJsonAsync<JsonElement>($"/runs/{run}");
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Waits until a run is finished; what every service wrote is in the message if it does not.</summary>
+    public async Task WaitUntilFinishedAsync(string run, TimeSpan limit)
+    {
+        try
+        {
+            await Eventually.TrueAsync(async () => (await StatusAsync(run))?.GetProperty("state").GetString() == "finished", $"run {run} ends", limit);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{exception.Message}\n{await StatusAsync(run)}\n{string.Join("\n\n", Apps.Select(app => $"{app.Sidecar.AppId}\n{app.Output}"))}");
+        }
+    }
+
+    /// <summary>The finished run's adapter, file by file.</summary>
+    public SortedDictionary<string, string> Adapter(string run) => AdapterIn(Path.Combine(_volumes["aggregator"], run, "adapter"));
+
+    /// <summary>The files of an adapter's folder, by name, with their digests.</summary>
+    public static SortedDictionary<string, string> AdapterIn(string folder)
+    {
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (string path in Directory.EnumerateFiles(folder))
+            files.Add(Path.GetFileName(path), Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path))));
+        return files;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(Apps.Select(app => app.DisposeAsync().AsTask()));
+        await Redis.DisposeAsync();
+        if (Rabbit is not null) await Rabbit.DisposeAsync();
+        _resources.Dispose();
+        _volumes.Dispose();
+    }
+
+    private static IEnumerable<(string Service, string AppId, (string Name, string Value)[] Settings)> Services()
+    {
+        string samples = Path.Combine(Repository.Root, "samples");
+        (string, string)[] inputs = [("ECOLORA_MODELS", Path.Combine(samples, "base")), ("ECOLORA_DATA", Path.Combine(samples, "tasks.jsonl")), ("ECOLORA_THREADS", "1")];
+        yield return ("Scheduler", "scheduler", [("ECOLORA_REMIND_SECONDS", "2")]);
+        yield return ("Aggregator", "aggregator", []);
+        yield return ("Codec", "codec-north", [("ECOLORA_SITE", "north")]);
+        yield return ("Trainer", "trainer-north-0", [("ECOLORA_SITE", "north"), ("ECOLORA_CLIENTS", "0-1,3"), .. inputs]);
+        yield return ("Trainer", "trainer-north-1", [("ECOLORA_SITE", "north"), ("ECOLORA_TRAINER", "1"), ("ECOLORA_CLIENTS", "2,4"), ("ECOLORA_EVALUATES", "no"), .. inputs]);
+        yield return ("Codec", "codec-south", [("ECOLORA_SITE", "south")]);
+        yield return ("Trainer", "trainer-south-0", [("ECOLORA_SITE", "south"), ("ECOLORA_CLIENTS", "5-7"), .. inputs]);
+    }
+
+    private static string[] TopicsOf(string appId) => appId switch
+    {
+        "scheduler" => ["reports"],
+        "aggregator" => ["rounds", "segments"],
+        _ when appId.StartsWith("codec", StringComparison.Ordinal) => ["rounds", "global"],
+        _ => ["rounds"],
+    };
+
+    private HubApp Make(string service, string appId, string volume, (string Name, string Value)[] settings, string[] sidecarFlags) =>
+        new(service, appId, Resources, settings.Append(("ECOLORA_VOLUME", volume)).ToDictionary(setting => setting.Item1, setting => setting.Item2), sidecarFlags);
+}
