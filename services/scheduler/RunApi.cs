@@ -22,11 +22,11 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         endpoints.MapGet("/runs", async (CancellationToken cancellation) =>
         {
             var all = new List<RunStatus>();
-            foreach (SubmittedRun run in await directory.ListAsync(cancellation)) all.Add(RunStatus.For(await HistoryAsync(run, cancellation)));
+            foreach (SubmittedRun run in await directory.ListAsync(cancellation)) all.Add(await StatusAsync(run, cancellation));
             return Results.Json(all, StatusJson.Default.IReadOnlyListRunStatus);
         });
         endpoints.MapGet("/runs/{name}", async (string name, CancellationToken cancellation) => await FindAsync(name, cancellation) is { } run
-            ? Results.Json(RunStatus.For(await HistoryAsync(run, cancellation)), StatusJson.Default.RunStatus)
+            ? Results.Json(await StatusAsync(run, cancellation), StatusJson.Default.RunStatus)
             : Unknown(name));
         endpoints.MapGet("/runs/{name}/journal", async (string name, CancellationToken cancellation) => await FindAsync(name, cancellation) is { } run
             ? Results.Bytes(await JournalAsync(run.Name, cancellation), "application/jsonl")
@@ -45,7 +45,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             bool isKnown = await directory.FindAsync(run.Name, CancellationToken.None) is not null;
             if (!await directory.TryAddAsync(run, CancellationToken.None)) return Results.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
             ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
-            return Results.Json(RunStatus.For(scheduled.History), StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
+            return Results.Json(RunStatus.For(scheduled.History, scheduled.Entries), StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
         }
         catch (Exception refused) when (refused is JsonException or OptionsException or ArgumentException)
         {
@@ -62,12 +62,13 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
     }
 
     /// <summary>What its journal says now, which another scheduler may have written.</summary>
-    private async Task<RunHistory> HistoryAsync(SubmittedRun run, CancellationToken cancellation)
+    private async Task<RunStatus> StatusAsync(SubmittedRun run, CancellationToken cancellation)
     {
         RunHistory history = HistoryOf(run);
         using var journal = new StateJournal(store, run.Name);
-        foreach (JournalEntry entry in await journal.ReadAsync(0, cancellation)) history.Apply(entry);
-        return history;
+        IReadOnlyList<JournalEntry> entries = await journal.ReadAsync(0, cancellation);
+        foreach (JournalEntry entry in entries) history.Apply(entry);
+        return RunStatus.For(history, entries.Count);
     }
 
     private async Task<byte[]> JournalAsync(string name, CancellationToken cancellation)

@@ -6,6 +6,7 @@ namespace EcoLora.Services.Scheduler;
 
 /// <summary>Where a run is.</summary>
 /// <param name="Name">Its name.</param>
+/// <param name="Entries">Entries of its journal: it grows when the run gets further.</param>
 /// <param name="State">enrolling, running or finished.</param>
 /// <param name="Published">Rounds whose change is published.</param>
 /// <param name="Rounds">T; null while enrolling.</param>
@@ -15,15 +16,18 @@ namespace EcoLora.Services.Scheduler;
 /// <param name="Evaluation">The last held-out results, or null.</param>
 /// <param name="Adapter">Digest of Q^T once it is written.</param>
 public sealed record RunStatus(
-    string Name, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter)
+    string Name, int Entries, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter)
 {
     /// <summary>Where a run is by its journal.</summary>
-    public static RunStatus For(RunHistory history)
+    /// <param name="history">The fold of the journal.</param>
+    /// <param name="entries">Number of its entries.</param>
+    public static RunStatus For(RunHistory history, int entries)
     {
         string[] trainers = [.. (history.Roster?.Trainers ?? []).Select(trainer => RosterState.TrainerName(trainer.Site, trainer.Trainer))];
-        if (history.Run is not { } run) return new RunStatus(history.Name, "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null);
+        if (history.Run is not { } run) return new RunStatus(history.Name, entries, "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null);
         return new RunStatus(
             history.Name,
+            entries,
             run.IsFinished ? "finished" : "running",
             run.Rounds.Count(round => round.Aggregated is not null),
             run.Plan.Rounds,

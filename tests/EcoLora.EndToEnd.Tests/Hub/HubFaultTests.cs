@@ -1,0 +1,54 @@
+using System.Globalization;
+using EcoLora.Hosting;
+using EcoLora.TestKit;
+
+namespace EcoLora.EndToEnd.Tests.Hub;
+
+/// <summary>
+/// Seeded schedules of kills, on sidecars that delay, repeat, reorder and refuse messages on a seed: every run ends with the bytes of the undisturbed run in one
+/// process. ECOLORA_FAULT_SCHEDULES asks for more of them, ECOLORA_FAULT_SEED for others: bench/fault-schedules.sh.
+/// </summary>
+public class HubFaultTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Whatever_is_killed_the_adapter_is_the_same(bool isOverRabbit)
+    {
+        int schedules = Number("ECOLORA_FAULT_SCHEDULES", 20) / 2;
+        ulong first = (ulong)Number("ECOLORA_FAULT_SEED", 1) + (isOverRabbit ? 1_000_000UL : 0);
+        using var folder = new TemporaryFolder();
+        string file = RealRun.File(folder);
+        await RealRun.SucceedAsync(file, "--out", folder["one-process"]);
+        SortedDictionary<string, string> expected = HubCluster.AdapterIn(folder["one-process/adapter"]);
+        await using HubCluster hub = await HubCluster.StartAsync(isOverRabbit, app =>
+        [
+            "--seed", string.Create(CultureInfo.InvariantCulture, $"{first + (ulong)app}"),
+            "--fault-delay-rate", "0.1", "--fault-delay-ms", "100", "--fault-duplicate-rate", "0.1", "--fault-reorder-rate", "0.1", "--fault-refuse-rate", "0.05",
+        ]);
+        int strikes = 0;
+        for (ulong seed = first; seed < first + (ulong)schedules; seed++)
+        {
+            var schedule = new FaultSchedule(seed, hub);
+            string run = $"small-{seed}";
+            await hub.SubmitAsync(RunFile.Read(file, [OptionOverride.OfTexts("name", [run], "the test")]));
+            try
+            {
+                strikes += await schedule.StrikeAsync(hub, run);
+                await hub.WaitUntilReadyAsync();
+                await hub.WaitUntilFinishedAsync(run, HubRunTests.Limit);
+            }
+            catch (Exception failure)
+            {
+                throw new InvalidOperationException($"schedule {seed} ({schedule}): {failure.Message}", failure);
+            }
+            Assert.True(expected.SequenceEqual(hub.Adapter(run)), $"schedule {seed} ({schedule}) ends with another adapter");
+            TestContext.Current.TestOutputHelper?.WriteLine($"schedule {seed}: {schedule}");
+        }
+        // Three strikes a schedule, of which a few come too late.
+        Assert.InRange(strikes, 2 * schedules, 3 * schedules);
+    }
+
+    private static int Number(string variable, int fallback) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : fallback;
+}
