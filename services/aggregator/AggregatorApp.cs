@@ -18,7 +18,7 @@ public static class AggregatorApp
         });
         return new RunningService(aggregator, () => aggregator.Refused, stopping => Task.Delay(Timeout.Infinite, stopping), endpoints =>
             endpoints.MapGet("/runs/{run}/changes/{round:int}", async (HttpContext http, string run, int round, int offset) =>
-                !RunPlan.IsName(run) ? Results.BadRequest($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'")
+                !RunPlan.IsName(run) ? Answers.Bad($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'")
                 : await aggregator.ChangeAsync(run, round, CancellationToken.None) is { } change ? ChunkedContent.Piece(http, change, offset)
                 : Results.NoContent()));
     });

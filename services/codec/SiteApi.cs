@@ -28,7 +28,7 @@ internal sealed class SiteApi(CodecService codec)
     private Task<IResult> ReadAsync(HttpContext context, string run, int version, int offset) => AnswerAsync(context, run, async waiting =>
     {
         int length = (await codec.GetRunAsync(run, waiting)).Layout.Length, start = offset / sizeof(float);
-        if (offset % sizeof(float) != 0 || start < 0 || start >= length) return Results.BadRequest($"offset: expected a whole float of {length}, found byte {offset}");
+        if (offset % sizeof(float) != 0 || start < 0 || start >= length) return Answers.Bad($"offset: expected a whole float of {length}, found byte {offset}");
         int count = Math.Min(ChunkedContent.PieceSize / sizeof(float), length - start);
         float[] piece = await codec.ReadPublishedAsync(run, version, start..(start + count), waiting);
         return ChunkedContent.Piece(context, MemoryMarshal.AsBytes(piece.AsSpan()).ToArray(), (long)length * sizeof(float));
@@ -39,9 +39,9 @@ internal sealed class SiteApi(CodecService codec)
     {
         SiteRun site = await codec.GetRunAsync(run, waiting);
         if (await site.IsParticipantAsync(round, client, waiting) is not { } isParticipant) return Results.Accepted();
-        if (!isParticipant) return Results.BadRequest($"client {client}: expected a participant of round {round} at this site");
+        if (!isParticipant) return Answers.Bad($"client {client}: expected a participant of round {round} at this site");
         if (context.Request.ContentLength is not { } size || size is < 1 or > ChunkedContent.PieceSize)
-            return Results.BadRequest($"piece: expected 1 to {ChunkedContent.PieceSize} bytes, found {context.Request.ContentLength}");
+            return Answers.Bad($"piece: expected 1 to {ChunkedContent.PieceSize} bytes, found {context.Request.ContentLength}");
         byte[] piece = new byte[size];
         await context.Request.Body.ReadExactlyAsync(piece, context.RequestAborted);
         return _uploads.Add(run, round, client, site.Layout.Length, offset, piece) ? Results.NoContent() : Results.Conflict();
@@ -50,9 +50,9 @@ internal sealed class SiteApi(CodecService codec)
     /// <summary>Encodes and publishes an adapter whose pieces are here; the crc over all of them shows that they are the caller's.</summary>
     private Task<IResult> SubmitAsync(HttpContext context, string run, int round, int client, double mixing, uint crc) => AnswerAsync(context, run, async waiting =>
     {
-        if (!(mixing is >= 0 and <= 1)) return Results.BadRequest($"mixing: expected 0 to 1, found {mixing}");
+        if (!(mixing is >= 0 and <= 1)) return Answers.Bad($"mixing: expected 0 to 1, found {mixing}");
         SiteRun site = await codec.GetRunAsync(run, waiting);
-        if (!site.Hosts(client)) return Results.BadRequest($"client {client}: expected a client of this site");
+        if (!site.Hosts(client)) return Answers.Bad($"client {client}: expected a client of this site");
         if (_uploads.Whole(run, round, client) is not { } adapter || Crc32C.Of(MemoryMarshal.AsBytes(adapter.AsSpan())) != crc) return Results.Conflict();
         await codec.SubmitAsync(run, new LocalUpdate(round, client, mixing, adapter), waiting);
         _uploads.Forget(run, round, client);
@@ -62,7 +62,7 @@ internal sealed class SiteApi(CodecService codec)
     /// <summary>Waits a while for what is to come; a caller asks again rather than hold a connection for a round.</summary>
     private static async Task<IResult> AnswerAsync(HttpContext context, string run, Func<CancellationToken, Task<IResult>> answer)
     {
-        if (!RunPlan.IsName(run)) return Results.BadRequest($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'");
+        if (!RunPlan.IsName(run)) return Answers.Bad($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'");
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         waiting.CancelAfter(_patience);
         try

@@ -43,13 +43,13 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             RunFile file = AnnouncedOptions.Read(options);
             var run = new SubmittedRun(file.Name, options);
             bool isKnown = await directory.FindAsync(run.Name, CancellationToken.None) is not null;
-            if (!await directory.TryAddAsync(run, CancellationToken.None)) return Results.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
+            if (!await directory.TryAddAsync(run, CancellationToken.None)) return Answers.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
             ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
             return Results.Json(RunStatus.For(scheduled.History, scheduled.Entries), StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
         }
         catch (Exception refused) when (refused is JsonException or OptionsException or ArgumentException)
         {
-            return Results.BadRequest(refused.Message);
+            return Answers.Bad(refused.Message);
         }
     }
 
@@ -86,5 +86,5 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
     private Task<SubmittedRun?> FindAsync(string name, CancellationToken cancellation) =>
         RunPlan.IsName(name) ? directory.FindAsync(name, cancellation) : Task.FromResult<SubmittedRun?>(null);
 
-    private static IResult Unknown(string name) => Results.NotFound($"run {name}: expected one that was submitted, found none");
+    private static IResult Unknown(string name) => Answers.Unknown($"run {name}: expected one that was submitted, found none");
 }

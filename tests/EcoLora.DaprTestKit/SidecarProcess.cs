@@ -120,7 +120,8 @@ public sealed class SidecarProcess : IAsyncDisposable
     /// <summary>kill -9.</summary>
     public async Task KillAsync()
     {
-        if (!HasExited) process!.Kill();
+        if (process is null) return;
+        if (!HasExited) process.Kill();
         await WaitForExitAsync();
     }
 

@@ -20,7 +20,7 @@ public static class ChunkedContent
     /// <summary>The answer with the piece of a content that begins at a byte.</summary>
     public static IResult Piece(HttpContext context, ReadOnlyMemory<byte> content, int offset) =>
         offset < 0 || offset >= content.Length
-            ? Results.BadRequest($"offset: expected 0 to {content.Length - 1}, found {offset}")
+            ? Answers.Bad($"offset: expected 0 to {content.Length - 1}, found {offset}")
             : Piece(context, content.Slice(offset, Math.Min(PieceSize, content.Length - offset)), (long)content.Length);
 
     /// <summary>The answer with one piece of a content of that length.</summary>

@@ -72,7 +72,7 @@ public sealed class OptionFile
             string path = section.Length == 0 ? entry.Key.Text : $"{section}.{entry.Key.Text}";
             if (_table.Find(path) is { } option && option.Section == section) Add(option, entry.Value, Place(entry.Value));
             else if (section.Length == 0 && _table.Sections.Any(child => child.Key == path && path.Length > 0)) ReadChild(path, entry.Value);
-            else throw new OptionsException($"{Place(entry.Key)}: unknown option {entry.Key.Description}{Within(section)}; "
+            else throw new OptionsException($"{Place(entry.Key)}: unknown option {(entry.Key with { Plain = true }).Description}{Within(section)}; "
                 + $"did you mean '{Suggestion(path, section)}'?");
         }
     }

@@ -29,6 +29,7 @@ public class HubFaultTests
         int strikes = 0;
         for (ulong seed = first; seed < first + (ulong)schedules; seed++)
         {
+            var clock = System.Diagnostics.Stopwatch.StartNew();
             var schedule = new FaultSchedule(seed, hub);
             string run = $"small-{seed}";
             await hub.SubmitAsync(RunFile.Read(file, [OptionOverride.OfTexts("name", [run], "the test")]));
@@ -43,7 +44,7 @@ public class HubFaultTests
                 throw new InvalidOperationException($"schedule {seed} ({schedule}): {failure.Message}", failure);
             }
             Assert.True(expected.SequenceEqual(hub.Adapter(run)), $"schedule {seed} ({schedule}) ends with another adapter");
-            TestContext.Current.TestOutputHelper?.WriteLine($"schedule {seed}: {schedule}");
+            TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"schedule {seed}: {clock.Elapsed.TotalSeconds:f1} s: {schedule}"));
         }
         // Three strikes a schedule, of which a few come too late.
         Assert.InRange(strikes, 2 * schedules, 3 * schedules);

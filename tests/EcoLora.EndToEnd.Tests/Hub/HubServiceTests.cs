@@ -1,0 +1,121 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using EcoLora.DaprTestKit;
+using EcoLora.Hosting;
+using EcoLora.TestKit;
+
+namespace EcoLora.EndToEnd.Tests.Hub;
+
+/// <summary>What the services do besides a run that goes well.</summary>
+public class HubServiceTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_second_instance_changes_nothing_and_a_second_scheduler_can_take_over()
+    {
+        using var folder = new TemporaryFolder();
+        string file = RealRun.File(folder);
+        await using HubCluster hub = await HubCluster.StartAsync();
+        await hub.SubmitAsync(RunFile.Read(file, []));
+
+        // The same volume: its lock decides. Another volume: the records do, whose owner is the first.
+        foreach ((string volume, string expected) in new[] { ("aggregator", "in use by another"), ("elsewhere", "second instance of this service") })
+        {
+            await using HubApp second = hub.Another("Aggregator", "aggregator", volume);
+            await second.Sidecar.StartAgainAsync();
+            second.StartService();
+            Assert.Equal(4, await second.WaitForExitAsync());
+            Assert.Contains(expected, second.Output, StringComparison.Ordinal);
+        }
+        // The sidecar that came last is the one that others find; the first comes back to it.
+        await hub["aggregator"].Sidecar.KillAsync();
+        await hub["aggregator"].Sidecar.StartAgainAsync();
+
+        await using HubApp other = hub.Another("Scheduler", "scheduler", "scheduler-2", ("ECOLORA_REMIND_SECONDS", "1"));
+        await other.Sidecar.StartAgainAsync();
+        other.StartService();
+        await other.WaitUntilReadyAsync();
+        await Eventually.TrueAsync(async () => (await hub.StatusAsync("small"))?.GetProperty("entries").GetInt32() >= 12, "the run is under way", HubRunTests.Limit);
+        await Task.WhenAll(hub["scheduler"].KillAsync(), hub["scheduler"].Sidecar.KillAsync());
+        await Eventually.TrueAsync(
+            async () => (await other.Client.GetFromJsonAsync<JsonElement>("/runs/small")).GetProperty("state").GetString() == "finished", "the second scheduler ends the run", HubRunTests.Limit);
+
+        await RealRun.SucceedAsync(file, "--out", folder["one-process"]);
+        Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), hub.Adapter("small"));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_handled_is_a_dead_letter_byte_for_byte_and_counted()
+    {
+        await using HubCluster hub = await HubCluster.StartAsync();
+        byte[] poison = [.. Enumerable.Range(0, 256).Select(value => (byte)value)];
+        foreach (string topic in new[] { "segments", "rounds", "reports", "global" })
+        {
+            using var content = new ByteArrayContent(poison) { Headers = { ContentType = new("application/octet-stream") } };
+            using HttpResponseMessage published = await hub["aggregator"].Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation);
+            Assert.Equal(HttpStatusCode.NoContent, published.StatusCode);
+        }
+        // Every app that hears the topic gives it up: the aggregator, two codecs and three trainers hear rounds.
+        foreach ((string topic, int hearers) in new[] { ("segments", 1), ("rounds", 6), ("reports", 1), ("global", 2) })
+        {
+            await Eventually.TrueAsync(async () => (await hub.Redis.StreamAsync($"{topic}.dead")).Count == hearers, $"{hearers} dead letters of {topic}");
+            Assert.All(await hub.Redis.StreamAsync($"{topic}.dead"), letter => Assert.Equal(poison, letter));
+        }
+        foreach ((string app, long expected) in new[] { ("scheduler", 1L), ("aggregator", 2), ("codec-north", 2), ("trainer-south-0", 1) })
+        {
+            Dictionary<string, long>? refused = await hub[app].Client.GetFromJsonAsync<Dictionary<string, long>>("/refused", Cancellation);
+            Assert.Equal(expected, refused!.Values.Sum());
+        }
+    }
+
+    [Fact]
+    public async Task Who_shows_no_token_is_told_nothing_and_moves_nothing()
+    {
+        await using HubCluster hub = await HubCluster.StartAsync();
+        foreach ((string app, string path) in new[]
+        {
+            ("scheduler", "/runs"), ("scheduler", "/refused"), ("scheduler", "/dapr/subscribe"), ("aggregator", "/runs/small/changes/0?offset=0"), ("codec-north", "/site/runs/small/published/0?offset=0"),
+        })
+        {
+            using var stranger = new HttpClient { BaseAddress = hub[app].Client.BaseAddress };
+            using HttpResponseMessage answer = await stranger.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
+            Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+            using HttpResponseMessage health = await stranger.GetAsync(new Uri("/healthz", UriKind.Relative), Cancellation);
+            Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+        }
+        using var bad = new StringContent("{\"name\":\"x\",\"federation\":{\"round\":3}}");
+        using HttpResponseMessage refused = await hub["scheduler"].Client.PostAsync(new Uri("/runs", UriKind.Relative), bad, Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("unknown option 'round' in federation", await refused.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        using HttpResponseMessage unknown = await hub["scheduler"].Client.GetAsync(new Uri("/runs/none", UriKind.Relative), Cancellation);
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("APP_ID", "codec-south", "APP_ID: expected codec-north, found 'codec-south'")]
+    [InlineData("ECOLORA_SITE", "North", "ECOLORA_SITE: expected 1 to 63 of a-z, 0-9 and -, found 'North'")]
+    [InlineData("DAPR_HTTP_ENDPOINT", "here", "DAPR_HTTP_ENDPOINT: expected an http or https address, found 'here'")]
+    [InlineData("ECOLORA_BIND", "everywhere", "ECOLORA_BIND: expected loopback or any, found 'everywhere'")]
+    public async Task A_setting_that_cannot_be_used_is_one_line(string variable, string value, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        var settings = new Dictionary<string, string> { ["ECOLORA_SITE"] = "north", ["ECOLORA_VOLUME"] = folder["volume"], [variable] = value };
+        await using var app = new HubApp("Codec", settings.Remove("APP_ID", out string? id) ? id : "codec-north", folder.Path, settings);
+        app.StartService();
+        Assert.Equal(3, await app.WaitForExitAsync());
+        Assert.Equal(expected, app.Output.Trim());
+        Assert.False(Directory.Exists(folder["volume"]));
+    }
+
+    [Fact]
+    public async Task A_service_without_a_sidecar_waits_and_ends_when_told()
+    {
+        using var folder = new TemporaryFolder();
+        await using var app = new HubApp("Trainer", "trainer-local-0", folder.Path, new Dictionary<string, string> { ["ECOLORA_VOLUME"] = folder["volume"] });
+        app.StartService();
+        await Eventually.TrueAsync(() => app.Output.Contains("waiting for the sidecar", StringComparison.Ordinal), "the service waits");
+        Assert.Equal(0, await app.StopAsync());
+    }
+}
