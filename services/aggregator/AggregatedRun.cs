@@ -8,8 +8,11 @@ namespace EcoLora.Services.Aggregator;
 /// <summary>What became of a received frame.</summary>
 internal enum FrameFate
 {
-    /// <summary>Durable, now or before.</summary>
+    /// <summary>Durable now.</summary>
     Stored,
+
+    /// <summary>Durable before; it has come again.</summary>
+    Repeated,
 
     /// <summary>Its round has not been opened here yet.</summary>
     Early,
@@ -104,16 +107,15 @@ internal sealed class AggregatedRun
         var frame = Frame.Open(bytes, _layout);
         FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored.
         string digest = Frame.DigestOf(bytes.Span);
+        var report = new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes);
         if (Record.Frames.FirstOrDefault(f => f.Client == header.Client) is { } stored)
         {
-            if (stored.Digest != digest) throw new FrameException("duplicate", $"the frame with digest {stored.Digest}", digest);
+            if (stored.Digest != digest) throw new FrameException("another frame of a client", $"the frame with digest {stored.Digest}", digest);
+            return (FrameFate.Repeated, report);
         }
-        else
-        {
-            _frames.Write(FrameFile(header.Round, header.Client), bytes);
-            await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
-        }
-        return (FrameFate.Stored, new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes));
+        _frames.Write(FrameFile(header.Round, header.Client), bytes);
+        await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
+        return (FrameFate.Stored, report);
     }
 
     /// <summary>The reports of those of the clients whose frames of the open round are stored.</summary>

@@ -31,7 +31,7 @@ public sealed class AggregatorService : IDisposable
         bus.Subscribe(Topics.Segments, "aggregator", HandleSegmentAsync);
     }
 
-    /// <summary>Frames that were refused or came late, by reason.</summary>
+    /// <summary>Frames that were refused, or came late, early or again, by reason.</summary>
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <summary>The frame of a published change, for a site that has missed it; null where there is none.</summary>
@@ -69,6 +69,12 @@ public sealed class AggregatorService : IDisposable
             if (run is null) return Verdict.Retry;
             await HandleAsync(run, round, cancellation);
             return Verdict.Success;
+        }
+        catch (StateConflictException)
+        {
+            // What is in memory is behind what is stored; the message comes again to what is read anew.
+            _runs.Remove(FrameHeader.KeyOf(round.Run));
+            throw;
         }
         finally
         {
@@ -109,20 +115,30 @@ public sealed class AggregatorService : IDisposable
 
     private async Task<Verdict> HandleSegmentAsync(BusMessage message, CancellationToken cancellation)
     {
+        FrameHeader header;
+        try
+        {
+            header = Frame.ReadHeader(message.Payload.Span);
+        }
+        catch (FrameException exception)
+        {
+            return Refuse(exception.Field);
+        }
         await _turn.WaitAsync(cancellation);
         try
         {
-            FrameHeader header = Frame.ReadHeader(message.Payload.Span);
             if (await FindAsync(header.RunKey, cancellation) is not { } run) return Verdict.Retry;
             (FrameFate fate, SegmentStored? report) = await run.StoreAsync(header, message.Payload, cancellation);
             switch (fate)
             {
                 case FrameFate.Early:
+                    Count("early");
                     return Verdict.Retry;
                 case FrameFate.Late:
-                    _refused.AddOrUpdate("late", 1, (_, count) => count + 1);
+                    Count("late");
                     return Verdict.Success;
                 default:
+                    if (fate == FrameFate.Repeated) Count("repeated");
                     await ReportAsync(report!, cancellation);
                     return Verdict.Success;
             }
@@ -130,6 +146,11 @@ public sealed class AggregatorService : IDisposable
         catch (FrameException exception)
         {
             return Refuse(exception.Field);
+        }
+        catch (StateConflictException)
+        {
+            _runs.Remove(header.RunKey);
+            throw;
         }
         finally
         {
@@ -150,9 +171,11 @@ public sealed class AggregatorService : IDisposable
 
     private Verdict Refuse(string reason)
     {
-        _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
+        Count(reason);
         return Verdict.Drop;
     }
+
+    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
 
     private Task ReportAsync(ReportMessage report, CancellationToken cancellation) =>
         _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);

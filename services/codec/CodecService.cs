@@ -39,7 +39,7 @@ public sealed class CodecService : ISiteCodec, IDisposable
         bus.Subscribe(Topics.Global, options.Consumer, HandleGlobalAsync);
     }
 
-    /// <summary>Messages that were refused, by reason.</summary>
+    /// <summary>Messages that were refused, or came early or again, by reason.</summary>
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <inheritdoc/>
@@ -52,8 +52,8 @@ public sealed class CodecService : ISiteCodec, IDisposable
         SiteRun site = await _signal.WaitForAsync(
             async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found && await found.IsReadyForAsync(update, cancellation) ? found : null, cancellation);
         // What has begun is not left half done by a caller that goes away.
-        if (await site.EncodeAsync(update, CancellationToken.None) is { } frame)
-            await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, CancellationToken.None);
+        byte[]? frame = await ForgetOnConflictAsync(site.Plan.Key, () => site.EncodeAsync(update, CancellationToken.None));
+        if (frame is not null) await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, CancellationToken.None);
     }
 
     /// <summary>Part of Q^version of the exchanged vector; waits until the site has received that version.</summary>
@@ -82,10 +82,10 @@ public sealed class CodecService : ISiteCodec, IDisposable
         switch (round)
         {
             case RoundOpened open:
-                await run.OpenRoundAsync(open, cancellation);
+                await ForgetOnConflictAsync(run.Plan.Key, () => run.OpenRoundAsync(open, cancellation));
                 break;
             case RoundClosed closed:
-                await run.CloseRoundAsync(closed, cancellation);
+                await ForgetOnConflictAsync(run.Plan.Key, () => run.CloseRoundAsync(closed, cancellation));
                 break;
             case Reminder reminder when _options.SiteOf(run.Plan) is { } site && reminder.Sites.Contains(site):
                 await CatchUpAsync(run, site, reminder.Round, cancellation);
@@ -101,7 +101,13 @@ public sealed class CodecService : ISiteCodec, IDisposable
         {
             FrameHeader header = Frame.ReadHeader(message.Payload.Span);
             if (await FindAsync(header.RunKey, cancellation) is not { } run || _options.SiteOf(run.Plan) is not { } site) return Verdict.Retry;
-            if (!await run.ApplyAsync(header, message.Payload, cancellation)) return Verdict.Retry;
+            bool isKnown = header.BaseVersion < run.Version;
+            if (!await ForgetOnConflictAsync(header.RunKey, () => run.ApplyAsync(header, message.Payload, cancellation)))
+            {
+                Count("early");
+                return Verdict.Retry;
+            }
+            if (isKnown) Count("repeated");
             _signal.Raise();
             await ReportAsync(run, site, header.BaseVersion + 1, message.Payload.Length, cancellation);
             return Verdict.Success;
@@ -119,7 +125,7 @@ public sealed class CodecService : ISiteCodec, IDisposable
         {
             int missing = run.Version;
             if (_options.FetchChange is null || await _options.FetchChange(run.Plan.Run, missing, cancellation) is not { } change) return;
-            await run.ApplyAsync(Frame.ReadHeader(change), change, cancellation);
+            await ForgetOnConflictAsync(run.Plan.Key, () => run.ApplyAsync(Frame.ReadHeader(change), change, cancellation));
             _signal.Raise();
             if (run.Version == missing) return;
         }
@@ -164,11 +170,33 @@ public sealed class CodecService : ISiteCodec, IDisposable
         }
     }
 
+    /// <summary>Lets go of a run whose records another process has changed: it is read anew when it is needed next.</summary>
+    private async Task<T> ForgetOnConflictAsync<T>(ulong key, Func<Task<T>> act)
+    {
+        try
+        {
+            return await act();
+        }
+        catch (StateConflictException)
+        {
+            _runs.TryRemove(key, out _);
+            throw;
+        }
+    }
+
+    private Task ForgetOnConflictAsync(ulong key, Func<Task> act) => ForgetOnConflictAsync(key, async () =>
+    {
+        await act();
+        return true;
+    });
+
     private Verdict Refuse(string reason)
     {
-        _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
+        Count(reason);
         return Verdict.Drop;
     }
+
+    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -100,6 +100,12 @@ public sealed class TrainerService : IAsyncDisposable
             if (_options.PartIn(run.Plan) is { } part) await HandleAsync(run, part, round, cancellation);
             return Verdict.Success;
         }
+        catch (StateConflictException)
+        {
+            // What is in memory is behind what is stored; the message comes again to what is read anew.
+            _runs.TryRemove(FrameHeader.KeyOf(round.Run), out _);
+            throw;
+        }
         finally
         {
             _turn.Release();
@@ -232,6 +238,7 @@ public sealed class TrainerService : IAsyncDisposable
         }
         catch (Exception exception)
         {
+            if (exception is StateConflictException) _runs.TryRemove(FrameHeader.KeyOf(name[..name.IndexOf('/', StringComparison.Ordinal)]), out _);
             _options.Fault(exception);
         }
         lock (_jobLock)
