@@ -8,6 +8,8 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
     private readonly Dictionary<string, IBroker> brokers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RedisStateStore> stores = new(StringComparer.Ordinal);
     private readonly List<TopicSubscription> registered = [];
+    private readonly List<Task> bulk = [];
+    private readonly CancellationTokenSource ending = new();
     private readonly Faults faults = new(options.Faults);
     private readonly AppChannel? app = options.AppPort is null ? null : new(options);
     private ResourceFolder resources = new();
@@ -30,6 +32,8 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         using (stopping.Register(() => stopped.TrySetResult())) await stopped.Task;
         await discovery;
         foreach (IBroker broker in sidecar.brokers.Values) await broker.DrainAsync(options.Grace);
+        await sidecar.ending.CancelAsync();
+        await Task.WhenAll(sidecar.bulk);
         await api.StopAsync();
         return 0;
     }
@@ -39,6 +43,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         foreach (IBroker broker in brokers.Values) await broker.DisposeAsync();
         foreach (RedisStateStore store in stores.Values) store.Dispose();
         registry?.Dispose();
+        ending.Dispose();
         app?.Dispose();
     }
 
@@ -98,7 +103,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
                 {
                     pubsubname = s.PubSubName,
                     topic = s.Topic,
-                    rules = new[] { new { path = s.Route } },
+                    rules = s.Rules.Select(r => new { match = r.Match?.Text ?? "", path = r.Path }).ToArray(),
                     deadLetterTopic = s.DeadLetterTopic ?? "",
                     metadata = s.Metadata,
                     type = s.Declarative ? "DECLARATIVE" : "PROGRAMMATIC",
@@ -139,7 +144,18 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             await Console.Error.WriteLineAsync($"subscription to {subscription.Topic}: no component {subscription.PubSubName}, or not allowed");
             return;
         }
-        await new SubscribedTopic(subscription, broker, app!, resources.Resiliency.Inbound(subscription.PubSubName), faults).StartAsync();
+        Policy inbound = resources.Resiliency.Inbound(subscription.PubSubName);
+        DeadLetters deadLetters = new(subscription.DeadLetterTopic, broker, options.AppId, resources.Resiliency.Outbound(subscription.PubSubName));
+        if (subscription.Bulk is { } limits)
+        {
+            BulkSubscribedTopic topic = new(subscription, limits, deadLetters, app!, inbound, faults);
+            bulk.Add(topic.RunAsync(ending.Token));
+            await broker.SubscribeAsync(subscription, topic.HandleAsync);
+        }
+        else
+        {
+            await broker.SubscribeAsync(subscription, new SubscribedTopic(subscription, deadLetters, app!, inbound, faults).HandleAsync);
+        }
         lock (registered) registered.Add(subscription);
     }
 }
