@@ -177,6 +177,18 @@ public sealed class StateTests(RedisFixture fixture) : IAsyncLifetime
         Assert.Equal(Payload.AllBytes(256), request.Body);
         using HttpResponseMessage missing = await sidecar.Client.GetAsync("/v1.0/invoke/invoked/method/missing", TestContext.Current.CancellationToken);
         Assert.Equal(418, (int)missing.StatusCode);
+        Assert.Equal(("stateful", "invoked"), (request.Headers["dapr-caller-app-id"], request.Headers["dapr-callee-app-id"]));
+        using HttpRequestMessage named = new(HttpMethod.Get, "/plain/path?x=1");
+        named.Headers.Add("dapr-app-id", "invoked");
+        using HttpResponseMessage plain = await sidecar.Client.SendAsync(named, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Created, plain.StatusCode);
+        Assert.DoesNotContain("dapr-app-id", Assert.Single(app.To("/plain/path?x=1")).Headers.Keys);
+        using HttpRequestMessage authorized = new(HttpMethod.Get, "/other/path");
+        authorized.Headers.Authorization = new("Basic", Convert.ToBase64String("dapr-app-id:invoked"u8));
+        using HttpResponseMessage basic = await sidecar.Client.SendAsync(authorized, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Created, basic.StatusCode);
+        using HttpResponseMessage unnamed = await sidecar.Client.GetAsync("/plain/path", TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.NotFound, unnamed.StatusCode);
         using HttpResponseMessage nobody = await sidecar.Client.GetAsync("/v1.0/invoke/nobody/method/a", TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.InternalServerError, nobody.StatusCode);
     }

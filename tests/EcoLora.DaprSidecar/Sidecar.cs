@@ -77,40 +77,22 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         api.UseRouting();
         api.MapGet("/v1.0/healthz/outbound", () => Results.NoContent());
         api.MapGet("/v1.0/healthz", () => appReady ? Results.NoContent() : ApiAnswer.Error(500, "ERR_HEALTH_NOT_READY", "dapr is not ready"));
-        api.MapGet("/v1.0/metadata", Metadata);
         api.MapPost("/v1.0/shutdown", () =>
         {
             api.Lifetime.StopApplication();
             return Results.NoContent();
         });
+        new MetadataApi(options, resources.Components, Registered).Map(api);
+        new SecretApi(resources.Components.FindAll(c => c.Type == ResourceFolder.EnvironmentStore)).Map(api);
         new PublishApi(options, brokers, resources.Resiliency, faults).Map(api);
         new StateApi(options, stores).Map(api);
         invocation.Map(api);
         return api;
     }
 
-    private IResult Metadata()
+    private TopicSubscription[] Registered()
     {
-        lock (registered)
-        {
-            return Results.Json(new
-            {
-                id = options.AppId,
-                runtimeVersion = "0.0.0-ecolora-test-sidecar",
-                components = resources.Components
-                    .Select(c => new { name = c.Name, type = c.Type, version = c.Version, capabilities = Array.Empty<string>() }).ToArray(),
-                subscriptions = registered.Select(s => new
-                {
-                    pubsubname = s.PubSubName,
-                    topic = s.Topic,
-                    rules = s.Rules.Select(r => new { match = r.Match?.Text ?? "", path = r.Path }).ToArray(),
-                    deadLetterTopic = s.DeadLetterTopic ?? "",
-                    metadata = s.Metadata,
-                    type = s.Declarative ? "DECLARATIVE" : "PROGRAMMATIC",
-                }).ToArray(),
-                appConnectionProperties = new { port = options.AppPort ?? 0, protocol = "http", channelAddress = "127.0.0.1" },
-            });
-        }
+        lock (registered) return [.. registered];
     }
 
     /// <summary>Waits for the app's port, then asks once what it is subscribed to: a 404 or 5xx means nothing until the next start (trap 6).</summary>
