@@ -46,7 +46,8 @@ public sealed class BulkDeliveryTests(RedisFixture redis, RabbitFixture rabbit)
     {
         string id = $"bulk-none-{status}-{body.Length}";
         using SidecarResources resources = await ResourcesAsync("redis");
-        await using StubApp app = await StubApp.StartAsync($"[{Subscription(id, "/in", deadLetter: id + ".dead")}]", _ => Task.FromResult(new StubAnswer(status, body)));
+        await using StubApp app = await StubApp.StartAsync(
+            $"[{Subscription(id, "/in", deadLetter: id + ".dead")}]", _ => Task.FromResult(new StubAnswer(status, body)));
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync(id, app.Port, resources.Path);
         await sidecar.PublishRawAsync(id, [1]);
         await redis.Server.WaitUntilSettledAsync(id, id, 1);
@@ -107,7 +108,8 @@ public sealed class BulkDeliveryTests(RedisFixture redis, RabbitFixture rabbit)
         foreach ((string path, string data) in new[] { ("/a", "a"), ("/b", "b"), ("/", "c") })
         {
             JsonElement entry = Assert.Single(Assert.Single(app.To(path)).Json.GetProperty("entries").EnumerateArray());
-            Assert.Equal((data, "application/cloudevents+json"), (entry.GetProperty("event").GetProperty("data").GetString(), entry.GetProperty("contentType").GetString()));
+            Assert.Equal((data, "application/cloudevents+json"),
+                (entry.GetProperty("event").GetProperty("data").GetString(), entry.GetProperty("contentType").GetString()));
         }
         // The app's empty answers are retries, so all are dead in the end; the one that no rule takes even twice.
         Assert.Equal(5, (await redis.Server.StreamAsync("bulk-routes.dead")).Count);

@@ -12,7 +12,9 @@ const save = async (key, value, more = {}) => (await state.save(store, [{ key, v
 const etagOf = async (key) => (await state.getBulk(store, [key]))[0].etag;
 
 check("values of all kinds come back", async () => {
-  const values = { text: "ä \"<&>\" \u2028", whole: 7, negative: -1, real: 0.5, yes: true, no: false, list: [1, "a", [null]], nested: { a: { b: [] } }, digits: "007" };
+  const values = {
+    text: "ä \"<&>\" \u2028", digits: "007", whole: 7, negative: -1, real: 0.5, yes: true, no: false, list: [1, "a", [null]], nested: { a: { b: [] } },
+  };
   for (const [key, value] of Object.entries(values)) {
     assert.equal(await save(`kind-${key}`, value), undefined);
     // The SDK takes any answer for JSON, and a stored text is JSON.

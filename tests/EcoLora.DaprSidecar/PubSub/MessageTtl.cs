@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace EcoLora.DaprSidecar;
 
-/// <summary>How long a message is good for, in a publish's metadata: <c>ttl</c> or <c>ttlInSeconds</c>, a duration or seconds. One that is neither is ignored.</summary>
+/// <summary>
+/// How long a message is good for, in a publish's metadata: <c>ttl</c> or <c>ttlInSeconds</c>, a duration or seconds. One that is neither is ignored.
+/// </summary>
 internal static class MessageTtl
 {
     public static TimeSpan? Of(IReadOnlyDictionary<string, string> metadata)

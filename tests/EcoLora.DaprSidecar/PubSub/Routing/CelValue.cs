@@ -137,5 +137,7 @@ internal static class CelValue
     private static double? Number(object? value) => value switch { long whole => whole, double real => real, _ => null };
 
     private static CelException NoOverload(string what, params object?[] of) =>
-        new($"no such overload: {what} of {string.Join(", ", of.Select(v => v switch { null => "null", IList => "list", JsonElement j => $"{j.ValueKind}", _ => v.GetType().Name }))}");
+        new($"no such overload: {what} of {string.Join(", ", of.Select(Kind))}");
+
+    private static string Kind(object? value) => value switch { null => "null", IList => "list", JsonElement json => $"{json.ValueKind}", _ => value.GetType().Name };
 }
