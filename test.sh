@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 and numpy for the independent readers
-# and decoders, redis-server and rabbitmq-server for the brokers' tests, which start their own on free ports); otherwise those tests are reported as
-# skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
+# and decoders, redis-server and rabbitmq-server for the brokers' tests, which start their own on free ports, nodejs and npm for Dapr's JavaScript SDK, which
+# comes from the npm registry); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
@@ -14,9 +14,10 @@ if ! /usr/bin/python3 -c 'import numpy' 2>/dev/null && [ "$(id -u)" = 0 ] && com
 fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # Debian's services are neither needed nor wanted: policy-rc.d of containers, or their failure, does not matter.
-    for server in redis-server rabbitmq-server; do
-        command -v "$server" >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends "$server"; }
-    done
+    missing=()
+    for package in redis-server rabbitmq-server npm; do command -v "$package" >/dev/null || missing+=("$package"); done
+    command -v node >/dev/null || missing+=(nodejs)
+    [ ${#missing[@]} = 0 ] || { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; }
 fi
 
 log=$(mktemp)

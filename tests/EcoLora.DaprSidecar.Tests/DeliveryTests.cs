@@ -128,11 +128,11 @@ public sealed class DeliveryTests(RedisFixture fixture)
     }
 
     [Fact]
-    public async Task Transport_errors_are_retries_and_the_processing_timeout_ends_the_tries()
+    public async Task Transport_errors_are_retries()
     {
         RedisServer redis = fixture.Require();
-        using SidecarResources resources = new(redis, ("processingTimeout", "300ms"), ("redeliverInterval", "60s"));
-        resources.AddInboundRetry(maxRetries: -1);
+        using SidecarResources resources = new(redis);
+        resources.AddInboundRetry(maxRetries: 2);
         StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("timed", "/in", deadLetter: "timed.dead")}]");
         await using SidecarProcess sidecar = await SidecarProcess.StartAsync("timed-app", app.Port, resources.Path);
         await sidecar.WaitUntilSubscribedAsync("timed");
@@ -140,5 +140,54 @@ public sealed class DeliveryTests(RedisFixture fixture)
         Assert.Equal(HttpStatusCode.NoContent, await sidecar.PublishRawAsync("timed", [9]));
         await redis.WaitUntilSettledAsync("timed", "timed-app", 1);
         Assert.Equal([9], Assert.Single(await redis.StreamAsync("timed.dead")));
+    }
+
+    [Fact]
+    public async Task The_processing_timeout_ends_no_handler_but_gives_its_message_again_and_keeps_what_fails_too_late()
+    {
+        RedisServer redis = fixture.Require();
+        using SidecarResources resources = new(redis, ("processingTimeout", "300ms"), ("redeliverInterval", "100ms"));
+        TaskCompletionSource again = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int calls = 0;
+        await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("slow", "/in")}]", async _ =>
+        {
+            // The first is still at it when the second gets the same message; both fail too late, so there is a third.
+            if (Interlocked.Increment(ref calls) == 3) again.SetResult();
+            if (calls < 3) await again.Task;
+            return new StubAnswer(calls < 4 ? 500 : 200);
+        });
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("slow-app", app.Port, resources.Path);
+        await sidecar.PublishRawAsync("slow", [1]);
+        await app.WaitForAsync("/in", 3);
+        await redis.WaitUntilSettledAsync("slow", "slow-app", 1);
+        Assert.Contains("stays pending", sidecar.Output);
+    }
+
+    [Fact]
+    public async Task A_dead_letter_needs_the_right_to_publish_to_its_topic()
+    {
+        RedisServer redis = fixture.Require();
+        using SidecarResources resources = new(redis, ("publishingScopes", "buried-app=other"));
+        await using StubApp app = await StubApp.StartAsync(
+            $"[{StubApp.Subscription("buried", "/in", deadLetter: "buried.dead")}]", _ => Task.FromResult(new StubAnswer(404)));
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("buried-app", app.Port, resources.Path);
+        await using SidecarProcess publisher = await SidecarProcess.StartAsync("buried-publisher", resourcesPath: resources.Path);
+        await publisher.PublishRawAsync("buried", [1]);
+        await redis.WaitUntilSettledAsync("buried", "buried-app", 1);
+        Assert.Empty(await redis.StreamAsync("buried.dead"));
+        Assert.Contains("topic buried.dead is not allowed", sidecar.Output);
+    }
+
+    [Fact]
+    public async Task A_deleted_stream_begins_anew()
+    {
+        RedisServer redis = fixture.Require();
+        using SidecarResources resources = new(redis);
+        await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("anew", "/in")}]");
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("anew-app", app.Port, resources.Path);
+        await sidecar.WaitUntilSubscribedAsync("anew");
+        await redis.CallAsync("DEL", "anew");
+        await sidecar.PublishRawAsync("anew", [1]);
+        Assert.Equal([1], Assert.Single(await app.WaitForAsync("/in", 1)).Data);
     }
 }

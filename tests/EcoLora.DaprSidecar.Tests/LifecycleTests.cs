@@ -8,8 +8,8 @@ namespace EcoLora.DaprSidecar.Tests;
 public sealed class LifecycleTests(RedisFixture fixture)
 {
     /// <summary>
-    /// Short, so that a dead sidecar's messages come soon; longer than the first delivery on a busy machine, because a handler that processingTimeout
-    /// ends counts as failed, and Redis acknowledges what failed.
+    /// Short, so that a dead sidecar's messages come soon; longer than the first delivery on a busy machine, because what takes longer than
+    /// processingTimeout is given again while it is still being handled.
     /// </summary>
     private const string SafeTimeout = "3s";
 

@@ -76,7 +76,7 @@ public sealed class PublishTests(RedisFixture fixture, PublishTests.Publisher pu
 
     [Theory]
     [InlineData("pubsub/t?metadata.rawPayload=perhaps", HttpStatusCode.BadRequest)]
-    [InlineData("pubsub/t?metadata.ttlInSeconds=-1", HttpStatusCode.BadRequest)]
+    [InlineData("pubsub/t?metadata.ttlInSeconds=-1", HttpStatusCode.NoContent)] // Ignored.
     [InlineData("scoped/closed", HttpStatusCode.Forbidden)]
     [InlineData("scoped/elsewhere", HttpStatusCode.Forbidden)]
     [InlineData("scoped/open", HttpStatusCode.NoContent)]
@@ -86,6 +86,53 @@ public sealed class PublishTests(RedisFixture fixture, PublishTests.Publisher pu
         using ByteArrayContent content = new([1]);
         using HttpResponseMessage response = await sidecar.Client.PostAsync($"/v1.0/publish/{path}", content, TestContext.Current.CancellationToken);
         Assert.Equal(expected, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Metadata_replace_members_of_the_envelope()
+    {
+        await sidecar.PublishAsync("replaced", [1], "?metadata.cloudevent.id=7&metadata.cloudevent.type=t&metadata.cloudevent.source=s"
+            + "&metadata.cloudevent.subject=about&metadata.cloudevent.traceparent=tp&metadata.cloudevent.tracestate=ts&metadata.cloudevent.topic=other");
+        JsonElement cloudEvent = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await fixture.Server.StreamAsync("replaced")));
+        Assert.Equal(["7", "t", "s", "about", "tp", "tp", "ts", "replaced"],
+            new[] { "id", "type", "source", "subject", "traceid", "traceparent", "tracestate", "topic" }.Select(name => cloudEvent.GetProperty(name).GetString()));
+    }
+
+    [Fact]
+    public async Task An_event_of_the_apps_own_gets_what_it_lacks_but_no_id()
+    {
+        byte[] own = "{\"data\":1,\"topic\":\"x\"}"u8.ToArray();
+        Assert.Equal(HttpStatusCode.NoContent, await sidecar.PublishAsync("own", own, "", "application/cloudevents+json"));
+        JsonElement cloudEvent = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await fixture.Server.StreamAsync("own")));
+        Assert.Equal(["Dapr", "com.dapr.event.sent", "1.0", "own", "pubsub"], new[] { "source", "type", "specversion", "topic", "pubsubname" }
+            .Select(name => cloudEvent.GetProperty(name).GetString()));
+        Assert.False(cloudEvent.TryGetProperty("id", out _));
+        Assert.Equal(HttpStatusCode.InternalServerError, await sidecar.PublishAsync("own", "{"u8.ToArray(), "", "application/cloudevents+json"));
+    }
+
+    [Theory]
+    [InlineData("{\"n\":1}", "text/plain")]
+    [InlineData("{\"n\":1}", "application/octet-stream")]
+    [InlineData("\"no-base64\"", "application/octet-stream")]
+    [InlineData("\"a\"", "application/x-frame")]
+    [InlineData("\"a\"", "")]
+    public async Task A_bulk_entry_whose_type_does_not_fit_is_400(string theEvent, string contentType)
+    {
+        // Names of members may differ in case.
+        using StringContent content = new($"[{{\"entryID\":\"1\",\"event\":{theEvent},\"contentType\":\"{contentType}\"}}]");
+        using HttpResponseMessage response = await sidecar.Client.PostAsync("/v1.0/publish/bulk/pubsub/unfit", content, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_protected_topic_is_for_apps_with_a_scope()
+    {
+        using ByteArrayContent content = new([1]);
+        foreach ((string topic, HttpStatusCode expected) in new[] { ("secret", HttpStatusCode.Forbidden), ("plain", HttpStatusCode.NoContent) })
+        {
+            using HttpResponseMessage response = await sidecar.Client.PostAsync($"/v1.0/publish/protected/{topic}", content, TestContext.Current.CancellationToken);
+            Assert.Equal(expected, response.StatusCode);
+        }
     }
 
     [Fact]
@@ -148,6 +195,8 @@ public sealed class PublishTests(RedisFixture fixture, PublishTests.Publisher pu
             resources = new(fixture.Server);
             resources.Add("scoped.yaml", SidecarResources.Component("scoped", "pubsub.redis",
                 ("redisHost", fixture.Server.Endpoint), ("publishingScopes", "publisher=open;other="), ("allowedTopics", "open,closed")));
+            resources.Add("protected.yaml", SidecarResources.Component("protected", "pubsub.redis",
+                ("redisHost", fixture.Server.Endpoint), ("protectedTopics", "secret"), ("publishingScopes", "other=secret")));
             sidecar = await SidecarProcess.StartAsync("publisher", resourcesPath: resources.Path);
         }
 

@@ -8,6 +8,8 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
     private readonly Dictionary<string, IBroker> brokers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RedisStateStore> stores = new(StringComparer.Ordinal);
     private readonly List<TopicSubscription> registered = [];
+    private readonly List<Task> bulk = [];
+    private readonly CancellationTokenSource ending = new();
     private readonly Faults faults = new(options.Faults);
     private readonly AppChannel? app = options.AppPort is null ? null : new(options);
     private ResourceFolder resources = new();
@@ -30,6 +32,8 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         using (stopping.Register(() => stopped.TrySetResult())) await stopped.Task;
         await discovery;
         foreach (IBroker broker in sidecar.brokers.Values) await broker.DrainAsync(options.Grace);
+        await sidecar.ending.CancelAsync();
+        await Task.WhenAll(sidecar.bulk);
         await api.StopAsync();
         return 0;
     }
@@ -39,6 +43,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         foreach (IBroker broker in brokers.Values) await broker.DisposeAsync();
         foreach (RedisStateStore store in stores.Values) store.Dispose();
         registry?.Dispose();
+        ending.Dispose();
         app?.Dispose();
     }
 
@@ -72,40 +77,22 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         api.UseRouting();
         api.MapGet("/v1.0/healthz/outbound", () => Results.NoContent());
         api.MapGet("/v1.0/healthz", () => appReady ? Results.NoContent() : ApiAnswer.Error(500, "ERR_HEALTH_NOT_READY", "dapr is not ready"));
-        api.MapGet("/v1.0/metadata", Metadata);
         api.MapPost("/v1.0/shutdown", () =>
         {
             api.Lifetime.StopApplication();
             return Results.NoContent();
         });
+        new MetadataApi(options, resources.Components, Registered).Map(api);
+        new SecretApi(resources.Components.FindAll(c => c.Type == ResourceFolder.EnvironmentStore)).Map(api);
         new PublishApi(options, brokers, resources.Resiliency, faults).Map(api);
         new StateApi(options, stores).Map(api);
         invocation.Map(api);
         return api;
     }
 
-    private IResult Metadata()
+    private TopicSubscription[] Registered()
     {
-        lock (registered)
-        {
-            return Results.Json(new
-            {
-                id = options.AppId,
-                runtimeVersion = "0.0.0-ecolora-test-sidecar",
-                components = resources.Components
-                    .Select(c => new { name = c.Name, type = c.Type, version = c.Version, capabilities = Array.Empty<string>() }).ToArray(),
-                subscriptions = registered.Select(s => new
-                {
-                    pubsubname = s.PubSubName,
-                    topic = s.Topic,
-                    rules = new[] { new { path = s.Route } },
-                    deadLetterTopic = s.DeadLetterTopic ?? "",
-                    metadata = s.Metadata,
-                    type = s.Declarative ? "DECLARATIVE" : "PROGRAMMATIC",
-                }).ToArray(),
-                appConnectionProperties = new { port = options.AppPort ?? 0, protocol = "http", channelAddress = "127.0.0.1" },
-            });
-        }
+        lock (registered) return [.. registered];
     }
 
     /// <summary>Waits for the app's port, then asks once what it is subscribed to: a 404 or 5xx means nothing until the next start (trap 6).</summary>
@@ -139,7 +126,18 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             await Console.Error.WriteLineAsync($"subscription to {subscription.Topic}: no component {subscription.PubSubName}, or not allowed");
             return;
         }
-        await new SubscribedTopic(subscription, broker, app!, resources.Resiliency.Inbound(subscription.PubSubName), faults).StartAsync();
+        Policy inbound = resources.Resiliency.Inbound(subscription.PubSubName);
+        DeadLetters deadLetters = new(subscription.DeadLetterTopic, broker, options.AppId, resources.Resiliency.Outbound(subscription.PubSubName));
+        if (subscription.Bulk is { } limits)
+        {
+            BulkSubscribedTopic topic = new(subscription, limits, deadLetters, app!, inbound, faults);
+            bulk.Add(topic.RunAsync(ending.Token));
+            await broker.SubscribeAsync(subscription, topic.HandleAsync);
+        }
+        else
+        {
+            await broker.SubscribeAsync(subscription, new SubscribedTopic(subscription, deadLetters, app!, inbound, faults).HandleAsync);
+        }
         lock (registered) registered.Add(subscription);
     }
 }

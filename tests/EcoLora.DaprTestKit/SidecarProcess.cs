@@ -103,8 +103,8 @@ public sealed class SidecarProcess : IAsyncDisposable
     {
         ThrowIfEnded();
         JsonElement metadata = await Client.GetFromJsonAsync<JsonElement>("/v1.0/metadata");
-        string[] registered = [.. metadata.GetProperty("subscriptions").EnumerateArray().Select(s => s.GetProperty("topic").GetString()!)];
-        return topics.All(registered.Contains);
+        return metadata.TryGetProperty("subscriptions", out JsonElement registered)
+            && topics.All(registered.EnumerateArray().Select(s => s.GetProperty("topic").GetString()).Contains);
     }, $"sidecar {AppId} is subscribed to {string.Join(", ", topics)}");
 
     /// <summary>Waits for <c>/v1.0/healthz</c>: the app's port was open and the app has been asked.</summary>

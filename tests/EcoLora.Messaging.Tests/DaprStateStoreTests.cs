@@ -12,6 +12,35 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
         return Task.FromResult<IStateStore>(new DaprStateStore(server.Client!));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_write_while_redis_is_away_is_no_conflict(bool insert)
+    {
+        await using RedisServer redis = await RedisServer.StartAsync();
+        using var resources = new SidecarResources(redis);
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("away", null, resources.Path);
+        using var client = new SidecarClient(new DaprOptions(new Uri($"http://127.0.0.1:{sidecar.HttpPort}")));
+        var store = new DaprStateStore(client);
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        string? etag = null;
+        if (!insert)
+        {
+            Assert.True(await store.TryWriteAsync("key", "1"u8.ToArray(), null, cancellation));
+            etag = (await store.ReadAsync("key", cancellation))!.ETag;
+        }
+        await redis.KillAsync();
+        // Answered with 500 or, with an ETag, 409: never by a store that has looked.
+        using var body = new StringContent($"[{{\"key\":\"key\",\"value\":1{(insert ? "" : $",\"etag\":\"{etag}\"")}}}]");
+        using HttpResponseMessage answer = await sidecar.Client.PostAsync("/v1.0/state/statestore", body, cancellation);
+        Assert.Equal(insert ? 500 : 409, (int)answer.StatusCode);
+        Task<bool> write = store.TryWriteAsync("key", "2"u8.ToArray(), etag, cancellation);
+        await redis.StartAgainAsync();
+        Assert.True(await write);
+        Assert.Equal("2", System.Text.Encoding.UTF8.GetString((await store.ReadAsync("key", cancellation))!.Value.Span));
+        Assert.False(await store.TryWriteAsync("key", "3"u8.ToArray(), etag, cancellation));
+    }
+
     /// <summary>One Redis and one sidecar for all of these tests.</summary>
     public sealed class Server : IAsyncLifetime
     {

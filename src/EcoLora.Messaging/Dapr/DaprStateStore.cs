@@ -15,6 +15,8 @@ public sealed class DaprStateStore : IStateStore
 {
     private const int KeysPerCall = 100;
 
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
+
     private readonly SidecarClient _sidecar;
     private readonly string _path;
 
@@ -85,26 +87,18 @@ public sealed class DaprStateStore : IStateStore
             writer.WriteEndObject();
             writer.WriteEndArray();
         });
-        if (etag is not null)
-        {
-            using HttpResponseMessage response = await _sidecar.SendAsync(() => Post(_path, body), cancellation, HttpStatusCode.Conflict);
-            return response.StatusCode != HttpStatusCode.Conflict;
-        }
-        return await InsertAsync(key, body, cancellation);
-    }
-
-    /// <summary>Inserts. Where a store has a value already, Dapr says 409 or, as for Redis, 500, as it does when the store is away: then the key itself tells.</summary>
-    private async Task<bool> InsertAsync(string key, byte[] body, CancellationToken cancellation)
-    {
-        var patience = Stopwatch.StartNew();
+        var clock = Stopwatch.StartNew();
         while (true)
         {
-            using HttpResponseMessage response =
-                await _sidecar.SendAsync(() => Post(_path, body), cancellation, HttpStatusCode.Conflict, HttpStatusCode.InternalServerError);
+            using HttpResponseMessage response = await _sidecar.SendAsync(
+                () => Post(_path, body), cancellation, HttpStatusCode.Conflict, HttpStatusCode.InternalServerError);
             if (response.IsSuccessStatusCode) return true;
-            if (response.StatusCode == HttpStatusCode.Conflict || await ReadAsync(key, cancellation) is not null) return false;
-            if (patience.Elapsed > _sidecar.Options.Patience) throw new DaprException(_path, $"{(int)response.StatusCode} for an insert, and no value of {key}");
-            await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
+            // On Redis an insert that is refused is a 500 like any failure, and any failure of a write with an ETag is a 409 like a refusal. What the key holds
+            // tells them apart; reading waits until the store is there again.
+            if ((await ReadAsync(key, cancellation))?.ETag != etag) return false;
+            if (clock.Elapsed > _sidecar.Options.Patience)
+                throw new DaprException(_path, $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellation)}");
+            await Task.Delay(_pause, cancellation);
         }
     }
 

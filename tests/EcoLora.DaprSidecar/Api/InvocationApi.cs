@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
 using StackExchange.Redis;
 
 namespace EcoLora.DaprSidecar;
@@ -11,6 +13,7 @@ internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, Red
 {
     /// <summary>Where sidecars talk to each other; daprd has gRPC there.</summary>
     public const string BetweenSidecars = "/between-sidecars";
+    private const string AppIdHeader = "dapr-app-id";
     private const string Registry = "ecolora-dapr-sidecars";
     private static readonly string[] Verbs = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
     private static readonly string[] HopByHop =
@@ -21,6 +24,10 @@ internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, Red
     {
         api.MapMethods("/v1.0/invoke/{appId}/method/{**method}", Verbs, InvokeAsync);
         api.MapMethods(BetweenSidecars + "/{**method}", Verbs, (string? method, HttpContext context) => AnswerAsync(method, context));
+        // Any path that nothing else answers is a method of the app that a header names.
+        api.MapFallback("/{**method}", (string? method, HttpContext context) => Named(context.Request.Headers) is { } named
+            ? InvokeAsync(named, method, context)
+            : Task.FromResult(ApiAnswer.Error(404, "ERR_DIRECT_INVOKE", "failed getting app id either from the URL path or the header dapr-app-id")));
     }
 
     public async Task RegisterAsync(int port)
@@ -30,8 +37,22 @@ internal sealed class InvocationApi(SidecarOptions options, AppChannel? app, Red
 
     public void Dispose() => sidecars.Dispose();
 
+    /// <summary>The app that <c>dapr-app-id</c> names, or basic authorization with that as its user.</summary>
+    private static string? Named(IHeaderDictionary headers)
+    {
+        if (headers[AppIdHeader].ToString() is { Length: > 0 } appId) return appId;
+        if (!AuthenticationHeaderValue.TryParse(headers.Authorization, out AuthenticationHeaderValue? basic) || basic.Scheme != "Basic") return null;
+        byte[] pair = new byte[basic.Parameter?.Length ?? 0];
+        if (!Convert.TryFromBase64String(basic.Parameter ?? "", pair, out int length)) return null;
+        string[] parts = Encoding.UTF8.GetString(pair, 0, length).Split(':');
+        return parts.Length == 2 && string.Equals(parts[0], AppIdHeader, StringComparison.OrdinalIgnoreCase) && parts[1].Length > 0 ? parts[1] : null;
+    }
+
     private async Task<IResult> InvokeAsync(string appId, string? method, HttpContext context)
     {
+        context.Request.Headers.Remove(AppIdHeader);
+        context.Request.Headers["dapr-caller-app-id"] = options.AppId;
+        context.Request.Headers["dapr-callee-app-id"] = appId;
         if (appId == options.AppId) return await AnswerAsync(method, context);
         try
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -25,11 +24,12 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         byte[] message;
         try
         {
-            message = Message(body, request.ContentType ?? "text/plain", pubsub, topic, metadata, request.Headers.TraceParent);
+            if (!TryRaw(metadata, out bool raw)) return WrongRaw(metadata);
+            message = raw ? body : Envelope(body, request.ContentType ?? "text/plain", pubsub, topic, metadata, request.Headers.TraceParent);
         }
         catch (FormatException error)
         {
-            return ApiAnswer.Error(400, "ERR_PUBSUB_REQUEST_METADATA", error.Message);
+            return ApiAnswer.Error(500, "ERR_PUBSUB_CLOUD_EVENTS_SER", error.Message);
         }
         return await StoreAsync(pubsub, topic, message, metadata) is { } failure
             ? ApiAnswer.Error(500, "ERR_PUBSUB_PUBLISH_MESSAGE", failure)
@@ -41,33 +41,33 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         if (Refusal(pubsub, topic) is { } refusal) return refusal;
         if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
         Dictionary<string, string> common = ApiAnswer.Metadata(request);
+        if (!TryRaw(common, out bool raw)) return WrongRaw(common);
         List<(string Id, byte[] Message, Dictionary<string, string> Metadata)> entries = [];
         try
         {
             using JsonDocument document = JsonDocument.Parse(body);
             foreach (JsonElement entry in document.RootElement.EnumerateArray())
             {
-                Dictionary<string, string> metadata = new(common, StringComparer.OrdinalIgnoreCase);
-                if (entry.TryGetProperty("metadata", out JsonElement own) && own.ValueKind == JsonValueKind.Object)
-                    foreach (JsonProperty pair in own.EnumerateObject())
-                        metadata[pair.Name] = pair.Value.GetString() ?? "";
-                string id = entry.GetProperty("entryId").GetString() ?? "";
+                // The request's metadata count for an entry only if it has some of its own.
+                Dictionary<string, string> metadata = new(StringComparer.OrdinalIgnoreCase);
+                if (entry.TryMember("metadata", out JsonElement own) && own.ValueKind == JsonValueKind.Object)
+                    foreach ((string name, string value) in common.Concat(entry.Texts("metadata"))) metadata[name] = value;
+                string id = entry.Text("entryId") ?? "";
                 if (id.Length == 0 || entries.Any(e => e.Id == id))
                     throw new FormatException($"expected entry ids that are unique and not empty, found '{id}'");
-                string contentType = entry.TryGetProperty("contentType", out JsonElement type) ? type.GetString() ?? "text/plain" : "text/plain";
-                byte[] data = Event(entry.GetProperty("event"), contentType);
-                entries.Add((id, Message(data, contentType, pubsub, topic, metadata, request.Headers.TraceParent), metadata));
+                string contentType = entry.Text("contentType") ?? "";
+                byte[] data = Event(entry.TryMember("event", out JsonElement theEvent) ? theEvent : default, contentType);
+                entries.Add((id, raw ? data : Envelope(data, contentType, pubsub, topic, metadata, request.Headers.TraceParent), metadata));
             }
         }
-        catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
+        catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
         {
             return ApiAnswer.Error(400, "ERR_PUBSUB_EVENTS_SER", error.Message);
         }
-        List<object> failed = [];
-        foreach ((string id, byte[] message, Dictionary<string, string> metadata) in entries)
-            if (await StoreAsync(pubsub, topic, message, metadata) is { } failure)
-                failed.Add(new { entryId = id, error = failure });
-        return failed.Count == 0
+        // All at once: what arrives first is not said.
+        string?[] failures = await Task.WhenAll(entries.Select(e => StoreAsync(pubsub, topic, e.Message, e.Metadata)));
+        var failed = entries.Zip(failures).Where(e => e.Second is not null).Select(e => new { entryId = e.First.Id, error = e.Second }).ToArray();
+        return failed.Length == 0
             ? Results.NoContent()
             : Results.Json(new { failedEntries = failed, errorCode = "ERR_PUBSUB_PUBLISH_MESSAGE" }, statusCode: 500);
     }
@@ -82,21 +82,21 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
             : ApiAnswer.Error(403, "ERR_PUBSUB_FORBIDDEN", $"topic {topic} is not allowed for app id {options.AppId}");
     }
 
-    /// <summary>The bytes for the broker: those of the app itself when raw, else an envelope around them.</summary>
-    private byte[] Message(byte[] data, string contentType, string pubsub, string topic, Dictionary<string, string> metadata, string? traceParent)
+    private byte[] Envelope(byte[] data, string contentType, string pubsub, string topic, Dictionary<string, string> metadata, string? traceParent)
     {
-        bool raw = false;
-        if (metadata.TryGetValue("rawPayload", out string? text) && !bool.TryParse(text, out raw))
-            throw new FormatException($"metadata.rawPayload: expected true or false, found {text}");
-        long? ttl = null;
-        if (metadata.TryGetValue("ttlInSeconds", out string? seconds))
-        {
-            ttl = long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value is > 0 and < int.MaxValue
-                ? value
-                : throw new FormatException($"metadata.ttlInSeconds: expected a whole number above 0, found {seconds}");
-        }
-        return raw ? data : CloudEvent.Envelope(data, contentType, options.AppId, pubsub, topic, traceParent, DateTimeOffset.UtcNow, ttl);
+        DateTimeOffset? expiration = brokers[pubsub].HandlesTtl ? null : DateTimeOffset.UtcNow + MessageTtl.Of(metadata);
+        return CloudEvent.Envelope(data, contentType, options.AppId, pubsub, topic, traceParent, metadata, expiration);
     }
+
+    private static bool TryRaw(Dictionary<string, string> metadata, out bool raw)
+    {
+        string text = metadata.GetValueOrDefault("rawPayload", "");
+        raw = text is "1" or "t" or "T" or "true" or "TRUE" or "True";
+        return raw || text is "" or "0" or "f" or "F" or "false" or "FALSE" or "False";
+    }
+
+    private static IResult WrongRaw(Dictionary<string, string> metadata) =>
+        ApiAnswer.Error(400, "ERR_PUBSUB_REQUEST_METADATA", $"metadata.rawPayload: expected true or false, found {metadata["rawPayload"]}");
 
     /// <summary>Null when the broker has it; else why not.</summary>
     private async Task<string?> StoreAsync(string pubsub, string topic, byte[] message, Dictionary<string, string> metadata)
@@ -119,11 +119,15 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         return stored ? null : failure;
     }
 
+    /// <summary>The bytes of an entry: bytes come in base64, texts as JSON strings, anything else is JSON.</summary>
     private static byte[] Event(JsonElement value, string contentType)
     {
-        if (contentType.StartsWith("application/octet-stream", StringComparison.OrdinalIgnoreCase)) return value.GetBytesFromBase64();
-        return value.ValueKind == JsonValueKind.String && !contentType.Contains("json", StringComparison.OrdinalIgnoreCase)
-            ? Encoding.UTF8.GetBytes(value.GetString()!)
-            : Encoding.UTF8.GetBytes(value.GetRawText());
+        string mediaType = CloudEvent.MediaType(contentType);
+        if (mediaType == "application/octet-stream" && value.ValueKind == JsonValueKind.String) return value.GetBytesFromBase64();
+        if ((mediaType.StartsWith("text/", StringComparison.Ordinal) || mediaType == "application/xml") && value.ValueKind == JsonValueKind.String)
+            return Encoding.UTF8.GetBytes(value.GetString()!);
+        return mediaType is "application/json" or CloudEvent.ContentType && value.ValueKind != JsonValueKind.Undefined
+            ? Encoding.UTF8.GetBytes(value.GetRawText())
+            : throw new FormatException($"error: mismatch between contentType and event: '{contentType}' and {value.ValueKind}");
     }
 }

@@ -13,7 +13,7 @@ internal sealed record Component(string Name, string Type, string Version, Dicti
 /// <summary>What the YAML files of a folder declare for one app id.</summary>
 internal sealed class ResourceFolder
 {
-    private const string EnvironmentStore = "secretstores.local.env";
+    public const string EnvironmentStore = "secretstores.local.env";
     private static readonly string[] KnownTypes = ["pubsub.redis", "pubsub.rabbitmq", "state.redis", EnvironmentStore];
     private readonly List<(Component Component, string Store, SecretReference[] References)> _secrets = [];
 

@@ -19,8 +19,10 @@ internal sealed record SecretReference(string Metadata, string Name, string Key)
     public string Value(Component store)
     {
         string variable = store["prefix"] + Name;
-        string upper = variable.ToUpperInvariant();
-        if (Key != Name || upper == "APP_API_TOKEN" || upper.StartsWith("DAPR_", StringComparison.Ordinal)) return "";
-        return Environment.GetEnvironmentVariable(variable) ?? "";
+        return Key == Name && IsAllowed(variable) ? Environment.GetEnvironmentVariable(variable) ?? "" : "";
     }
+
+    /// <summary>Whether a variable is not one of Dapr's own.</summary>
+    public static bool IsAllowed(string variable) => variable.ToUpperInvariant() is var upper && upper != "APP_API_TOKEN"
+        && !upper.StartsWith("DAPR_", StringComparison.Ordinal);
 }

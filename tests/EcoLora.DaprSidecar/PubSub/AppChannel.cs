@@ -61,10 +61,7 @@ internal sealed class AppChannel(SidecarOptions options) : IDisposable
     {
         try
         {
-            using HttpRequestMessage request = Request(HttpMethod.Post, "/" + route.TrimStart('/'));
-            request.Content = new ByteArrayContent(cloudEvent);
-            request.Content.Headers.ContentType = new MediaTypeHeaderValue(CloudEvent.ContentType);
-            foreach ((string name, string value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+            using HttpRequestMessage request = Post(route, cloudEvent, CloudEvent.ContentType, headers);
             using HttpResponseMessage response = await client.SendAsync(request, cancellation);
             if (response.StatusCode == HttpStatusCode.NotFound) return AppVerdict.Drop;
             return response.IsSuccessStatusCode ? Status(await response.Content.ReadAsByteArrayAsync(cancellation)) : AppVerdict.Retry;
@@ -72,6 +69,33 @@ internal sealed class AppChannel(SidecarOptions options) : IDisposable
         catch (HttpRequestException)
         {
             return AppVerdict.Retry;
+        }
+    }
+
+    /// <summary>
+    /// POSTs several events and reads the answer, which is another table: an entry without a status is to be tried again, and a 404 means that all are done
+    /// with, without dead letters.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<string, AppVerdict>> DeliverBulkAsync(
+        string route, byte[] envelope, IReadOnlyDictionary<string, string> headers, string[] entryIds, CancellationToken cancellation)
+    {
+        Dictionary<string, AppVerdict> verdicts = entryIds.ToDictionary(id => id, _ => AppVerdict.Retry, StringComparer.Ordinal);
+        try
+        {
+            using HttpRequestMessage request = Post(route, envelope, "application/json", headers);
+            using HttpResponseMessage response = await client.SendAsync(request, cancellation);
+            if (response.StatusCode == HttpStatusCode.NotFound) return entryIds.ToDictionary(id => id, _ => AppVerdict.Success, StringComparer.Ordinal);
+            if (!response.IsSuccessStatusCode) return verdicts;
+            using JsonDocument document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(cancellation));
+            if (!document.RootElement.TryMember("statuses", out JsonElement statuses) || statuses.ValueKind != JsonValueKind.Array) return verdicts;
+            foreach (JsonElement entry in statuses.EnumerateArray())
+                if (entry.Text("entryId") is { } id && verdicts.ContainsKey(id))
+                    verdicts[id] = entry.Text("status") switch { "SUCCESS" => AppVerdict.Success, "DROP" => AppVerdict.Drop, _ => AppVerdict.Retry };
+            return verdicts;
+        }
+        catch (Exception error) when (error is HttpRequestException or JsonException or FormatException)
+        {
+            return entryIds.ToDictionary(id => id, _ => AppVerdict.Retry, StringComparer.Ordinal);
         }
     }
 
@@ -98,6 +122,15 @@ internal sealed class AppChannel(SidecarOptions options) : IDisposable
         {
             return AppVerdict.Success;
         }
+    }
+
+    private HttpRequestMessage Post(string route, byte[] body, string contentType, IReadOnlyDictionary<string, string> headers)
+    {
+        HttpRequestMessage request = Request(HttpMethod.Post, "/" + route.TrimStart('/'));
+        request.Content = new ByteArrayContent(body);
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
+        foreach ((string name, string value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        return request;
     }
 
     private HttpRequestMessage Request(HttpMethod method, string path)

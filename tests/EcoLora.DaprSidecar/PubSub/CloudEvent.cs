@@ -15,27 +15,30 @@ internal static class CloudEvent
 
     /// <summary>
     /// What an enveloped publish puts on the broker. Only application/octet-stream keeps all bytes (trap 1): any other type but JSON becomes text, where
-    /// invalid UTF-8 is lost.
+    /// invalid UTF-8 is lost. Metadata that begin with <c>cloudevent.</c> replace members.
     /// </summary>
     public static byte[] Envelope(
-        byte[] data, string contentType, string appId, string pubsub, string topic, string? traceParent, DateTimeOffset now, long? ttl)
+        byte[] data, string contentType, string appId, string pubsub, string topic, string? traceParent, IReadOnlyDictionary<string, string> metadata,
+        DateTimeOffset? expiration)
     {
         string mediaType = MediaType(contentType);
-        if (mediaType == ContentType) return Completed(data, appId, pubsub, topic, now, ttl);
+        if (mediaType == ContentType) return Completed(data, pubsub, topic, traceParent, expiration);
+        string trace = Override("traceparent") ?? Override("traceid") ?? traceParent ?? "";
         return Write(writer =>
         {
-            writer.WriteString("id", Guid.NewGuid().ToString());
+            writer.WriteString("id", Override("id") ?? Guid.NewGuid().ToString());
             writer.WriteString("specversion", "1.0");
-            writer.WriteString("source", appId);
-            writer.WriteString("type", "com.dapr.event.sent");
+            writer.WriteString("source", Override("source") ?? appId);
+            writer.WriteString("type", Override("type") ?? "com.dapr.event.sent");
             writer.WriteString("datacontenttype", contentType);
+            if (Override("subject") is { } subject) writer.WriteString("subject", subject);
             writer.WriteString("topic", topic);
             writer.WriteString("pubsubname", pubsub);
-            writer.WriteString("traceid", traceParent ?? "");
-            writer.WriteString("traceparent", traceParent ?? "");
-            writer.WriteString("tracestate", "");
-            writer.WriteString("time", Time(now));
-            if (ttl is { } seconds) writer.WriteString("expiration", Time(now.AddSeconds(seconds)));
+            writer.WriteString("traceid", trace);
+            writer.WriteString("traceparent", trace);
+            writer.WriteString("tracestate", Override("tracestate") ?? "");
+            writer.WriteString("time", Time(DateTimeOffset.UtcNow));
+            if (expiration is { } end) writer.WriteString("expiration", Time(end));
             if (mediaType == "application/octet-stream")
             {
                 writer.WriteBase64String("data_base64", data);
@@ -43,10 +46,12 @@ internal static class CloudEvent
             else
             {
                 writer.WritePropertyName("data");
-                if (IsJson(mediaType) && IsValidJson(data)) writer.WriteRawValue(data, skipInputValidation: true);
+                if (mediaType == "application/json" && IsValidJson(data)) writer.WriteRawValue(data, skipInputValidation: true);
                 else writer.WriteStringValue(Encoding.UTF8.GetString(data));
             }
         });
+
+        string? Override(string name) => metadata.TryGetValue("cloudevent." + name, out string? value) && value.Length > 0 ? value : null;
     }
 
     /// <summary>What a raw subscription gets: an event made up around the bytes, with a new id at each delivery.</summary>
@@ -62,39 +67,40 @@ internal static class CloudEvent
         writer.WriteBase64String("data_base64", data);
     });
 
-    /// <summary>Whether the bytes are a JSON object, which is all that daprd asks of an event, and when it expires.</summary>
-    public static bool TryRead(byte[] data, out DateTimeOffset? expiration)
+    /// <summary>The event in the bytes, which need be no more than a JSON object; null where they are none.</summary>
+    public static JsonElement? Read(byte[] data)
     {
-        expiration = null;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(data);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) return false;
-            if (document.RootElement.TryGetProperty("expiration", out JsonElement text) && text.ValueKind == JsonValueKind.String
-                && DateTimeOffset.TryParse(text.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time))
-                expiration = time;
-            return true;
+            JsonElement theEvent = JsonSerializer.Deserialize<JsonElement>(data);
+            return theEvent.ValueKind == JsonValueKind.Object ? theEvent : null;
         }
         catch (JsonException)
         {
-            return false;
+            return null;
         }
     }
 
-    /// <summary>The app sent an event of its own: what it lacks is filled in.</summary>
-    private static byte[] Completed(byte[] data, string appId, string pubsub, string topic, DateTimeOffset now, long? ttl)
+    public static bool HasExpired(JsonElement theEvent) =>
+        theEvent.TryGetProperty("expiration", out JsonElement text) && text.ValueKind == JsonValueKind.String
+        && DateTimeOffset.TryParse(text.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+        && time < DateTimeOffset.UtcNow;
+
+    /// <summary>The app sent an event of its own: what it lacks is filled in, but for an id.</summary>
+    private static byte[] Completed(byte[] data, string pubsub, string topic, string? traceParent, DateTimeOffset? expiration)
     {
         try
         {
             JsonObject given = JsonNode.Parse(data) as JsonObject ?? throw new FormatException("expected a CloudEvent, found no JSON object");
-            given["id"] ??= Guid.NewGuid().ToString();
             given["specversion"] ??= "1.0";
-            given["source"] ??= appId;
+            given["source"] ??= "Dapr";
             given["type"] ??= "com.dapr.event.sent";
             given["topic"] = topic;
             given["pubsubname"] = pubsub;
-            given["time"] ??= Time(now);
-            if (ttl is { } seconds) given["expiration"] = Time(now.AddSeconds(seconds));
+            given["time"] ??= Time(DateTimeOffset.UtcNow);
+            if (!given.ContainsKey("traceid")) (given["traceid"], given["traceparent"]) = (traceParent ?? "", traceParent ?? "");
+            given["tracestate"] ??= "";
+            if (expiration is { } end) given["expiration"] = Time(end);
             return Encoding.UTF8.GetBytes(given.ToJsonString());
         }
         catch (JsonException error)
@@ -115,9 +121,7 @@ internal static class CloudEvent
         return buffer.WrittenSpan.ToArray();
     }
 
-    private static string MediaType(string contentType) => contentType.Split(';')[0].Trim().ToLowerInvariant();
-
-    private static bool IsJson(string mediaType) => mediaType == "application/json" || mediaType.EndsWith("+json", StringComparison.Ordinal);
+    public static string MediaType(string contentType) => contentType.Split(';')[0].Trim().ToLowerInvariant();
 
     private static bool IsValidJson(byte[] data)
     {

@@ -5,6 +5,9 @@ internal interface IBroker : IAsyncDisposable
 {
     Component Component { get; }
 
+    /// <summary>Whether the broker itself drops messages that are too old; else their envelopes say when.</summary>
+    bool HandlesTtl { get; }
+
     /// <summary>Puts exactly these bytes on the broker; <see cref="BrokerException"/> where it does not take them.</summary>
     Task PublishAsync(string topic, byte[] data, IReadOnlyDictionary<string, string> metadata);
 

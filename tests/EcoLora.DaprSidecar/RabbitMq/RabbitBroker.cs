@@ -28,6 +28,8 @@ internal sealed class RabbitBroker : IBroker
 
     public Component Component { get; }
 
+    public bool HandlesTtl => true;
+
     public static async Task<RabbitBroker> OpenAsync(Component component, string appId, Faults faults)
     {
         RabbitBroker broker = new(component, RabbitSettings.Of(component, appId), faults);
@@ -43,13 +45,10 @@ internal sealed class RabbitBroker : IBroker
     {
         BasicProperties properties = new()
         {
-            ContentType = metadata.GetValueOrDefault("contentType", "text/plain"),
+            ContentType = "text/plain", // Of every message, whatever it is.
             DeliveryMode = _settings.DeliveryMode == 2 ? DeliveryModes.Persistent : DeliveryModes.Transient,
         };
-        TimeSpan? timeToLive = metadata.TryGetValue("ttlInSeconds", out string? ttl)
-            ? TimeSpan.FromSeconds(int.Parse(ttl, CultureInfo.InvariantCulture))
-            : _settings.TimeToLive;
-        if (timeToLive is { } time) properties.Expiration = time.TotalMilliseconds.ToString(CultureInfo.InvariantCulture);
+        if ((MessageTtl.Of(metadata) ?? _settings.TimeToLive) is { } time) properties.Expiration = ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         for (int attempt = 1; ; attempt++)
         {
             int generation = _link.Generation;

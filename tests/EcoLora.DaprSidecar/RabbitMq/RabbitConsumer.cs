@@ -118,8 +118,8 @@ internal sealed class RabbitConsumer(
         try
         {
             if (fate.Delay > TimeSpan.Zero) await Task.Delay(fate.Delay, working);
-            bool handled = await handler(message, working, working);
-            if (fate.Duplicate) await handler(message, working, working);
+            bool handled = await handler(message, working);
+            if (fate.Duplicate) await handler(message, working);
             if (!handled)
                 await Console.Error.WriteLineAsync($"rabbitmq: message {message.Id} of {QueueName} failed; queued again: {settings.RequeueInFailure}");
             if (settings.AutoAck) return;

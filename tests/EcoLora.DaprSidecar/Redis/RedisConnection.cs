@@ -46,6 +46,22 @@ internal sealed class RedisConnection : IDisposable
         }
     }
 
+    /// <summary>All commands in one MULTI: each happens or fails on its own, and the first failure is thrown once all have been tried.</summary>
+    public async Task TransactAsync(IReadOnlyList<(string Command, object[] Arguments)> commands)
+    {
+        ITransaction transaction = multiplexer.GetDatabase().CreateTransaction();
+        Task[] answers = [.. commands.Select(c => transaction.ExecuteAsync(c.Command, c.Arguments))];
+        try
+        {
+            await transaction.ExecuteAsync().WaitAsync(TimeSpan.FromSeconds(5));
+            await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(5));
+        }
+        catch (OperationCanceledException error)
+        {
+            throw new TimeoutException("MULTI: the connection to Redis broke", error);
+        }
+    }
+
     public void Dispose() => multiplexer.Dispose();
 
     private static async Task<RedisConnection> OpenAsync(ConfigurationOptions configuration)

@@ -7,8 +7,9 @@ using StackExchange.Redis;
 namespace EcoLora.DaprSidecar;
 
 /// <summary>
-/// pubsub.redis: a stream a topic, a consumer group an app. A message whose handler has failed is acknowledged all the same (trap 4 of the contract);
-/// what a killed process had not answered stays pending, and whoever asks after <c>processingTimeout</c> gets it again.
+/// pubsub.redis: a stream a topic, a consumer group an app. A message whose handler has failed is acknowledged all the same (trap 4 of the contract), unless it
+/// took longer than <c>processingTimeout</c>; that does not end the handler. What is not acknowledged stays pending, and whoever asks after
+/// <c>processingTimeout</c> gets it again: also what a slow handler is still at.
 /// </summary>
 internal sealed class RedisStreamBroker : IBroker
 {
@@ -44,6 +45,10 @@ internal sealed class RedisStreamBroker : IBroker
 
     public Component Component { get; }
 
+    public bool HandlesTtl => false;
+
+    private bool Redelivers => processingTimeout > TimeSpan.Zero && redeliverInterval > TimeSpan.Zero;
+
     public static async Task<RedisStreamBroker> OpenAsync(Component component, string appId, Faults faults) =>
         new(component, await RedisConnection.OpenAsync(component), appId, faults);
 
@@ -78,7 +83,7 @@ internal sealed class RedisStreamBroker : IBroker
         {
             throw new BrokerException(error.Message, error);
         }
-        if (processingTimeout > TimeSpan.Zero && redeliverInterval > TimeSpan.Zero) readers.Add(Task.Run(() => ReclaimAsync(subscription.Topic, handler)));
+        if (Redelivers) readers.Add(Task.Run(() => ReclaimAsync(subscription.Topic, handler)));
     }
 
     /// <inheritdoc/>
@@ -125,6 +130,11 @@ internal sealed class RedisStreamBroker : IBroker
                 foreach (BrokerMessage message in messages) await disordered.PassAsync(message);
                 if (messages.Count == 0) await disordered.ReleaseAsync();
             }
+            catch (RedisServerException error) when (error.Message.StartsWith("NOGROUP", StringComparison.Ordinal))
+            {
+                // The stream was deleted, or Redis came back without it: the group begins anew.
+                await RemakeGroupAsync(topic);
+            }
             catch (Exception error) when (error is RedisException or TimeoutException)
             {
                 await PauseAsync(error);
@@ -133,6 +143,18 @@ internal sealed class RedisStreamBroker : IBroker
             {
                 return;
             }
+        }
+    }
+
+    private async Task RemakeGroupAsync(string topic)
+    {
+        try
+        {
+            await MakeGroupAsync(topic);
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            await PauseAsync(error);
         }
     }
 
@@ -181,13 +203,17 @@ internal sealed class RedisStreamBroker : IBroker
         await foreach ((BrokerMessage message, BrokerHandler handler, TimeSpan delay) in queue.Reader.ReadAllAsync())
         {
             if (reading.IsCancellationRequested) continue;
-            using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(working.Token);
-            if (processingTimeout > TimeSpan.Zero && redeliverInterval > TimeSpan.Zero) limit.CancelAfter(processingTimeout);
+            long begin = Environment.TickCount64;
             try
             {
                 if (delay > TimeSpan.Zero) await Task.Delay(delay, working.Token);
-                if (!await handler(message, limit.Token, working.Token))
-                    await Console.Error.WriteLineAsync($"redis streams: message {message.Id} of {message.Topic} failed; it is acknowledged all the same");
+                if (!await handler(message, working.Token))
+                {
+                    bool tooLate = Redelivers && Environment.TickCount64 - begin >= processingTimeout.TotalMilliseconds;
+                    await Console.Error.WriteLineAsync(
+                        $"redis streams: message {message.Id} of {message.Topic} failed; it {(tooLate ? "stays pending" : "is acknowledged all the same")}");
+                    if (tooLate) continue;
+                }
                 await connection.CallAsync("XACK", message.Topic, group, message.Id);
             }
             catch (OperationCanceledException)

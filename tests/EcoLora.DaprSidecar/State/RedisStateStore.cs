@@ -1,39 +1,62 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace EcoLora.DaprSidecar;
 
-/// <summary>One change of a key. An empty or absent ETag asks nothing of the version.</summary>
-internal sealed record StateChange(string Key, byte[]? Value, string? ETag, bool FirstWrite, int? TtlSeconds);
+/// <summary>One change of a key.</summary>
+/// <param name="Key">The key, without its prefix.</param>
+/// <param name="Value">Null: the key is to be deleted.</param>
+/// <param name="ETag">The version that is expected, as the app gave it.</param>
+/// <param name="Concurrency">first-write, last-write, or empty.</param>
+/// <param name="TtlSeconds">When the key is to go; below 1 for never, null for as it was.</param>
+internal sealed record StateChange(string Key, byte[]? Value, string? ETag, string Concurrency, int? TtlSeconds)
+{
+    public bool HasETag => !string.IsNullOrEmpty(ETag);
 
-/// <summary>A value and its version.</summary>
-internal sealed record StateValue(byte[] Data, string ETag);
+    /// <summary>The version as the store compares it: 0 asks for none. A last-write asks for none, whatever ETag comes along; a deletion always asks.</summary>
+    public string Version => !HasETag ? "0" : Value is null ? ETag! : Concurrency == "last-write" ? "0"
+        : long.TryParse(ETag, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long version) ? version.ToString(CultureInfo.InvariantCulture)
+        : throw new StateException(400, $"invalid etag value: expected a number, found {ETag}");
+}
+
+/// <summary>A value and its version; none where something else than this store wrote it.</summary>
+internal sealed record StateValue(byte[] Data, string? ETag);
+
+/// <summary>A change that the store did not make, and the HTTP status by which an app learns of it.</summary>
+internal sealed class StateException(int status, string message, Exception? inner = null) : IOException(message, inner)
+{
+    public int Status => status;
+}
 
 /// <summary>
-/// state.redis: a hash with <c>data</c> and <c>version</c> a key. A change is one script, so it is atomic; all changes of a transaction happen or none.
-/// An ETag for a key that is absent is let pass, as the component does.
+/// state.redis: a hash with <c>data</c> and <c>version</c> a key. Its habits, read from the source: an ETag for a key that is absent is let pass. A key that was
+/// once written with first-write has a member <c>first-write</c>, and from then on every write needs its ETag: without one even a plain save fails. A refused
+/// write is a 409 only if it came with an ETag, else a 500; and with an ETag any failure is a 409, even that Redis is away. A transaction is a MULTI of single
+/// scripts: those that are refused leave the others standing, and first-write means nothing in it.
 /// </summary>
 internal sealed class RedisStateStore : IDisposable
 {
-    private const string Script = """
-        for i, key in ipairs(KEYS) do
-          local etag, first = ARGV[i * 5 - 3], ARGV[i * 5 - 2]
-          local version = redis.call('HGET', key, 'version')
-          if version then
-            if etag ~= '' and etag ~= version then return i end
-            if etag == '' and first == '1' then return i end
-          end
+    private const string Set = """
+        local version = redis.pcall('HGET', KEYS[1], 'version')
+        if type(version) == 'table' then
+          redis.call('DEL', KEYS[1])
+          version = false
         end
-        for i, key in ipairs(KEYS) do
-          local kind, ttl = ARGV[i * 5 - 4], ARGV[i * 5 - 1]
-          if kind == 'delete' then
-            redis.call('DEL', key)
-          else
-            redis.call('HSET', key, 'data', ARGV[i * 5])
-            redis.call('HINCRBY', key, 'version', 1)
-            if ttl ~= '' then redis.call('EXPIRE', key, ttl) end
-          end
+        local bound = redis.pcall('HGET', KEYS[1], 'first-write')
+        if version and version ~= '' and version ~= ARGV[1] and (bound or ARGV[1] ~= '0') then
+          return redis.error_reply('failed to set key ' .. KEYS[1])
         end
-        return 0
+        redis.call('HSET', KEYS[1], 'data', ARGV[2])
+        if ARGV[3] == 'first-write' then redis.call('HSET', KEYS[1], 'first-write', 0) end
+        return redis.call('HINCRBY', KEYS[1], 'version', 1)
+        """;
+
+    private const string Delete = """
+        local version = redis.pcall('HGET', KEYS[1], 'version')
+        if version and type(version) ~= 'table' and version ~= '' and version ~= ARGV[1] and ARGV[1] ~= '0' then
+          return redis.error_reply('failed to delete ' .. KEYS[1])
+        end
+        return redis.call('DEL', KEYS[1])
         """;
 
     private readonly RedisConnection connection;
@@ -54,29 +77,66 @@ internal sealed class RedisStateStore : IDisposable
 
     public Component Component { get; }
 
-    public RedisConnection Connection => connection;
-
     public static async Task<RedisStateStore> OpenAsync(Component component, string appId) => new(component, await RedisConnection.OpenAsync(component), appId);
 
     public async Task<StateValue?> GetAsync(string key)
     {
-        RedisResult[] values = (RedisResult[])await connection.CallAsync("HMGET", prefix + key, "data", "version");
-        return values[0].IsNull ? null : new((byte[])values[0], (string)values[1]);
+        try
+        {
+            RedisResult[] values = (RedisResult[])await connection.CallAsync("HMGET", prefix + key, "data", "version");
+            if (!values[0].IsNull && !values[1].IsNull) return new((byte[])values[0], (string)values[1]);
+            return (long)await connection.CallAsync("EXISTS", prefix + key) == 0
+                ? null
+                : throw new StateException(500, "required hash field 'data' or 'version' was not found");
+        }
+        catch (RedisServerException error) when (error.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
+        {
+            RedisResult plain = await connection.CallAsync("GET", prefix + key);
+            return plain.IsNull ? null : new((byte[])plain, null);
+        }
     }
 
-    /// <summary>Null when all changes are made; else the first that could not be, and none is made.</summary>
-    public async Task<StateChange?> ChangeAsync(IReadOnlyList<StateChange> changes)
+    /// <summary>Makes one change; <see cref="StateException"/> where it is refused or Redis is away.</summary>
+    public async Task ChangeAsync(StateChange change)
     {
-        if (changes.Count == 0) return null;
-        List<object> arguments = [Script, changes.Count, .. changes.Select(c => (object)(prefix + c.Key))];
-        foreach (StateChange change in changes)
+        (string, object[])[] commands = Commands(change, change.Concurrency);
+        try
         {
-            arguments.AddRange([change.Value is null ? "delete" : "upsert", change.ETag ?? "", change.FirstWrite ? "1" : "0",
-                change.TtlSeconds?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "", change.Value ?? []]);
+            foreach ((string command, object[] arguments) in commands) await connection.CallAsync(command, arguments);
         }
-        int failed = (int)await connection.CallAsync("EVAL", [.. arguments]);
-        return failed == 0 ? null : changes[failed - 1];
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            throw change.HasETag || change.Value is null
+                ? new StateException(409, $"possible etag mismatch. error from state store: {error.Message}", error)
+                : new StateException(500, $"failed to set key {prefix}{change.Key}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Makes those of the changes that are not refused; <see cref="StateException"/> where any is.</summary>
+    public async Task TransactAsync(IEnumerable<StateChange> changes)
+    {
+        try
+        {
+            await connection.TransactAsync([.. changes.SelectMany(change => Commands(change, concurrency: ""))]);
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            throw new StateException(500, error.Message, error);
+        }
     }
 
     public void Dispose() => connection.Dispose();
+
+    private (string Command, object[] Arguments)[] Commands(StateChange change, string concurrency)
+    {
+        string key = prefix + change.Key;
+        if (change.Value is null) return [("EVAL", [Delete, 1, key, change.Version])];
+        (string, object[]) set = ("EVAL", [Set, 1, key, change.Version, change.Value, concurrency]);
+        return change.TtlSeconds switch
+        {
+            null => [set],
+            > 0 => [set, ("EXPIRE", [key, change.TtlSeconds])],
+            _ => [set, ("PERSIST", [key])],
+        };
+    }
 }

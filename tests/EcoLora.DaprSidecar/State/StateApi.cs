@@ -29,93 +29,147 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
         {
             return ApiAnswer.Error(400, "ERR_MALFORMED_REQUEST", error.Message);
         }
-        catch (Exception error) when (error is RedisException or TimeoutException)
-        {
-            return ApiAnswer.Error(500, "ERR_STATE_STORE", error.Message);
-        }
     }
 
     private static async Task<IResult> GetAsync(RedisStateStore store, string key, HttpContext context)
     {
-        if (await store.GetAsync(Checked(key)) is not { } value) return Results.NoContent();
-        context.Response.Headers.ETag = value.ETag;
-        return Results.Bytes(value.Data, "application/json");
+        try
+        {
+            if (await store.GetAsync(Checked(key)) is not { } value) return Results.NoContent();
+            if (value.ETag is { } etag) context.Response.Headers.ETag = etag;
+            return Results.Bytes(value.Data, "application/json");
+        }
+        catch (Exception error) when (IsFailure(error))
+        {
+            return ApiAnswer.Error(500, "ERR_STATE_GET", $"fail to get {key} from state store {store.Component.Name}: {error.Message}");
+        }
     }
 
     private static async Task<IResult> DeleteAsync(RedisStateStore store, string key, HttpRequest request)
     {
-        string? etag = request.Headers.IfMatch.Count > 0 ? request.Headers.IfMatch.ToString().Trim('"') : null;
-        StateChange change = new(Checked(key), null, CheckedETag(etag), FirstWrite: false, null);
-        return await store.ChangeAsync([change]) is null ? Results.NoContent() : Mismatch("ERR_STATE_DELETE", key);
+        // The header as it comes: "1" in quotation marks is another version than 1.
+        string? etag = request.Headers.IfMatch.Count > 0 ? request.Headers.IfMatch.ToString() : null;
+        try
+        {
+            await store.ChangeAsync(new(Checked(key), null, etag, CheckedConcurrency(request.Query["concurrency"]), null));
+            return Results.NoContent();
+        }
+        catch (StateException error)
+        {
+            return ApiAnswer.Error(error.Status, "ERR_STATE_DELETE", $"failed deleting state with key {key}: {error.Message}");
+        }
     }
 
     private async Task<IResult> SaveAsync(RedisStateStore store, HttpRequest request)
     {
         if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
         using JsonDocument document = JsonDocument.Parse(body);
-        StateChange[] changes = [.. document.RootElement.EnumerateArray().Select(item => Change(item, delete: false))];
-        // Without a transaction each key is on its own: those before a failure stay written.
-        foreach (StateChange change in changes)
-            if (await store.ChangeAsync([change]) is not null)
-                return Mismatch("ERR_STATE_SAVE", change.Key);
-        return Results.NoContent();
+        Dictionary<string, string> metadata = ApiAnswer.Metadata(request);
+        try
+        {
+            StateChange[] changes = [.. document.RootElement.EnumerateArray().Select(item => Change(item, delete: false, metadata))];
+            // All of them are tried, at once and each on its own: those that are not refused stay written.
+            StateException?[] refusals = await Task.WhenAll(changes.Select(change => TryAsync(store, change)));
+            if (Array.Find(refusals, r => r?.Status == 409) is { } mismatch) throw mismatch;
+            if (Array.Find(refusals, r => r is not null) is { } refusal) throw refusal;
+            return Results.NoContent();
+        }
+        catch (StateException error)
+        {
+            return ApiAnswer.Error(error.Status, "ERR_STATE_SAVE", $"failed saving state in state store {store.Component.Name}: {error.Message}");
+        }
+    }
+
+    private static async Task<StateException?> TryAsync(RedisStateStore store, StateChange change)
+    {
+        try
+        {
+            CheckedConcurrency(change.Concurrency);
+            await store.ChangeAsync(change);
+            return null;
+        }
+        catch (StateException refusal)
+        {
+            return refusal;
+        }
     }
 
     private async Task<IResult> GetManyAsync(RedisStateStore store, HttpRequest request)
     {
         if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
         using JsonDocument document = JsonDocument.Parse(body);
-        List<object> items = [];
-        foreach (string key in document.RootElement.GetProperty("keys").EnumerateArray().Select(k => Checked(k.GetString() ?? "")))
+        if (!document.RootElement.TryMember("keys", out JsonElement keys) || keys.ValueKind != JsonValueKind.Array) return Results.Json(Array.Empty<object>());
+        return Results.Json(await Task.WhenAll(keys.EnumerateArray().Select(k => Checked(k.GetString() ?? "")).Select(key => ItemAsync(store, key))));
+    }
+
+    private static async Task<object> ItemAsync(RedisStateStore store, string key)
+    {
+        try
         {
-            StateValue? value = await store.GetAsync(key);
-            items.Add(value is null ? new { key } : new { key, data = JsonSerializer.Deserialize<JsonElement>(value.Data), etag = value.ETag });
+            return await store.GetAsync(key) switch
+            {
+                null => new { key },
+                { ETag: null } value => new { key, data = JsonSerializer.Deserialize<JsonElement>(value.Data) },
+                { ETag: { } etag } value => new { key, data = JsonSerializer.Deserialize<JsonElement>(value.Data), etag },
+            };
         }
-        return Results.Json(items);
+        catch (Exception error) when (IsFailure(error))
+        {
+            return new { key, error = error.Message };
+        }
     }
 
     private async Task<IResult> TransactAsync(RedisStateStore store, HttpRequest request)
     {
         if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
         using JsonDocument document = JsonDocument.Parse(body);
+        Dictionary<string, string> metadata = ApiAnswer.Metadata(request);
         List<StateChange> changes = [];
-        foreach (JsonElement operation in document.RootElement.GetProperty("operations").EnumerateArray())
+        try
         {
-            string? kind = operation.GetProperty("operation").GetString();
-            if (kind is not ("upsert" or "delete")) return ApiAnswer.Error(400, "ERR_NOT_SUPPORTED_STATE_OPERATION", $"operation type {kind} not supported");
-            changes.Add(Change(operation.GetProperty("request"), delete: kind == "delete"));
+            if (document.RootElement.TryMember("operations", out JsonElement operations) && operations.ValueKind == JsonValueKind.Array)
+            {
+                foreach (JsonElement operation in operations.EnumerateArray())
+                {
+                    string? kind = operation.Text("operation");
+                    if (kind is not ("upsert" or "delete"))
+                        return ApiAnswer.Error(400, "ERR_NOT_SUPPORTED_STATE_OPERATION", $"operation type {kind} not supported");
+                    changes.Add(Change(operation.TryMember("request", out JsonElement item) ? item : default, delete: kind == "delete", metadata));
+                }
+            }
+            if (changes.Count > 0) await store.TransactAsync(changes);
+            return Results.NoContent();
         }
-        return await store.ChangeAsync(changes) is { } failed
-            ? ApiAnswer.Error(500, "ERR_STATE_TRANSACTION", $"error while executing state transaction: failed to set key {failed.Key}")
-            : Results.NoContent();
+        catch (StateException error)
+        {
+            return ApiAnswer.Error(500, "ERR_STATE_TRANSACTION", $"error while executing state transaction: {error.Message}");
+        }
     }
 
-    private static StateChange Change(JsonElement item, bool delete)
+    /// <summary>One item of a request; the request's own metadata goes before the item's.</summary>
+    private static StateChange Change(JsonElement item, bool delete, Dictionary<string, string> common)
     {
-        byte[]? value = delete ? null : item.TryGetProperty("value", out JsonElement json) ? GoJson.Marshal(json) : "null"u8.ToArray();
-        string? etag = item.TryGetProperty("etag", out JsonElement tag) && tag.ValueKind == JsonValueKind.String ? CheckedETag(tag.GetString()) : null;
-        string? concurrency = item.TryGetProperty("options", out JsonElement o) && o.ValueKind == JsonValueKind.Object
-            && o.TryGetProperty("concurrency", out JsonElement c)
-            ? c.GetString()
-            : null;
-        if (concurrency is not (null or "" or "first-write" or "last-write"))
-            throw new FormatException($"concurrency: expected first-write or last-write, found {concurrency}");
-        int? ttl = item.TryGetProperty("metadata", out JsonElement m) && m.ValueKind == JsonValueKind.Object
-            && m.TryGetProperty("ttlInSeconds", out JsonElement t)
-            ? int.Parse(t.GetString() ?? "", CultureInfo.InvariantCulture)
-            : null;
-        // last-write asks nothing of the version, whatever ETag comes along.
-        return new(Checked(item.GetProperty("key").GetString() ?? ""), value, concurrency == "last-write" ? null : etag, concurrency == "first-write", ttl);
+        byte[]? value = delete ? null : item.TryMember("value", out JsonElement json) ? GoJson.Marshal(json) : "null"u8.ToArray();
+        Dictionary<string, string> metadata = item.Texts("metadata");
+        foreach ((string name, string text) in common) metadata[name] = text;
+        int? ttl = null;
+        if (metadata.TryGetValue("ttlInSeconds", out string? seconds) && seconds.Length > 0)
+        {
+            ttl = int.TryParse(seconds, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
+                ? number
+                : throw new StateException(500, $"failed to parse ttl from metadata: expected a number, found {seconds}");
+        }
+        string? concurrency = item.TryMember("options", out JsonElement o) && o.ValueKind != JsonValueKind.Null ? o.Text("concurrency") : null;
+        return new(Checked(item.Text("key") ?? ""), value, item.Text("etag"), concurrency ?? "", ttl);
     }
+
+    private static string CheckedConcurrency(string? concurrency) => concurrency is null or "" or "first-write" or "last-write"
+        ? concurrency ?? ""
+        : throw new StateException(500, $"unrecognized concurrency model '{concurrency}'");
 
     private static string Checked(string key) => key.Length > 0 && !key.Contains("||", StringComparison.Ordinal)
         ? key
         : throw new FormatException($"key: expected a name without ||, found '{key}'");
 
-    private static string? CheckedETag(string? etag) => etag is null or "" || long.TryParse(etag, NumberStyles.None, CultureInfo.InvariantCulture, out _)
-        ? etag
-        : throw new FormatException($"possible etag mismatch. error from state store: invalid etag value {etag}");
-
-    private static IResult Mismatch(string code, string key) =>
-        ApiAnswer.Error(409, code, $"possible etag mismatch. error from state store: failed to change key {key}");
+    private static bool IsFailure(Exception error) => error is RedisException or TimeoutException or StateException;
 }
