@@ -54,7 +54,7 @@ public class HubServiceTests
         foreach (string topic in new[] { "segments", "rounds", "reports", "global" })
         {
             using var content = new ByteArrayContent(poison) { Headers = { ContentType = new("application/octet-stream") } };
-            using HttpResponseMessage published = await hub["aggregator"].Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation);
+            using HttpResponseMessage published = await hub["codec-north"].Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation);
             Assert.Equal(HttpStatusCode.NoContent, published.StatusCode);
         }
         // Every app that hears the topic gives it up: the aggregator, two codecs and three trainers hear rounds.
