@@ -14,8 +14,21 @@ public sealed class DecisionReplay
     /// <summary>Takes the entries of a finished run's journal.</summary>
     public DecisionReplay(IReadOnlyList<JournalEntry> entries)
     {
-        _decisions = new(entries.OfType<Decided>().Select(entry => entry.Message));
+        // A run of services begins with an announcement, at which trainers bring the roster: here the roster is known from the start.
+        _decisions = new(entries.OfType<Decided>().Select(entry => entry.Message).Where(message => message is not RunAnnounced));
         _outcomes = [.. entries.OfType<Heard>().Select(entry => entry.Report).Where(IsOutcome).Select(Text)];
+    }
+
+    /// <summary>
+    /// The plan of the journal for a run whose plan is known here: the same but for what only a run of services has, the sites by name and who hosts whom.
+    /// </summary>
+    /// <exception cref="ReplayException">It is the plan of another run.</exception>
+    public RunPlan PlanFor(RunPlan plan)
+    {
+        if (!_decisions.TryPeek(out RoundMessage? first) || first is not RunOpened { Plan: var opened } || opened.Places is null) return plan;
+        Enrolment[] roster = [.. opened.Roster.Select(enrolment => enrolment with { Site = plan.Roster.ElementAtOrDefault(enrolment.Client)?.Site ?? enrolment.Site })];
+        string comparable = Text(new RunOpened(opened.Run, opened with { Places = null, Evaluator = null, Options = null, Roster = roster })), expected = Text(new RunOpened(plan.Run, plan));
+        return comparable == expected ? opened : throw new ReplayException(comparable, expected);
     }
 
     /// <summary>Compares the next decision.</summary>

@@ -36,6 +36,13 @@ internal static class RealRun
         RedirectStandardError = true,
     })!;
 
+    /// <summary>Starts <c>ecolora submit</c>, which shows the scheduler that token.</summary>
+    public static Process Submit(string token, params string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [Program, "submit", .. arguments])
+    {
+        RedirectStandardOutput = true,
+        Environment = { ["APP_API_TOKEN"] = token },
+    })!;
+
     /// <summary>Runs to the end.</summary>
     /// <returns>Exit code, and what was written to standard error.</returns>
     public static async Task<(int Code, string Error)> RunAsync(params string[] arguments)

@@ -20,6 +20,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("data show")]
     [InlineData("bench codec")]
     [InlineData("bench fuzz")]
+    [InlineData("up")]
+    [InlineData("submit")]
     public void Every_command_has_help_with_examples_and_exit_codes(string command)
     {
         string help = Ecolora.Succeed([.. command.Split(' '), "--help"]);
@@ -34,12 +36,12 @@ public sealed class CommandLineTests : IDisposable
     public void The_root_lists_every_command()
     {
         string help = Ecolora.Succeed("--help");
-        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain", "bench"])
+        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain", "bench", "up", "submit"])
             Assert.Contains($"\n  {command} ", help, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain, bench (see ecolora --help)")]
+    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain, bench, up, submit (see ecolora --help)")]
     [InlineData("data", "ecolora: expected a command: generate, corpus, show (see ecolora data --help)")]
     [InlineData("rum x.yaml", "ecolora: unknown argument 'rum'; did you mean 'run'? (see ecolora --help)")]
     [InlineData("run", "ecolora: Required argument 'FILE.yaml' missing for command: 'run' (see ecolora run --help)")]

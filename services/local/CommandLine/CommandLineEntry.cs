@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using EcoLora.Local.Bench;
+using EcoLora.Local.Hub;
 
 namespace EcoLora.Local;
 
@@ -58,10 +59,10 @@ public static class CommandLineEntry
 
     private static RootCommand CreateRoot(RunHandler run)
     {
-        var root = new RootCommand("Federated LoRA fine-tuning with compressed segments (EcoLoRA), on one machine.")
+        var root = new RootCommand("Federated LoRA fine-tuning with compressed segments (EcoLoRA).")
         {
             RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
-            BenchCommand.Create(),
+            BenchCommand.Create(), UpCommand.Create(), SubmitCommand.Create(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(new HelpAction());
         return root;

@@ -36,8 +36,9 @@ public static class LocalRun
         RunFile file = request.File;
         RunInput input = RunInput.Load(file);
         List<Arm> arms = Arms(file, input);
-        foreach (Arm arm in arms) arm.Plan.Validate();
         DecisionReplay? replay = request.Replay is null ? null : new DecisionReplay(Journal.Read(request.Replay));
+        if (replay is not null) arms[0] = arms[0] with { Plan = replay.PlanFor(arms[0].Plan) };
+        foreach (Arm arm in arms) arm.Plan.Validate();
         using RunFolder folder = RunFolder.Open(request.Folder, file.Values.ToJson(), request.Resume, request.Force);
         view.Begin(request, input, arms);
 

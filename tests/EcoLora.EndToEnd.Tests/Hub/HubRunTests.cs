@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Net;
+using EcoLora.DaprTestKit;
 using EcoLora.Hosting;
 using EcoLora.TestKit;
 
@@ -24,5 +26,49 @@ public class HubRunTests
 
         await RealRun.SucceedAsync(file, "--out", folder["one-process"], "--force");
         Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), hub.Adapter("small"));
+
+        // The services' decision log, followed by one process.
+        await File.WriteAllBytesAsync(folder["journal.jsonl"], await hub["scheduler"].Client.GetByteArrayAsync("/runs/small/journal", TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+        await RealRun.SucceedAsync(file, "--out", folder["replay"], "--replay", folder["journal.jsonl"]);
+        Assert.Equal(HubCluster.AdapterIn(folder["replay/adapter"]), hub.Adapter("small"));
+        (int code, string error) = await RealRun.RunAsync(file, "--out", folder["other"], "--replay", folder["journal.jsonl"], "--set", "seed=4");
+        Assert.Equal(3, code);
+        Assert.StartsWith("ecolora: replay: expected ", error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task The_apps_of_dapr_yaml_run_what_is_submitted_to_them()
+    {
+        using var folder = new TemporaryFolder();
+        await using RedisServer redis = await RedisServer.StartAsync();
+        using SidecarResources resources = SidecarResources.OfProduct("redis", redis);
+        List<HubApp> apps = [.. DaprYaml.Apps().Select(app => new HubApp(app.Service, app.AppId, resources.Path, app.Environment.ToDictionary(
+            setting => setting.Key,
+            setting => setting.Key switch
+            {
+                "ECOLORA_VOLUME" => folder[app.AppId],
+                "ECOLORA_MODELS" or "ECOLORA_DATA" => Path.Combine(Repository.Root, setting.Value),
+                _ => setting.Value,
+            })))];
+        try
+        {
+            foreach (HubApp app in apps) app.StartService();
+            await Task.WhenAll(apps.Select(app => app.Sidecar.StartAgainAsync()));
+            foreach (HubApp app in apps) await app.WaitUntilReadyAsync();
+            string quickstart = Path.Combine(Repository.Root, "samples", "quickstart.yaml");
+            string[] smaller = ["--set", "federation.rounds=2", "--set", "training.steps=4", "--set", "data.held_out=30"];
+
+            using Process submit = RealRun.Submit("of-the-sidecar", [quickstart, "--to", $"http://127.0.0.1:{apps[0].Port}", "--wait", .. smaller]);
+            string[] lines = (await submit.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+            Assert.Contains(": finished: round 2/2, held-out loss ", lines[^1], StringComparison.Ordinal);
+            await RealRun.SucceedAsync([quickstart, "--out", folder["one-process"], "--set", "baselines=[]", .. smaller]);
+            Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), HubCluster.AdapterIn(folder["aggregator/quickstart/adapter"]));
+        }
+        finally
+        {
+            await Task.WhenAll(apps.Select(app => app.DisposeAsync().AsTask()));
+        }
+    }
+
 }
