@@ -19,7 +19,18 @@ public static class SchedulerApp
                 async (name, cancellation) => await directory.FindAsync(name, cancellation) is { } run ? RunApi.HistoryOf(run) : null);
             return new RunningService(scheduler, () => scheduler.Refused, async stopping =>
             {
-                foreach (SubmittedRun run in await directory.ListAsync(stopping)) await scheduler.StartAsync(RunApi.HistoryOf(run), null, stopping);
+                foreach (SubmittedRun run in await directory.ListAsync(stopping))
+                {
+                    try
+                    {
+                        await scheduler.StartAsync(RunApi.HistoryOf(run), null, stopping);
+                    }
+                    catch (FormatException unreadable)
+                    {
+                        // The others go on.
+                        context.Log.Warn($"run {run.Name} is left alone: {unreadable.Message}");
+                    }
+                }
                 await scheduler.RemindAsync(remind, 10 * remind, stopping);
             }, new RunApi(scheduler, directory, context.Store).Map);
         });

@@ -51,6 +51,11 @@ public sealed class TrainerService : IAsyncDisposable
                 if (run.Open is { } opened) StartRound(run, part, opened);
                 if (run.Ending is { } version) StartEvaluation(run, part, version);
             }
+            catch (FormatException unreadable)
+            {
+                // The others go on.
+                _options.Fault(unreadable);
+            }
             finally
             {
                 _turn.Release();

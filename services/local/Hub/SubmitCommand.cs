@@ -52,6 +52,7 @@ internal static class SubmitCommand
         {
             string line = Line(status);
             if (!json && line != last) Console.Out.WriteLine(last = line);
+            if (status.TryGetProperty("refusal", out JsonElement refusal)) throw new ArgumentException($"run {run.Name} cannot open: {refusal.GetString()}");
             if (!follow || Text(status, "state") == "finished") break;
             await Task.Delay(_pause, cancellation);
             status = await AskAsync(scheduler, () => scheduler.GetAsync(new Uri($"/runs/{run.Name}", UriKind.Relative), cancellation), cancellation);

@@ -29,6 +29,9 @@ public sealed class RunHistory
     /// <summary>True when the run is over.</summary>
     public bool IsFinished => Run?.IsFinished ?? false;
 
+    /// <summary>Why the run cannot open though its roster is complete; null when it can.</summary>
+    public string? Refusal { get; private set; }
+
     /// <summary>True when the report tells something new; others are not journalled and change nothing.</summary>
     public bool IsNews(ReportMessage report) => report is TrainerEnrolled enrolled
         ? Run is null && _isAnnounced && Roster!.IsNews(enrolled)
@@ -63,13 +66,21 @@ public sealed class RunHistory
     {
         if (Run is not null) return Run.Next();
         if (!_isAnnounced) return _announcement;
-        return Roster!.Plan() is { } plan ? new RunOpened(Name, plan) : null;
+        try
+        {
+            return Roster!.Plan() is { } plan ? new RunOpened(Name, plan) : null;
+        }
+        catch (ArgumentException refused)
+        {
+            Refusal = refused.Message;
+            return null;
+        }
     }
 
     /// <summary>What is said again when nothing has come for a while, or after a crash: recent decisions, and what is awaited.</summary>
     public IEnumerable<RoundMessage> Again()
     {
-        if (IsFinished) return [];
+        if (IsFinished || Refusal is not null) return [];
         if (Run is null) return _isAnnounced ? [_announcement!] : [];
         return [.. Run.RecentDecisions(), Run.Awaited()];
     }

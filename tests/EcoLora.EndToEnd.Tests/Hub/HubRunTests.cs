@@ -37,6 +37,24 @@ public class HubRunTests
     }
 
     [Fact]
+    public async Task What_is_larger_than_a_message_or_a_call_goes_in_pieces()
+    {
+        using var folder = new TemporaryFolder();
+        string file = RealRun.File(folder);
+        // 2.1 million entries: 8.3 MB a dense vector, and frames of several messages.
+        string[] larger = ["lora.rank=128", "lora.targets=[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]", "exchange.segments=1", "training.steps=1", "federation.rounds=2", "federation.participants=2", "baselines=[]"];
+        await using HubCluster hub = await HubCluster.StartAsync();
+
+        await hub.SubmitAsync(RunFile.Read(file, larger.Select(OptionOverride.Parse)));
+        await hub.WaitUntilFinishedAsync("small", Limit);
+
+        Assert.Contains(await hub.Redis.StreamAsync("segments"), message => message.Length == 900 * 1024);
+        Assert.All(await hub.Redis.StreamAsync("segments"), message => Assert.InRange(message.Length, 1, 900 * 1024));
+        await RealRun.SucceedAsync([file, "--out", folder["one-process"], .. larger.SelectMany(option => new[] { "--set", option })]);
+        Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), hub.Adapter("small"));
+    }
+
+    [Fact]
     public async Task The_apps_of_dapr_yaml_run_what_is_submitted_to_them()
     {
         using var folder = new TemporaryFolder();
