@@ -8,4 +8,4 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 ECOLORA_FAULT_SCHEDULES=${1:-100} ECOLORA_FAULT_SEED=${2:-1} exec artifacts/bin/EcoLora.EndToEnd.Tests/release/EcoLora.EndToEnd.Tests \
-    -class "*HubFaultTests" -showliveoutput
+    -class "*HubFaultsOver*" -showliveoutput
