@@ -92,6 +92,7 @@ public class RunHistoryTests
         var history = new RunHistory(MadeUpPlan.Plan());
         Assert.Null(history.Roster);
         Assert.Equal("run-1", history.Name);
+        Assert.Empty(history.Again()); // A reminder would come before the opening, to services that do not know the run.
         Assert.IsType<RunOpened>(history.Next());
         history.Apply(new Decided(history.Next()!, 10));
         Assert.IsType<RoundOpened>(history.Next());
