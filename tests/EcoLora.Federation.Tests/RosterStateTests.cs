@@ -103,6 +103,32 @@ public class RosterStateTests
         Assert.Contains("\"evaluator\":\"trainer-a-0\"", plans[0], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("twice", "lora module: expected a name of its own, found q")]
+    [InlineData("rank", "rank of q: expected 1 or more, found 0")]
+    [InlineData("shape", "shape of q: expected 1 or more rows and columns, found [4, -6]")]
+    [InlineData("huge", "a LoRA vector holds at most 2147483647 entries, found more up to q (Parameter 'modules')")]
+    [InlineData("tiny", "exchange.segments: expected at most 2, the number of entries that are exchanged, found 3")]
+    public void The_first_trainers_modules_are_refused_when_no_plan_can_have_them(string what, string refusal)
+    {
+        LoraModule good = MadeUpEnrolment.Modules[0];
+        LoraModule[] bad = what switch
+        {
+            "twice" => [good, good],
+            "rank" => [good with { Rank = 0 }],
+            "shape" => [good with { Inputs = -6 }],
+            "huge" => [good with { Inputs = int.MaxValue }],
+            _ => [new LoraModule("q", 1, 1, 1)],
+        };
+        TrainerEnrolled report = MadeUpEnrolment.Of("a", 0, 0, 1, 2, 3);
+        report = report with { Modules = bad, Clients = [.. report.Clients.Select(client => client with { Rank = bad[0].Rank })] };
+        var exchange = new ExchangeOptions { Segments = what == "tiny" ? 3 : 2 };
+        var roster = new RosterState(MadeUpEnrolment.Draft with { Exchange = exchange, Participants = 3 }, 4);
+        Assert.Equal(refusal, roster.Refusal(report));
+        Assert.False(roster.IsNews(report));
+        Assert.Null(roster.Refusal(MadeUpEnrolment.Of("a", 0, 0, 1, 2, 3)));
+    }
+
     [Fact]
     public void What_makes_no_valid_plan_is_said()
     {
