@@ -37,7 +37,7 @@ public sealed class RosterState(RunPlan draft, int clients)
             int rank = report.Modules.Max(module => module.Rank);
             if (client.Rank != rank) return $"rank of client {client.Client}: expected {rank}, as its modules have, found {client.Rank}";
         }
-        return null;
+        return _modules is null ? FaultOf(report.Modules) : null;
     }
 
     /// <summary>True when an enrolment tells something new.</summary>
@@ -68,6 +68,20 @@ public sealed class RosterState(RunPlan draft, int clients)
         };
         plan.Validate();
         return plan;
+    }
+
+    /// <summary>Why there can be no plan with these modules, or null. The first trainer's are the run's: with others than these it would never open.</summary>
+    private string? FaultOf(IReadOnlyList<LoraModule> modules)
+    {
+        try
+        {
+            (draft with { Modules = modules, Roster = [.. Enumerable.Range(0, clients).Select(client => new Enrolment(client, 0, 1))] }).Validate();
+            return null;
+        }
+        catch (ArgumentException fault)
+        {
+            return fault.Message;
+        }
     }
 
     /// <summary>App id of a trainer.</summary>

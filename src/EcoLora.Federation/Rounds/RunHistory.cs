@@ -82,6 +82,8 @@ public sealed class RunHistory
     {
         if (IsFinished || Refusal is not null) return [];
         if (Run is null) return _isAnnounced ? [_announcement!] : [];
-        return [.. Run.RecentDecisions(), Run.Awaited()];
+        RoundMessage[] decided = [.. Run.RecentDecisions()];
+        // A run that nobody has been told of has nothing to be reminded of.
+        return decided.Length == 0 ? [] : [.. decided, Run.Awaited()];
     }
 }
