@@ -45,7 +45,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             bool isKnown = await directory.FindAsync(run.Name, CancellationToken.None) is not null;
             if (!await directory.TryAddAsync(run, CancellationToken.None)) return Answers.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
             ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
-            return Results.Json(RunStatus.For(scheduled.History, scheduled.Entries), StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
+            return Results.Json(RunStatus.For(scheduled.History, scheduled.Entries, scheduled.RefusedEnrolment), StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
         }
         catch (Exception refused) when (refused is JsonException or OptionsException or ArgumentException)
         {
@@ -68,7 +68,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         using var journal = new StateJournal(store, run.Name);
         IReadOnlyList<JournalEntry> entries = await journal.ReadAsync(0, cancellation);
         foreach (JournalEntry entry in entries) history.Apply(entry);
-        return RunStatus.For(history, entries.Count);
+        return RunStatus.For(history, entries.Count, scheduler.Runs.GetValueOrDefault(run.Name)?.RefusedEnrolment);
     }
 
     private async Task<byte[]> JournalAsync(string name, CancellationToken cancellation)

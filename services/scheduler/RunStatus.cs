@@ -7,7 +7,7 @@ namespace EcoLora.Services.Scheduler;
 /// <summary>Where a run is.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Entries">Entries of its journal: it grows when the run gets further.</param>
-/// <param name="State">enrolling, refused, running or finished.</param>
+/// <param name="State">enrolling, running or finished.</param>
 /// <param name="Published">Rounds whose change is published.</param>
 /// <param name="Rounds">T; null while enrolling.</param>
 /// <param name="Trainers">App ids of the trainers that have enrolled.</param>
@@ -15,23 +15,19 @@ namespace EcoLora.Services.Scheduler;
 /// <param name="Awaits">What a running run waits for.</param>
 /// <param name="Evaluation">The last held-out results, or null.</param>
 /// <param name="Adapter">Digest of Q^T once it is written.</param>
-/// <param name="Refusal">Why the run cannot open with what its trainers brought.</param>
+/// <param name="Refusal">While enrolling: the last trainer whose enrolment was refused, and why.</param>
 public sealed record RunStatus(
     string Name, int Entries, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter, string? Refusal)
 {
     /// <summary>Where a run is by its journal.</summary>
     /// <param name="history">The fold of the journal.</param>
     /// <param name="entries">Number of its entries.</param>
-    public static RunStatus For(RunHistory history, int entries)
+    /// <param name="refusal">The last refused enrolment, or null.</param>
+    public static RunStatus For(RunHistory history, int entries, string? refusal)
     {
         string[] trainers = [.. (history.Roster?.Trainers ?? []).Select(trainer => RosterState.TrainerName(trainer.Site, trainer.Trainer))];
         if (history.Run is not { } run)
-        {
-            // What cannot open is known only once it is tried; nothing is decided by trying.
-            _ = history.Next();
-            string state = history.Refusal is null ? "enrolling" : "refused";
-            return new RunStatus(history.Name, entries, state, 0, null, trainers, [.. history.Roster!.Missing], null, null, null, history.Refusal);
-        }
+            return new RunStatus(history.Name, entries, "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null, refusal);
         return new RunStatus(
             history.Name,
             entries,

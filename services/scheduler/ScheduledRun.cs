@@ -27,6 +27,9 @@ public sealed class ScheduledRun : IDisposable
     /// <summary>Number of journal entries: it grows when the run gets further.</summary>
     public int Entries => Volatile.Read(ref _entries);
 
+    /// <summary>The last trainer whose enrolment was refused here, and why; null where none was.</summary>
+    public string? RefusedEnrolment { get; private set; }
+
     internal static async Task<ScheduledRun> OpenAsync(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay,
         Action<RunHistory, JournalEntry>? observer, CancellationToken cancellation)
     {
@@ -63,7 +66,11 @@ public sealed class ScheduledRun : IDisposable
                 _replay?.Check(report);
                 if (await RecordAsync(new Heard(report, bytes), cancellation)) refusal = null;
             }
-            if (refusal is not null && report is TrainerEnrolled enrolled && History.Roster?.Refusal(enrolled) is not null) refusal = "enrolment";
+            if (refusal is not null && report is TrainerEnrolled enrolled && History.Roster?.Refusal(enrolled) is { } why)
+            {
+                refusal = "enrolment";
+                RefusedEnrolment = $"{RosterState.TrainerName(enrolled.Site, enrolled.Trainer)}: {why}";
+            }
             await DecideAsync(cancellation);
             return refusal;
         }

@@ -52,7 +52,6 @@ internal static class SubmitCommand
         {
             string line = Line(status);
             if (!json && line != last) Console.Out.WriteLine(last = line);
-            if (status.TryGetProperty("refusal", out JsonElement refusal)) throw new ArgumentException($"run {run.Name} cannot open: {refusal.GetString()}");
             if (!follow || Text(status, "state") == "finished") break;
             await Task.Delay(_pause, cancellation);
             status = await AskAsync(scheduler, () => scheduler.GetAsync(new Uri($"/runs/{run.Name}", UriKind.Relative), cancellation), cancellation);
@@ -75,7 +74,8 @@ internal static class SubmitCommand
         {
             if (response.IsSuccessStatusCode) return await response.Content.ReadFromJsonAsync<JsonElement>(cancellation);
             string answer = response.StatusCode == HttpStatusCode.Unauthorized ? "its token is expected in APP_API_TOKEN" : await response.Content.ReadAsStringAsync(cancellation);
-            throw new ArgumentException($"{scheduler.BaseAddress}: {(int)response.StatusCode}: {answer}");
+            string refusal = $"{scheduler.BaseAddress}: {(int)response.StatusCode}: {answer}";
+            throw (int)response.StatusCode >= 500 ? new IOException(refusal) : new ArgumentException(refusal);
         }
     }
 
@@ -86,7 +86,8 @@ internal static class SubmitCommand
         if (state == "enrolling")
         {
             int trainers = status.GetProperty("trainers").GetArrayLength(), missing = status.GetProperty("missing").GetArrayLength();
-            return $"{name}: enrolling: {trainers} trainers, {missing} clients without one";
+            string refused = status.TryGetProperty("refusal", out JsonElement refusal) ? $"; refused {refusal.GetString()}" : "";
+            return $"{name}: enrolling: {trainers} trainers, {missing} clients without one{refused}";
         }
         string line = $"{name}: {state}: round {status.GetProperty("published")}/{status.GetProperty("rounds")}";
         if (status.TryGetProperty("evaluation", out JsonElement evaluation))

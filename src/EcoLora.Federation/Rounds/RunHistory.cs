@@ -29,9 +29,6 @@ public sealed class RunHistory
     /// <summary>True when the run is over.</summary>
     public bool IsFinished => Run?.IsFinished ?? false;
 
-    /// <summary>Why the run cannot open though its roster is complete; null when it can.</summary>
-    public string? Refusal { get; private set; }
-
     /// <summary>True when the report tells something new; others are not journalled and change nothing.</summary>
     public bool IsNews(ReportMessage report) => report is TrainerEnrolled enrolled
         ? Run is null && _isAnnounced && Roster!.IsNews(enrolled)
@@ -66,21 +63,13 @@ public sealed class RunHistory
     {
         if (Run is not null) return Run.Next();
         if (!_isAnnounced) return _announcement;
-        try
-        {
-            return Roster!.Plan() is { } plan ? new RunOpened(Name, plan) : null;
-        }
-        catch (ArgumentException refused)
-        {
-            Refusal = refused.Message;
-            return null;
-        }
+        return Roster!.Plan() is { } plan ? new RunOpened(Name, plan) : null;
     }
 
     /// <summary>What is said again when nothing has come for a while, or after a crash: recent decisions, and what is awaited.</summary>
     public IEnumerable<RoundMessage> Again()
     {
-        if (IsFinished || Refusal is not null) return [];
+        if (IsFinished) return [];
         if (Run is null) return _isAnnounced ? [_announcement!] : [];
         RoundMessage[] decided = [.. Run.RecentDecisions()];
         // A run that nobody has been told of has nothing to be reminded of.

@@ -34,9 +34,21 @@ public static class DaprEndpoints
         endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(sidecar, bus, topic, context));
     }
 
-    /// <summary>Lets only callers in who show the app's token, as the sidecar does for whoever invokes this app.</summary>
-    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, SidecarClient sidecar) => group.AddEndpointFilter(
-        async (context, next) => IsAllowed(sidecar, context.HttpContext.Request) ? await next(context) : Results.Unauthorized());
+    /// <summary>
+    /// Lets only callers in who show the app's token, as the sidecar does for whoever invokes this app; 503 where the state store or the sidecar is away.
+    /// </summary>
+    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, SidecarClient sidecar) => group.AddEndpointFilter(async (context, next) =>
+    {
+        if (!IsAllowed(sidecar, context.HttpContext.Request)) return Results.Unauthorized();
+        try
+        {
+            return await next(context);
+        }
+        catch (IOException away) when (away is not BadHttpRequestException)
+        {
+            return Results.Text(away.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    });
 
     private static async Task<IResult> DeliverAsync(SidecarClient sidecar, DaprBus bus, string topic, HttpContext context)
     {

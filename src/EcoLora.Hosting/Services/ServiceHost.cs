@@ -18,7 +18,7 @@ namespace EcoLora.Hosting;
 /// </summary>
 public static class ServiceHost
 {
-    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs until a signal.</summary>
     /// <param name="define">Reads the service's settings.</param>
@@ -94,7 +94,7 @@ public static class ServiceHost
         await app.StartAsync(stopping);
         log.Say($"ready on port {port}");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        Task work = service.WorkAsync(ending.Token);
+        Task work = WorkAsync(service, log, ending.Token);
         try
         {
             await Task.WhenAny(work, Task.Delay(Timeout.Infinite, stopping));
@@ -107,6 +107,24 @@ public static class ServiceHost
             await app.StopAsync(patience.Token);
         }
         await work;
+    }
+
+    /// <summary>Works; what the store or the sidecar interrupted is begun again, since whoever comes back finds its place by what is stored.</summary>
+    private static async Task WorkAsync(RunningService service, ILogger log, CancellationToken stopping)
+    {
+        while (true)
+        {
+            try
+            {
+                await service.WorkAsync(stopping);
+                return;
+            }
+            catch (IOException interrupted)
+            {
+                log.Warn($"to be tried again: {interrupted.Message}");
+                await Task.Delay(_pause, stopping);
+            }
+        }
     }
 
     private static WebApplication MakeApp(IPAddress address, int port)

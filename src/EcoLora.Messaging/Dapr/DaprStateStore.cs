@@ -58,8 +58,12 @@ public sealed class DaprStateStore : IStateStore
             foreach (JsonElement item in answer.RootElement.EnumerateArray())
             {
                 string key = item.GetProperty("key").GetString()!;
-                if (item.TryGetProperty("error", out JsonElement error) && error.GetString() is { Length: > 0 } failure)
-                    throw new DaprException($"{_path}/bulk", $"{key}: {failure}");
+                if (item.TryGetProperty("error", out JsonElement error) && error.GetString() is { Length: > 0 })
+                {
+                    // The answer is 200 though the store was away for this key. Reading it alone waits until the store is back.
+                    if (await ReadAsync(key, cancellation) is { } value) found[key] = value;
+                    continue;
+                }
                 if (!item.TryGetProperty("data", out JsonElement data) || data.ValueKind == JsonValueKind.Null) continue;
                 if (!item.TryGetProperty("etag", out JsonElement etag) || data.ValueKind != JsonValueKind.String)
                     throw new DaprException($"{_path}/bulk", $"{key}: a value that is not a text with an ETag");

@@ -83,10 +83,12 @@ internal sealed class RedisStateStore : IDisposable
     {
         try
         {
-            RedisResult[] values = (RedisResult[])await connection.CallAsync("HMGET", prefix + key, "data", "version");
-            if (!values[0].IsNull && !values[1].IsNull) return new((byte[])values[0], (string)values[1]);
-            return (long)await connection.CallAsync("EXISTS", prefix + key) == 0
-                ? null
+            // In one call, as the component does: between two of them another sidecar could make the key.
+            RedisResult[] members = (RedisResult[])await connection.CallAsync("HGETALL", prefix + key);
+            if (members.Length == 0) return null;
+            var values = members.Chunk(2).ToDictionary(member => (string)member[0], member => member[1]);
+            return values.TryGetValue("data", out RedisResult? data) && values.TryGetValue("version", out RedisResult? version)
+                ? new((byte[])data, (string)version)
                 : throw new StateException(500, "required hash field 'data' or 'version' was not found");
         }
         catch (RedisServerException error) when (error.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
