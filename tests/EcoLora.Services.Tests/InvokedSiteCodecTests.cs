@@ -110,6 +110,17 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(-1)]
+    [InlineData(1)]
+    public async Task An_adapter_of_another_length_is_not_handed_over_for_ever(int more)
+    {
+        await OpenRoundAsync();
+        LocalUpdate other = MadeUpSite.Update with { Adapter = new float[MadeUpSite.Layout.Length + more] };
+        var refused = await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.SubmitAsync("run-1", other, Cancellation));
+        Assert.EndsWith($"found 409 after 5 uploads of {other.Adapter.Length * sizeof(float)} bytes", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(2)] // At the site, but not sampled.
     [InlineData(3)] // At another site.
     [InlineData(99)]
