@@ -100,7 +100,8 @@ public sealed class CodecService : ISiteCodec, IDisposable
         try
         {
             FrameHeader header = Frame.ReadHeader(message.Payload.Span);
-            if (await FindAsync(header.RunKey, cancellation) is not { } run || _options.SiteOf(run.Plan) is not { } site) return Verdict.Retry;
+            if (await FindAsync(header.RunKey, cancellation) is not { } run) return Verdict.Retry;
+            if (_options.SiteOf(run.Plan) is not { } site) return Verdict.Success; // A run of other sites.
             bool isKnown = header.BaseVersion < run.Version;
             if (!await ForgetOnConflictAsync(header.RunKey, () => run.ApplyAsync(header, message.Payload, cancellation)))
             {

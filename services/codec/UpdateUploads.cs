@@ -23,9 +23,10 @@ internal sealed class UpdateUploads
     {
         lock (_lock)
         {
+            if (offset < 0 || piece.Length > 4L * length - offset) return false;
             Upload? upload = _uploads.GetValueOrDefault((run, client));
             if (offset == 0) _uploads[(run, client)] = upload = new Upload(round, new float[length]);
-            if (upload is null || upload.Round != round || upload.Received < offset || piece.Length > 4L * length - offset || offset < 0) return false;
+            if (upload is null || upload.Round != round || upload.Received < offset) return false;
             piece.CopyTo(MemoryMarshal.AsBytes(upload.Values.AsSpan())[offset..]);
             // A piece whose answer was lost comes again.
             upload.Received = Math.Max(upload.Received, offset + piece.Length);

@@ -44,8 +44,10 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             var run = new SubmittedRun(file.Name, options);
             bool isKnown = await directory.FindAsync(run.Name, CancellationToken.None) is not null;
             if (!await directory.TryAddAsync(run, CancellationToken.None)) return Answers.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
-            ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
-            return Results.Json(RunStatus.For(scheduled.History, scheduled.Entries, scheduled.RefusedEnrolment), StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
+            await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
+            // From the journal: what the scheduler holds in memory changes while reports come in.
+            RunStatus status = await StatusAsync(run, CancellationToken.None);
+            return Results.Json(status, StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
         }
         catch (Exception refused) when (refused is JsonException or OptionsException or ArgumentException)
         {

@@ -44,6 +44,8 @@ public sealed class ScheduledRun : IDisposable
         await _turn.WaitAsync(cancellation);
         try
         {
+            // Another scheduler may have gone on, or have finished the run.
+            await CatchUpAsync(cancellation);
             foreach (RoundMessage message in History.Again()) _unsaid.Enqueue(ProtocolJson.Write(message));
             await DecideAsync(cancellation);
         }
@@ -61,6 +63,8 @@ public sealed class ScheduledRun : IDisposable
         try
         {
             string? refusal = "no news";
+            // Where there are two schedulers each hears a part of the reports: what is no news here may be about a round that the other has opened.
+            if (!History.IsFinished && !History.IsNews(report)) await CatchUpAsync(cancellation);
             while (refusal is not null && History.IsNews(report))
             {
                 _replay?.Check(report);

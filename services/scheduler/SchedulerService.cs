@@ -80,9 +80,9 @@ public sealed class SchedulerService : IDisposable
                     {
                         await run.SayAgainAsync(cancellation);
                     }
-                    catch (IOException)
+                    catch (Exception exception) when (exception is IOException or FormatException)
                     {
-                        // The sidecar is away; the next reminder comes.
+                        // The sidecar is away, or this run's journal cannot be read; the others' reminders go on, and the next one comes.
                     }
                 }
             }

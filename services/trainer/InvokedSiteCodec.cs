@@ -13,6 +13,9 @@ namespace EcoLora.Services.Trainer;
 /// <param name="app">App id of the codec.</param>
 public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteCodec
 {
+    /// <summary>Most times that an adapter is handed over: a codec forgets one when it starts again, not each time.</summary>
+    private const int MostUploads = 5;
+
     /// <inheritdoc/>
     /// <exception cref="DaprException">The codec cannot be reached within the sidecar's patience, or refuses.</exception>
     public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation)
@@ -35,9 +38,13 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
         byte[] bytes = MemoryMarshal.AsBytes(update.Adapter.Span).ToArray();
         string submission = string.Create(CultureInfo.InvariantCulture, $"{path}?mixing={update.MixingWeight:R}&crc={Crc32C.Of(bytes)}");
         HttpStatusCode code = HttpStatusCode.Conflict;
-        while (true)
+        for (int uploads = 0; ;)
         {
-            if (code == HttpStatusCode.Conflict) code = await UploadAsync(path, bytes, cancellation);
+            if (code == HttpStatusCode.Conflict)
+            {
+                if (++uploads > MostUploads) throw new DaprException($"{app}/{submission}", $"409 after {MostUploads} uploads of {bytes.Length} bytes");
+                code = await UploadAsync(path, bytes, cancellation);
+            }
             if (code is HttpStatusCode.NoContent or HttpStatusCode.Accepted) code = await SendAsync(HttpMethod.Post, submission, null, cancellation);
             if (code == HttpStatusCode.NoContent) return;
             if (code == HttpStatusCode.Gone) throw new VersionPassedException(run, update.Round, update.Round + 1);

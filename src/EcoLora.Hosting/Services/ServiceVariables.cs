@@ -58,6 +58,7 @@ public sealed class ServiceVariables(Func<string, string?> variable)
         foreach (string entry in Text(name, "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
+            if (parts[^1].Length == 0) throw new SettingException(name, "files or folders that are there", entry);
             string path = System.IO.Path.GetFullPath(parts[^1]), called = parts.Length == 2 ? parts[0] : AnnouncedOptions.NameOf(path);
             if (!System.IO.Path.Exists(path)) throw new SettingException(name, "files or folders that are there", parts[^1]);
             if (!AnnouncedOptions.IsFileName(called)) throw new SettingException(name, AnnouncedOptions.FileNameRule, called);
