@@ -3,15 +3,41 @@ using System.Net.Sockets;
 
 namespace EcoLora.DaprTestKit;
 
-/// <summary>Ports of 127.0.0.1 that nobody listens on, for processes that cannot bind to port 0 themselves.</summary>
+/// <summary>
+/// Ports of 127.0.0.1 that nobody listens on, for processes that cannot bind to port 0 themselves. They lie below those that the system gives to outgoing
+/// connections, of which a test has hundreds: one of these could take the port before the process binds it.
+/// </summary>
 public static class FreePort
 {
-    /// <summary>A port that the system has just given out and taken back; it gives others out before this one comes again.</summary>
+    private const int First = 12_000, Last = 32_000;
+
+    private static readonly HashSet<int> _given = [];
+
+    /// <summary>A port that this process has not given out before.</summary>
     public static int Next()
     {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        lock (_given)
+        {
+            while (true)
+            {
+                int port = Random.Shared.Next(First, Last);
+                if (_given.Add(port) && IsFree(port)) return port;
+            }
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using TcpListener listener = new(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }
 

@@ -91,7 +91,14 @@ public static class ServiceHost
 
     private static async Task ServeAsync(WebApplication app, RunningService service, ILogger log, int port, CancellationToken stopping)
     {
-        await app.StartAsync(stopping);
+        try
+        {
+            await app.StartAsync(stopping);
+        }
+        catch (IOException taken)
+        {
+            throw new IOException($"APP_PORT: expected a port that is free, found {port}: {taken.Message}", taken);
+        }
         log.Say($"ready on port {port}");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         Task work = WorkAsync(service, log, ending.Token);
@@ -130,7 +137,8 @@ public static class ServiceHost
     private static WebApplication MakeApp(IPAddress address, int port)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss ")).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "))
+            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _drain);
         return builder.Build();
