@@ -20,7 +20,7 @@ internal sealed class HubCluster : IAsyncDisposable
     private HubCluster(RedisServer redis, RabbitServer? rabbit)
     {
         (Redis, Rabbit) = (redis, rabbit);
-        _resources = SidecarResources.OfProduct(rabbit is null ? "redis" : "rabbitmq", redis, rabbit);
+        _resources = SidecarResources.OfProduct(rabbit is null ? "redis" : "rabbitmq", redis, rabbit, areTopicsScoped: true);
         // The product's policy with shorter pauses, since a test's round takes less than one of them.
         string policy = File.ReadAllText(Path.Combine(_resources.Path, "resiliency.yaml"));
         _resources.Add("resiliency.yaml", policy.Replace("duration: 1s", "duration: 100ms", StringComparison.Ordinal).Replace("maxRetries: 90", "maxRetries: 900", StringComparison.Ordinal));

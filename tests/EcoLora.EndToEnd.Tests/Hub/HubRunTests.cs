@@ -59,7 +59,7 @@ public class HubRunTests
     {
         using var folder = new TemporaryFolder();
         await using RedisServer redis = await RedisServer.StartAsync();
-        using SidecarResources resources = SidecarResources.OfProduct("redis", redis);
+        using SidecarResources resources = SidecarResources.OfProduct("redis", redis, areTopicsScoped: true);
         List<HubApp> apps = [.. DaprYaml.Apps().Select(app => new HubApp(app.Service, app.AppId, resources.Path, app.Environment.ToDictionary(
             setting => setting.Key,
             setting => setting.Key switch
