@@ -11,14 +11,14 @@ public static class AggregatorApp
     {
         var aggregator = new AggregatorService(context.Bus, context.Store, context.Volume, (plan, adapter) =>
         {
-            RunFile file = AnnouncedOptions.Read(plan.Options ?? throw new InvalidOperationException($"run {plan.Run}: expected options in its plan, found none"));
+            RunFile file = AnnouncedOptions.Read(AnnouncedOptions.Of(plan));
             string folder = context.Volume.Folder(plan.Run).FileAt("adapter");
             AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(folder);
             context.Log.Say($"run {plan.Run}: adapter written to {folder}");
         });
-        return new RunningService(aggregator, () => aggregator.Refused, stopping => Task.Delay(Timeout.Infinite, stopping), endpoints =>
+        return new RunningService(aggregator, () => aggregator.Refused, Map: endpoints =>
             endpoints.MapGet("/runs/{run}/changes/{round:int}", async (HttpContext http, string run, int round, int offset) =>
-                !RunPlan.IsName(run) ? Answers.Bad($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'")
+                !RunPlan.IsName(run) ? Answers.Bad($"run: expected {RunPlan.NameRule}, found '{run}'")
                 : await aggregator.ChangeAsync(run, round, CancellationToken.None) is { } change ? ChunkedContent.Piece(http, change, offset)
                 : Results.NoContent()));
     });

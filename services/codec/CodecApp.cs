@@ -16,11 +16,11 @@ public static class CodecApp
             var options = new CodecOptions(id, plan => plan.SiteOf(site), null, async (run, round, cancellation) =>
             {
                 (HttpStatusCode code, byte[] change) = await ChunkedContent.ReadAsync(
-                    context.Sidecar, AppIds.Aggregator, SitePaths.Change(run, round), cancellation, HttpStatusCode.NoContent);
+                    context.Sidecar, AppIds.Aggregator, InvocationPaths.Change(run, round), cancellation, HttpStatusCode.NoContent);
                 return code == HttpStatusCode.OK ? change : null;
             });
             var codec = new CodecService(context.Bus, context.Store, context.Volume, options);
-            return new RunningService(codec, () => codec.Refused, stopping => Task.Delay(Timeout.Infinite, stopping), new SiteApi(codec).Map);
+            return new RunningService(codec, () => codec.Refused, Map: new SiteApi(codec).Map);
         });
     }
 }

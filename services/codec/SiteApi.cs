@@ -16,7 +16,7 @@ internal sealed class SiteApi(CodecService codec)
 
     private readonly UpdateUploads _uploads = new();
 
-    /// <summary>Maps the paths of <see cref="SitePaths"/>.</summary>
+    /// <summary>Maps the paths of <see cref="InvocationPaths"/>.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGet("/site/runs/{run}/published/{version:int}", ReadAsync);
@@ -62,7 +62,7 @@ internal sealed class SiteApi(CodecService codec)
     /// <summary>Waits a while for what is to come; a caller asks again rather than hold a connection for a round.</summary>
     private static async Task<IResult> AnswerAsync(HttpContext context, string run, Func<CancellationToken, Task<IResult>> answer)
     {
-        if (!RunPlan.IsName(run)) return Answers.Bad($"run: expected 1 to 63 of a-z, 0-9 and -, found '{run}'");
+        if (!RunPlan.IsName(run)) return Answers.Bad($"run: expected {RunPlan.NameRule}, found '{run}'");
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         waiting.CancelAfter(_patience);
         try

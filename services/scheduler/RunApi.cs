@@ -33,7 +33,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             : Unknown(name));
     }
 
-    /// <summary>Takes a run: its options as <see cref="AnnouncedOptions.Of"/> makes them. 202 for a new run, 200 for one that is known, 409 for another of that name.</summary>
+    /// <summary>Takes a run: its options as <see cref="AnnouncedOptions.Of(RunFile)"/> makes them. 202 for a new run, 200 for one that is known, 409 for another of that name.</summary>
     private async Task<IResult> SubmitAsync(HttpRequest request)
     {
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestRun;

@@ -23,7 +23,7 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
         while (true)
         {
             (HttpStatusCode code, byte[] content) = await ChunkedContent.ReadAsync(
-                sidecar, app, SitePaths.Published(run, version), cancellation, HttpStatusCode.Accepted, HttpStatusCode.Gone);
+                sidecar, app, InvocationPaths.Published(run, version), cancellation, HttpStatusCode.Accepted, HttpStatusCode.Gone);
             if (code == HttpStatusCode.Gone) throw new VersionPassedException(run, version, version + 1);
             // The codec holds the call while it waits, so asking again is no busy loop.
             if (code == HttpStatusCode.OK) return MemoryMarshal.Cast<byte, float>(content).ToArray();
@@ -34,7 +34,7 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
     /// <exception cref="DaprException">As above.</exception>
     public async Task SubmitAsync(string run, LocalUpdate update, CancellationToken cancellation)
     {
-        string path = SitePaths.Update(run, update.Round, update.Client);
+        string path = InvocationPaths.Update(run, update.Round, update.Client);
         byte[] bytes = MemoryMarshal.AsBytes(update.Adapter.Span).ToArray();
         string submission = string.Create(CultureInfo.InvariantCulture, $"{path}?mixing={update.MixingWeight:R}&crc={Crc32C.Of(bytes)}");
         HttpStatusCode code = HttpStatusCode.Conflict;

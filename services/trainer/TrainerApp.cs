@@ -27,11 +27,7 @@ public static class TrainerApp
                 exception => context.Log.Warn($"a job ended without a report, until the scheduler asks again: {exception.Message}"),
                 announced => Enrol(announced, context.Log));
             var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options);
-            return new RunningService(trainer, () => trainer.Refused, async stopping =>
-            {
-                await trainer.ResumeAsync(stopping);
-                await Task.Delay(Timeout.Infinite, stopping);
-            });
+            return new RunningService(trainer, () => trainer.Refused, trainer.ResumeAsync);
         });
 
         TrainerEnrolled? Enrol(RunAnnounced announced, ILogger log)

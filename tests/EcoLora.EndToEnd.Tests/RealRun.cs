@@ -7,6 +7,10 @@ namespace EcoLora.EndToEnd.Tests;
 /// <summary>Starts <c>ecolora run</c> as a process of its own on the sample model and data, in a size that takes seconds.</summary>
 internal static class RealRun
 {
+    /// <summary>Options of a run with 2.1 million entries: 8.3 MB a dense vector, and frames of several messages.</summary>
+    public static readonly string[] Larger =
+        ["lora.rank=128", "lora.targets=[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]", "exchange.segments=1", "training.steps=1", "federation.participants=2"];
+
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "ecolora.dll");
 
     /// <summary>Writes the run file.</summary>

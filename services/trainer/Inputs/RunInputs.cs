@@ -25,7 +25,7 @@ internal sealed class RunInputs(IReadOnlyDictionary<string, string> models, IRea
     /// <exception cref="RosterChangedException">One of them has not.</exception>
     public ManagedEngine EngineOf(RunPlan plan)
     {
-        (RunInput input, ManagedEngine engine) = Find(plan.Run, plan.Options ?? throw new InvalidOperationException($"run {plan.Run}: expected options in its plan, found none"));
+        (RunInput input, ManagedEngine engine) = Find(plan.Run, AnnouncedOptions.Of(plan));
         foreach (Enrolment enrolment in plan.Roster.Where(enrolment => hosts(enrolment.Client)))
         {
             int samples = input.Data.Clients[enrolment.Client].Count;

@@ -79,7 +79,7 @@ public sealed record RunPlan(
     /// <exception cref="ArgumentException">What is wrong, with the option, its value and its limit.</exception>
     public void Validate()
     {
-        ExchangeOptions.Require(IsName(Run), "name", Run, "1 to 63 of a-z, 0-9 and -");
+        ExchangeOptions.Require(IsName(Run), "name", Run, NameRule);
         _ = FederatedMethod;
         ExchangeOptions.Require(Rounds >= 1, "federation.rounds", Rounds, "1 or more");
         ExchangeOptions.Require(EvaluateEvery >= 1, "evaluation.every", EvaluateEvery, "1 or more");
@@ -98,6 +98,9 @@ public sealed record RunPlan(
             ExchangeOptions.Require(Roster[i].Samples >= 1, $"samples of client {i}", Roster[i].Samples, "1 or more");
         }
     }
+
+    /// <summary>What names a run or a site, in words.</summary>
+    public const string NameRule = "1 to 63 of a-z, 0-9 and -";
 
     /// <summary>Whether a text may name a run or a site: 1 to 63 of a-z, 0-9 and -, so that it is safe in paths, keys and app ids.</summary>
     public static bool IsName(string? text) => text is { Length: >= 1 and <= 63 } && text.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-');

@@ -33,7 +33,11 @@ public static class AnnouncedOptions
         return JsonSerializer.SerializeToElement(options);
     }
 
-    /// <summary>Reads options as <see cref="Of"/> makes them; the paths of the run file that comes out mean nothing but their last part.</summary>
+    /// <summary>The options that a run's plan carries, as every run of services has them.</summary>
+    /// <exception cref="InvalidOperationException">It is the plan of a run in one process.</exception>
+    public static JsonElement Of(RunPlan plan) => plan.Options ?? throw new InvalidOperationException($"run {plan.Run}: expected options in its plan, found none");
+
+    /// <summary>Reads options as <see cref="Of(RunFile)"/> makes them; the paths of the run file that comes out mean nothing but their last part.</summary>
     /// <param name="options">The options.</param>
     /// <exception cref="OptionsException">They are not such options; the message says which and why.</exception>
     public static RunFile Read(JsonElement options)

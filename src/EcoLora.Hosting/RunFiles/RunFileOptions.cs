@@ -147,7 +147,7 @@ public static class RunFileOptions
         new("data.files", new ListOption(FilePath, 1), null,
             "One file or a list: JSON lines, JSON, or either gzipped, with the fields of Dolly or of Alpaca; "
                 + "relative to the run file. On the command line: --data."),
-        new("data.held_out", new ShareOrCountOption(), 0.1, "Records kept out of training for evaluation: a share of all, or a number of records."),
+        new("data.held_out", new ShareOrCountOption(), 0.1, "Records kept out of training for evaluation: a share of all, or a number of records; with partition.scheme file, of each file."),
         new("data.template", new ChoiceOption("plain", "alpaca"), "plain", "How a record becomes a prompt."),
         new("data.window", new IntegerOption(8, 65536), 128L,
             "Most tokens of a record. A longer answer is capped at half of it, and the prompt is cut from the left."),

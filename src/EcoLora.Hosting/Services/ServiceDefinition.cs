@@ -23,7 +23,7 @@ public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, ISta
 /// <summary>A service that was built.</summary>
 /// <param name="Service">Disposed when everything else has stopped.</param>
 /// <param name="Refused">Messages that were refused or told nothing new, by reason.</param>
-/// <param name="WorkAsync">Goes on with what an earlier process had begun, and does what no message asks for, until it is cancelled.</param>
+/// <param name="WorkAsync">Goes on with what an earlier process had begun, and does what no message asks for; the service stays when this is done.</param>
 /// <param name="Map">Maps what it answers to callers; each of them shows the app's token.</param>
 public sealed record RunningService(
-    object Service, Func<IReadOnlyDictionary<string, long>> Refused, Func<CancellationToken, Task> WorkAsync, Action<IEndpointRouteBuilder>? Map = null);
+    object Service, Func<IReadOnlyDictionary<string, long>> Refused, Func<CancellationToken, Task>? WorkAsync = null, Action<IEndpointRouteBuilder>? Map = null);

@@ -104,7 +104,8 @@ public static class ServiceHost
         Task work = WorkAsync(service, log, ending.Token);
         try
         {
-            await Task.WhenAny(work, Task.Delay(Timeout.Infinite, stopping));
+            // Work ends by a signal, or by a failure.
+            await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             log.Say("stopping");
         }
         finally
@@ -116,15 +117,15 @@ public static class ServiceHost
         await work;
     }
 
-    /// <summary>Works; what the store or the sidecar interrupted is begun again, since whoever comes back finds its place by what is stored.</summary>
+    /// <summary>Works until the end; what the store or the sidecar interrupted is begun again, since whoever comes back finds its place by what is stored.</summary>
     private static async Task WorkAsync(RunningService service, ILogger log, CancellationToken stopping)
     {
         while (true)
         {
             try
             {
-                await service.WorkAsync(stopping);
-                return;
+                if (service.WorkAsync is { } workAsync) await workAsync(stopping);
+                await Task.Delay(Timeout.Infinite, stopping);
             }
             catch (IOException interrupted)
             {

@@ -20,7 +20,7 @@ public sealed class ServiceVariables(Func<string, string?> variable)
     public string Name(string name, string fallback)
     {
         string value = Text(name, fallback);
-        return RunPlan.IsName(value) ? value : throw new SettingException(name, "1 to 63 of a-z, 0-9 and -", value);
+        return RunPlan.IsName(value) ? value : throw new SettingException(name, RunPlan.NameRule, value);
     }
 
     /// <summary>A whole number.</summary>

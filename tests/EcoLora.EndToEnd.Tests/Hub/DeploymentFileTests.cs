@@ -132,6 +132,7 @@ public class DeploymentFileTests
 
         public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) => Topics.Add(topic);
 
-        public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation) => throw new NotSupportedException();
+        public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation) =>
+            throw new InvalidOperationException($"expected a service that publishes nothing while it is made, found a message on {topic}");
     }
 }

@@ -10,9 +10,6 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 /// </summary>
 public abstract class HubFaultTests(bool isOverRabbit)
 {
-    private static readonly string[] _larger =
-        ["lora.rank=128", "lora.targets=[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]", "exchange.segments=1", "training.steps=1", "federation.participants=2"];
-
     [Fact]
     public async Task Whatever_is_killed_the_adapter_is_the_same()
     {
@@ -22,7 +19,7 @@ public abstract class HubFaultTests(bool isOverRabbit)
         string file = RealRun.File(folder);
         await RealRun.SucceedAsync(file, "--out", folder["small"], "--set", "baselines=[]");
         // One of ten has frames and vectors of many pieces.
-        await RealRun.SucceedAsync([file, "--out", folder["large"], "--set", "baselines=[]", .. _larger.SelectMany(option => new[] { "--set", option })]);
+        await RealRun.SucceedAsync([file, "--out", folder["large"], "--set", "baselines=[]", .. RealRun.Larger.SelectMany(option => new[] { "--set", option })]);
         await using HubCluster hub = await HubCluster.StartAsync(isOverRabbit, app =>
         [
             "--seed", string.Create(CultureInfo.InvariantCulture, $"{first + (ulong)app}"),
@@ -35,7 +32,7 @@ public abstract class HubFaultTests(bool isOverRabbit)
             var schedule = new FaultSchedule(seed, hub);
             string run = $"small-{seed}";
             bool isLarge = seed % 10 == 3;
-            await hub.SubmitAsync(RunFile.Read(file, (isLarge ? _larger : []).Append($"name={run}").Select(OptionOverride.Parse)));
+            await hub.SubmitAsync(RunFile.Read(file, (isLarge ? RealRun.Larger : []).Append($"name={run}").Select(OptionOverride.Parse)));
             try
             {
                 strikes += await schedule.StrikeAsync(hub, run);

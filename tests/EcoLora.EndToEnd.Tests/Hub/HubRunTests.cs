@@ -41,8 +41,7 @@ public class HubRunTests
     {
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
-        // 2.1 million entries: 8.3 MB a dense vector, and frames of several messages.
-        string[] larger = ["lora.rank=128", "lora.targets=[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]", "exchange.segments=1", "training.steps=1", "federation.rounds=2", "federation.participants=2", "baselines=[]"];
+        string[] larger = [.. RealRun.Larger, "federation.rounds=2", "baselines=[]"];
         await using HubCluster hub = await HubCluster.StartAsync();
 
         await hub.SubmitAsync(RunFile.Read(file, larger.Select(OptionOverride.Parse)));

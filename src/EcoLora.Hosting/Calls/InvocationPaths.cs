@@ -3,7 +3,7 @@ using System.Globalization;
 namespace EcoLora.Hosting;
 
 /// <summary>Paths of what services ask each other by invocation; docs/architecture.md has the answers.</summary>
-public static class SitePaths
+public static class InvocationPaths
 {
     /// <summary>A codec's copy of Q^version: entries as binary32, little-endian.</summary>
     public static string Published(string run, int version) => Text($"site/runs/{run}/published/{version}");
