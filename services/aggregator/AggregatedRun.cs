@@ -85,11 +85,17 @@ internal sealed class AggregatedRun
     /// <summary>Digest of Q.</summary>
     public string Digest() => Frame.DigestOf(MemoryMarshal.AsBytes(_published.Values.Span));
 
-    /// <summary>Accepts frames of the round from now on.</summary>
+    /// <summary>Takes a plan whose roster has grown.</summary>
+    public async Task GrowAsync(RunPlan plan, CancellationToken cancellation)
+    {
+        if (plan.Roster.Count > Plan.Roster.Count) await _record.WriteAsync(Record with { Plan = plan }, cancellation);
+    }
+
+    /// <summary>Accepts frames of the round from now on, or of further participants of the open round.</summary>
     public async Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation)
     {
-        if (opened.Round != Record.Version || Record.Open is not null) return;
-        await _record.WriteAsync(Record with { Open = opened, Frames = [] }, cancellation);
+        if (opened.Round != Record.Version || Record.Open?.Participants.Count >= opened.Participants.Count) return;
+        await _record.WriteAsync(Record with { Open = opened, Frames = Record.Open is null ? [] : Record.Frames }, cancellation);
     }
 
     /// <summary>Checks a frame against the open round and stores it.</summary>
@@ -97,7 +103,7 @@ internal sealed class AggregatedRun
     public async Task<(FrameFate Fate, SegmentStored? Report)> StoreAsync(FrameHeader header, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         if (header.Kind != FrameKind.Segment) throw new FrameException("kind", "a segment", $"{header}");
-        if (header.Round < Record.Version) return (FrameFate.Late, null);
+        if (header.Round < Record.Version) return (FrameFate.Late, ReportOfLate(header, bytes));
         if (Record.Open is not { } open || header.Round > open.Round) return (FrameFate.Early, null);
         Participant participant = open.Participants.FirstOrDefault(p => p.Client == header.Client)
             ?? throw new FrameException("client", $"a participant of round {header.Round}", $"client {header.Client}");
@@ -117,6 +123,11 @@ internal sealed class AggregatedRun
         await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
         return (FrameFate.Stored, report);
     }
+
+    /// <summary>With a deadline the bytes of a late frame count; whether the client took part, the scheduler knows.</summary>
+    private SegmentStored? ReportOfLate(FrameHeader header, ReadOnlyMemory<byte> bytes) => Plan.Deadline is null
+        ? null
+        : new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes.Span), Frame.Open(bytes, _layout).Measure());
 
     /// <summary>The reports of those of the clients whose frames of the open round are stored.</summary>
     public IReadOnlyList<SegmentStored> StoredOf(int round, IReadOnlyList<int> clients)
@@ -138,7 +149,7 @@ internal sealed class AggregatedRun
         if (closed.Round != Record.Version) throw new InvalidOperationException($"round {closed.Round} closed at version {Record.Version}");
 
         List<AcceptedFrame> accepted =
-            [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.Roster[a.Client].Samples, Load(a.Client, a.Digest)))];
+            [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.EnrolmentOf(a.Client).Samples, Load(a.Client, a.Digest)))];
         double[] update = _method.Aggregate(accepted, _layout.Length);
         float[] residual = [.. _serverResidual];
         var header = new FrameHeader(

@@ -87,6 +87,9 @@ public sealed class AggregatorService : IDisposable
     {
         switch (message)
         {
+            case RunOpened opened:
+                await run.GrowAsync(opened.Plan, cancellation);
+                break;
             case RoundOpened opened:
                 await run.OpenRoundAsync(opened, cancellation);
                 break;
@@ -136,6 +139,7 @@ public sealed class AggregatorService : IDisposable
                     return Verdict.Retry;
                 case FrameFate.Late:
                     Count("late");
+                    if (report is not null) await ReportAsync(report, cancellation);
                     return Verdict.Success;
                 default:
                     if (fate == FrameFate.Repeated) Count("repeated");

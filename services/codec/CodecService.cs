@@ -43,8 +43,8 @@ public sealed class CodecService : ISiteCodec, IDisposable
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <inheritdoc/>
-    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation) =>
-        await ReadPublishedAsync(run, version, Range.All, cancellation);
+    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, int? client, CancellationToken cancellation) =>
+        await ReadPublishedAsync(run, version, client, Range.All, cancellation);
 
     /// <inheritdoc/>
     public async Task SubmitAsync(string run, LocalUpdate update, CancellationToken cancellation)
@@ -52,14 +52,15 @@ public sealed class CodecService : ISiteCodec, IDisposable
         SiteRun site = await _signal.WaitForAsync(
             async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found && await found.IsReadyForAsync(update, cancellation) ? found : null, cancellation);
         // What has begun is not left half done by a caller that goes away.
-        byte[]? frame = await ForgetOnConflictAsync(site.Plan.Key, () => site.EncodeAsync(update, CancellationToken.None));
+        (byte[]? frame, bool isLate) = await ForgetOnConflictAsync(site.Plan.Key, () => site.EncodeAsync(update, CancellationToken.None));
+        if (isLate) Count("late");
         if (frame is not null) await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, CancellationToken.None);
     }
 
     /// <summary>Part of Q^version of the exchanged vector; waits until the site has received that version.</summary>
     /// <exception cref="VersionPassedException">The site is past that version: the round is over.</exception>
-    internal Task<float[]> ReadPublishedAsync(string run, int version, Range part, CancellationToken cancellation) => _signal.WaitForAsync(
-        async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found ? await found.PublishedAtAsync(version, part, cancellation) : null, cancellation);
+    internal Task<float[]> ReadPublishedAsync(string run, int version, int? client, Range part, CancellationToken cancellation) => _signal.WaitForAsync(
+        async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found ? await found.PublishedAtAsync(version, client, part, cancellation) : null, cancellation);
 
     /// <summary>A run that has been opened here; waits until it is.</summary>
     internal Task<SiteRun> GetRunAsync(string run, CancellationToken cancellation) =>
@@ -81,14 +82,22 @@ public sealed class CodecService : ISiteCodec, IDisposable
         if (run is null) return Verdict.Retry;
         switch (round)
         {
+            case RunOpened { Plan: var plan }:
+                // Hosted clients may have come: what is in memory is made anew.
+                if (await ForgetOnConflictAsync(plan.Key, () => run.GrowAsync(plan, cancellation))) _runs.TryRemove(plan.Key, out _);
+                break;
             case RoundOpened open:
                 await ForgetOnConflictAsync(run.Plan.Key, () => run.OpenRoundAsync(open, cancellation));
+                _signal.Raise();
+                // With a deadline nobody waits for this site: a change that should have come a round ago is asked for.
+                if (run.Plan.Deadline is not null && _options.SiteOf(run.Plan) is { } place) await CatchUpAsync(run, place, open.Round - 2, cancellation);
                 break;
             case RoundClosed closed:
                 await ForgetOnConflictAsync(run.Plan.Key, () => run.CloseRoundAsync(closed, cancellation));
                 break;
             case Reminder reminder when _options.SiteOf(run.Plan) is { } site && reminder.Sites.Contains(site):
                 await CatchUpAsync(run, site, reminder.Round, cancellation);
+                if (run.Version == reminder.Round + 1) await ReportAsync(run, site, run.Version, run.Received, cancellation);
                 break;
         }
         _signal.Raise();
@@ -119,7 +128,7 @@ public sealed class CodecService : ISiteCodec, IDisposable
         }
     }
 
-    /// <summary>Says that the site holds the version after a round; what it has missed until then, it asks the aggregator for.</summary>
+    /// <summary>Asks the aggregator for the changes up to a round that the site has missed, and says that it holds them.</summary>
     private async Task CatchUpAsync(SiteRun run, int site, int round, CancellationToken cancellation)
     {
         while (run.Version <= round)
@@ -129,8 +138,8 @@ public sealed class CodecService : ISiteCodec, IDisposable
             await ForgetOnConflictAsync(run.Plan.Key, () => run.ApplyAsync(Frame.ReadHeader(change), change, cancellation));
             _signal.Raise();
             if (run.Version == missing) return;
+            await ReportAsync(run, site, missing + 1, change.Length, cancellation);
         }
-        if (run.Version == round + 1) await ReportAsync(run, site, run.Version, run.Received, cancellation);
     }
 
     private Task ReportAsync(SiteRun run, int site, int version, long bytes, CancellationToken cancellation)

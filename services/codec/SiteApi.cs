@@ -19,18 +19,19 @@ internal sealed class SiteApi(CodecService codec)
     /// <summary>Maps the paths of <see cref="InvocationPaths"/>.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/site/runs/{run}/published/{version:int}", ReadAsync);
+        endpoints.MapGet("/site/runs/{run}/published/{version:int}", (HttpContext context, string run, int version, int offset) => ReadAsync(context, run, version, null, offset));
+        endpoints.MapGet("/site/runs/{run}/published/{version:int}/{client:int}", ReadAsync);
         endpoints.MapPut("/site/runs/{run}/updates/{round:int}/{client:int}", WriteAsync);
         endpoints.MapPost("/site/runs/{run}/updates/{round:int}/{client:int}", SubmitAsync);
     }
 
-    /// <summary>A piece of Q^version.</summary>
-    private Task<IResult> ReadAsync(HttpContext context, string run, int version, int offset) => AnswerAsync(context, run, async waiting =>
+    /// <summary>A piece of Q^version, for a participant or an evaluation.</summary>
+    private Task<IResult> ReadAsync(HttpContext context, string run, int version, int? client, int offset) => AnswerAsync(context, run, async waiting =>
     {
         int length = (await codec.GetRunAsync(run, waiting)).Layout.Length, start = offset / sizeof(float);
         if (offset % sizeof(float) != 0 || start < 0 || start >= length) return Answers.Bad($"offset: expected a whole float of {length}, found byte {offset}");
         int count = Math.Min(ChunkedContent.PieceSize / sizeof(float), length - start);
-        float[] piece = await codec.ReadPublishedAsync(run, version, start..(start + count), waiting);
+        float[] piece = await codec.ReadPublishedAsync(run, version, client, start..(start + count), waiting);
         return ChunkedContent.Piece(context, MemoryMarshal.AsBytes(piece.AsSpan()).ToArray(), (long)length * sizeof(float));
     });
 

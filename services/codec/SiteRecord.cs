@@ -9,7 +9,14 @@ namespace EcoLora.Services.Codec;
 /// <param name="Received">Bytes of the frame that brought it; 0 for version 0, which follows from the seed.</param>
 /// <param name="Open">The last round that was opened, or null.</param>
 /// <param name="Closed">The last round that was closed here, −1 before the first.</param>
-internal sealed record SiteRecord(RunPlan Plan, int Version, long Received, RoundOpened? Open, int Closed);
+/// <param name="Awaited">With a deadline: the last round of each hosted client that has taken part; null in strict mode.</param>
+internal sealed record SiteRecord(RunPlan Plan, int Version, long Received, RoundOpened? Open, int Closed, IReadOnlyList<Participation>? Awaited = null);
+
+/// <summary>A hosted client's part in a round, which may come after the round's close.</summary>
+/// <param name="Client">The client.</param>
+/// <param name="Round">t.</param>
+/// <param name="Segment">The segment.</param>
+internal sealed record Participation(int Client, int Round, int Segment);
 
 /// <summary>What counts of a client at its site.</summary>
 /// <param name="Outbox">Its frame whose fate no closing message has told yet, or null.</param>
@@ -18,6 +25,9 @@ internal sealed record ClientRecord(OutboxEntry? Outbox, IReadOnlyList<ResidualE
 {
     /// <summary>A client that never took part.</summary>
     public static ClientRecord New { get; } = new(null, []);
+
+    /// <summary>True when the client's update of that round, or of a later one, is in its outbox or residuals.</summary>
+    public bool Has(int round) => Outbox?.Round >= round || Residuals.Any(residual => residual.Round >= round);
 
     /// <summary>The residual of a segment, or null.</summary>
     public ResidualEntry? ResidualOf(int segment) => Residuals.FirstOrDefault(residual => residual.Segment == segment);

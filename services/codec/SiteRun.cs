@@ -82,16 +82,27 @@ internal sealed class SiteRun : IDisposable
     }
 
     /// <summary>A copy of a part of Q at that version, or null when the site is not there yet.</summary>
+    /// <param name="version">The version.</param>
+    /// <param name="client">The participant that trains from it: with a deadline, only after its round's opening is here, so that Q is kept for its update. Null for an evaluation.</param>
+    /// <param name="part">The part.</param>
+    /// <param name="cancellation">Ends the wait for the turn.</param>
     /// <exception cref="VersionPassedException">The site is past it: the round is over.</exception>
-    public Task<float[]?> PublishedAtAsync(int version, Range part, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult(
-        _published.Version > version ? throw new VersionPassedException(Plan.Run, version, _published.Version)
-        : _published.Version == version ? _published.Values.Span[part].ToArray()
-        : null), cancellation);
+    public Task<float[]?> PublishedAtAsync(int version, int? client, Range part, CancellationToken cancellation) => InTurnAsync(() =>
+    {
+        bool isOver = Record.Version > version, isWaiting = Record.Version < version;
+        if (Plan.Deadline is not null && client is { } participant)
+        {
+            isOver |= IsOver(version);
+            isWaiting |= AwaitedOf(participant)?.Round != version;
+        }
+        return Task.FromResult(isOver ? throw new VersionPassedException(Plan.Run, version, Record.Version) : isWaiting ? null : _published.Values.Span[part].ToArray());
+    }, cancellation);
 
-    /// <summary>Whether a hosted client takes part in a round: null while the round has not been opened here.</summary>
+    /// <summary>Whether a hosted client takes part in a round: null while the round has not been opened here. With a deadline it still does after the round's close.</summary>
     /// <exception cref="VersionPassedException">The round is over.</exception>
     public Task<bool?> IsParticipantAsync(int round, int client, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult<bool?>(
-        Record.Version > round || Record.Open?.Round > round ? throw new VersionPassedException(Plan.Run, round, Record.Version)
+        Plan.Deadline is not null && AwaitedOf(client)?.Round == round ? true
+        : Record.Version > round || Record.Open?.Round > round ? throw new VersionPassedException(Plan.Run, round, Record.Version)
         : Record.Open?.Round == round ? Hosts(client) && Record.Open.Participants.Any(participant => participant.Client == client)
         : null), cancellation);
 
@@ -107,14 +118,32 @@ internal sealed class SiteRun : IDisposable
         VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Values);
         await _record.WriteAsync(Record with { Version = next.Version, Received = change.Length }, cancellation);
         _published = next;
-        foreach (string other in _folder.List("published-*.bin").Where(name => name != file)) _folder.Delete(other);
+        HashSet<string> kept = [file, .. (Record.Awaited ?? []).Where(awaited => !RecordOf(awaited.Client).Has(awaited.Round)).Select(awaited => PublishedFile(awaited.Round))];
+        foreach (string other in _folder.List("published-*.bin").Where(name => !kept.Contains(name))) _folder.Delete(other);
         return true;
     }, cancellation);
 
     public Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation) => InTurnAsync(async () =>
     {
-        // Messages come in any order: an earlier round's opening says nothing once a later one is open.
-        if (opened.Round > (Record.Open?.Round ?? -1)) await _record.WriteAsync(Record with { Open = opened }, cancellation);
+        // Messages come in any order: an earlier round's opening says nothing once a later one is open, but for who takes part in it where rounds overlap.
+        bool isLater = opened.Round > (Record.Open?.Round ?? -1) || (opened.Round == Record.Open!.Round && opened.Participants.Count > Record.Open.Participants.Count);
+        Participation[] own = Plan.Deadline is null
+            ? []
+            : [.. opened.Participants.Where(p => Hosts(p.Client) && (AwaitedOf(p.Client)?.Round ?? -1) < opened.Round).Select(p => new Participation(p.Client, opened.Round, p.Segment))];
+        if (!isLater && own.Length == 0) return true;
+        IReadOnlyList<Participation>? awaited = own.Length == 0
+            ? Record.Awaited
+            : [.. (Record.Awaited ?? []).Where(before => own.All(now => now.Client != before.Client)), .. own];
+        await _record.WriteAsync(Record with { Open = isLater ? opened : Record.Open, Awaited = awaited }, cancellation);
+        return true;
+    }, cancellation);
+
+    /// <summary>Takes a plan whose roster has grown.</summary>
+    /// <returns>True when it has: the run is to be read anew.</returns>
+    public Task<bool> GrowAsync(RunPlan plan, CancellationToken cancellation) => InTurnAsync(async () =>
+    {
+        if (plan.Roster.Count <= Plan.Roster.Count) return false;
+        await _record.WriteAsync(Record with { Plan = plan }, cancellation);
         return true;
     }, cancellation);
 
@@ -131,22 +160,32 @@ internal sealed class SiteRun : IDisposable
     }, cancellation);
 
     /// <summary>True when this round's opening message is here and every earlier round of the client is settled.</summary>
-    public Task<bool> IsReadyForAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult(
-        Record.Version > update.Round
-        || (Record.Open?.Round == update.Round && Record.Version == update.Round && (_clients[update.Client].Value?.Outbox is not { } outbox || outbox.Round == update.Round))),
-        cancellation);
+    public Task<bool> IsReadyForAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(() =>
+    {
+        bool isSettled = RecordOf(update.Client).Outbox is not { } outbox || outbox.Round >= update.Round;
+        return Task.FromResult(Plan.Deadline is null
+            ? Record.Version > update.Round || (Record.Open?.Round == update.Round && Record.Version == update.Round && isSettled)
+            : AwaitedOf(update.Client) is { } awaited && (awaited.Round > update.Round || (awaited.Round == update.Round && Record.Version >= update.Round && isSettled)));
+    }, cancellation);
 
-    /// <summary>The update's frame, durable in the outbox; the same one when asked again; null when the round is settled.</summary>
-    public Task<byte[]?> EncodeAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(async () =>
+    /// <summary>
+    /// The update's frame, durable in the outbox; the same one when asked again; null when the round is settled. With a deadline an update whose round is closed
+    /// becomes residual: R ← ρR + Δ against the Q^t from which it was trained.
+    /// </summary>
+    public Task<(byte[]? Frame, bool IsLate)> EncodeAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync<(byte[]?, bool)>(async () =>
     {
         StateRecord<ClientRecord> record = _clients[update.Client];
-        ClientRecord client = record.Value ?? ClientRecord.New;
-        if (client.Outbox is { } known) return known.Round == update.Round ? ReadOutbox(known).Header.Frame : null;
-        if (Record.Version > update.Round || Record.Closed >= update.Round) return null;
+        ClientRecord client = RecordOf(update.Client);
+        if (client.Outbox is { } known) return (known.Round == update.Round ? ReadOutbox(known).Header.Frame : null, false);
+        if (client.Has(update.Round)) return (null, false);
+        if (IsOver(update.Round))
+        {
+            if (AwaitedOf(update.Client) is not { } late || late.Round != update.Round) return (null, false);
+            await KeepLateAsync(record, client, late, update, cancellation);
+            return (null, true);
+        }
         Participant participant = Record.Open!.Participants.First(p => p.Client == update.Client);
         ResidualEntry? residual = client.ResidualOf(participant.Segment);
-        if (residual?.Round >= update.Round) return null;
-
         var header = new FrameHeader(
             FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)_layout.Fingerprint);
         double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
@@ -157,7 +196,7 @@ internal sealed class SiteRun : IDisposable
         var outboxHeader = new OutboxHeader(update.Round, update.Client, upload.Frame);
         VectorFile.Write(_folder, outbox.File, outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
         await record.WriteAsync(client with { Outbox = outbox }, cancellation);
-        return upload.Frame;
+        return (upload.Frame, false);
     }, cancellation);
 
     /// <inheritdoc/>
@@ -168,14 +207,48 @@ internal sealed class SiteRun : IDisposable
         (_, float[] ifAccepted, float[] ifNot) = ReadOutbox(outbox);
         // Before the outbox is settled, so that a crash cannot lose it.
         if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, _layout, ifNot));
-        var residual = new ResidualEntry(outbox.Segment, outbox.Round, $"residual-{client:d5}-{outbox.Segment:d3}-{outbox.Round:d5}.bin");
-        VectorFile.Write(_folder, residual.File, new ResidualHeader(outbox.Round), SiteJson.Default.ResidualHeader, accepted ? ifAccepted : ifNot);
-        ResidualEntry? former = record.Value!.ResidualOf(outbox.Segment);
-        ResidualEntry[] residuals = [.. record.Value.Residuals.Where(r => r.Segment != outbox.Segment), residual];
-        await record.WriteAsync(new ClientRecord(null, residuals), cancellation);
+        await WriteResidualAsync(record, new Participation(client, outbox.Round, outbox.Segment), accepted ? ifAccepted : ifNot, cancellation);
         _folder.Delete(outbox.File);
+    }
+
+    private async Task KeepLateAsync(StateRecord<ClientRecord> record, ClientRecord client, Participation late, LocalUpdate update, CancellationToken cancellation)
+    {
+        SegmentRange range = Segmentation.Range(late.Segment, Plan.Exchange.Segments, _layout.Length);
+        ResidualEntry? residual = client.ResidualOf(late.Segment);
+        double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
+        float[] unsent = ClientUpload.WithResidual(range, ReadPublished(late.Round), update.Adapter.Span, residual is null ? [] : ReadResidual(residual), feedback);
+        int index = Array.FindIndex(unsent, value => !float.IsFinite(value));
+        if (index >= 0) throw new ArgumentException($"late update of client {late.Client}: expected finite changes, found {unsent[index]} at entry {range.Start + index}");
+        await WriteResidualAsync(record, late, unsent, cancellation);
+    }
+
+    /// <summary>R of a client's segment as a round leaves it; what was in the outbox is settled with it.</summary>
+    private async Task WriteResidualAsync(StateRecord<ClientRecord> record, Participation of, float[] values, CancellationToken cancellation)
+    {
+        var residual = new ResidualEntry(of.Segment, of.Round, $"residual-{of.Client:d5}-{of.Segment:d3}-{of.Round:d5}.bin");
+        VectorFile.Write(_folder, residual.File, new ResidualHeader(of.Round), SiteJson.Default.ResidualHeader, values);
+        ClientRecord client = record.Value ?? ClientRecord.New;
+        ResidualEntry? former = client.ResidualOf(of.Segment);
+        await record.WriteAsync(new ClientRecord(null, [.. client.Residuals.Where(r => r.Segment != of.Segment), residual]), cancellation);
         if (former is not null && former.File != residual.File) _folder.Delete(former.File);
     }
+
+    /// <summary>Q^version, which is kept while an update that was trained from it may come.</summary>
+    private ReadOnlySpan<float> ReadPublished(int version)
+    {
+        if (version == _published.Version) return _published.Values.Span;
+        if (version == 0) return Plan.FederatedMethod.InitialReference(Plan.AdapterLayout(), Plan.Seed);
+        return VectorFile.TryRead(_folder, PublishedFile(version), SiteJson.Default.PublishedHeader, out PublishedHeader header, out float[][] vectors) && header.Version == version
+            ? vectors[0]
+            : throw new StateFileException(_folder.FileAt(PublishedFile(version)), $"version {version}, from which a client trained", "another, or none");
+    }
+
+    /// <summary>True when a round is closed, as far as the site knows.</summary>
+    private bool IsOver(int round) => Record.Version > round || Record.Closed >= round || Record.Open?.Round > round;
+
+    private Participation? AwaitedOf(int client) => Record.Awaited?.FirstOrDefault(awaited => awaited.Client == client);
+
+    private ClientRecord RecordOf(int client) => _clients[client].Value ?? ClientRecord.New;
 
     private (OutboxHeader Header, float[] IfAccepted, float[] IfNot) ReadOutbox(OutboxEntry entry) =>
         VectorFile.TryRead(_folder, entry.File, SiteJson.Default.OutboxHeader, out OutboxHeader header, out float[][] vectors)

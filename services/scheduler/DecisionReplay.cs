@@ -3,21 +3,46 @@ using EcoLora.Federation;
 namespace EcoLora.Services.Scheduler;
 
 /// <summary>
-/// Holds a run to the decisions of an earlier journal: each decision must come out the same, byte for byte, and so must every stored frame and the
-/// final adapter. In strict mode the decisions follow from the seed, so a replay proves that the journal tells the whole story.
+/// Holds a run to the decisions of an earlier journal: every decision, every accepted frame and the final adapter must come out the same, byte for byte. In
+/// strict mode the decisions follow from the seed and are compared; where time and presence decided, they are taken from the journal, each as soon as everything
+/// is here that was there when it was taken.
 /// </summary>
 public sealed class DecisionReplay
 {
-    private readonly Queue<RoundMessage> _decisions;
+    private readonly IReadOnlyList<JournalEntry> _entries;
+    private readonly int[] _decisions;
     private readonly HashSet<string> _outcomes;
+    private readonly HashSet<(int Round, int Client)> _accepted = [], _trained = [];
+    private int _heard;
 
     /// <summary>Takes the entries of a finished run's journal.</summary>
     public DecisionReplay(IReadOnlyList<JournalEntry> entries)
     {
-        // A run of services begins with an announcement, at which trainers bring the roster: here the roster is known from the start.
-        _decisions = new(entries.OfType<Decided>().Select(entry => entry.Message).Where(message => message is not RunAnnounced));
-        _outcomes = [.. entries.OfType<Heard>().Select(entry => entry.Report).Where(IsOutcome).Select(Text)];
+        _entries = entries;
+        Opened = entries.OfType<Decided>().Select(decided => decided.Message).OfType<RunOpened>().LastOrDefault()?.Plan;
+        // A run of services begins with an announcement, at which trainers bring the roster, and its plan may grow: here the whole plan is known from the start.
+        bool isOpen = false;
+        _decisions = [.. Enumerable.Range(0, entries.Count).Where(i => entries[i] switch
+        {
+            Decided { Message: RunAnnounced } => false,
+            Decided { Message: RunOpened } => !isOpen && (isOpen = true),
+            Decided => true,
+            _ => false,
+        })];
+        foreach (RoundClosed closed in entries.OfType<Decided>().Select(decided => decided.Message).OfType<RoundClosed>())
+            _accepted.UnionWith(closed.Accepted.Select(accepted => (closed.Round, accepted.Client)));
+        IEnumerable<ReportMessage> reports = entries.OfType<Heard>().Select(heard => heard.Report);
+        _trained.UnionWith(reports.OfType<ClientReport>().Where(report => report.Refused is null).Select(report => (report.Round, report.Client)));
+        _outcomes = [.. reports.Where(IsOutcome).Select(Text)];
     }
+
+    /// <summary>True when the decisions are taken from the journal rather than compared with it.</summary>
+    public bool IsFollowed => Opened?.Deadline is not null;
+
+    private RunPlan? Opened { get; }
+
+    /// <summary>True unless the journal knows of no training of a participant in a round: whoever never came back leaves no trace.</summary>
+    public bool HasTrained(int round, int client) => !IsFollowed || _trained.Contains((round, client));
 
     /// <summary>
     /// The plan of the journal for a run whose plan is known here: the same but for what only a run of services has, the sites by name and who hosts whom.
@@ -25,26 +50,51 @@ public sealed class DecisionReplay
     /// <exception cref="ReplayException">It is the plan of another run.</exception>
     public RunPlan PlanFor(RunPlan plan)
     {
-        if (!_decisions.TryPeek(out RoundMessage? first) || first is not RunOpened { Plan: var opened } || opened.Places is null) return plan;
-        Enrolment[] roster = [.. opened.Roster.Select(enrolment => enrolment with { Site = plan.Roster.ElementAtOrDefault(enrolment.Client)?.Site ?? enrolment.Site })];
-        string comparable = Text(new RunOpened(opened.Run, opened with { Places = null, Evaluator = null, Options = null, Roster = roster })), expected = Text(new RunOpened(plan.Run, plan));
-        return comparable == expected ? opened : throw new ReplayException(comparable, expected);
+        if (Opened?.Places is null) return plan;
+        Enrolment[] roster = [.. Opened.Roster.Select(enrolment => enrolment with { Site = plan.FindEnrolment(enrolment.Client)?.Site ?? enrolment.Site })];
+        // With a deadline clients may never have enrolled.
+        RunPlan known = Opened.Deadline is null ? plan : plan with { Roster = [.. plan.Roster.Where(enrolment => Opened.FindEnrolment(enrolment.Client) is not null)] };
+        string comparable = Text(new RunOpened(Opened.Run, Opened with { Places = null, Evaluator = null, Options = null, Roster = roster })), expected = Text(new RunOpened(plan.Run, known));
+        return comparable == expected ? Opened : throw new ReplayException(comparable, expected);
     }
 
-    /// <summary>Compares the next decision.</summary>
-    /// <exception cref="ReplayException">It differs from the journal's.</exception>
-    internal void Check(RoundMessage decision)
+    /// <summary>The decision of that number, counted from 0, if everything that had been heard before it has been heard here; else null.</summary>
+    internal RoundMessage? Next(RunHistory history, int number)
     {
-        if (!_decisions.TryDequeue(out RoundMessage? expected)) throw new ReplayException("no further decision", Text(decision));
+        if (history.IsFinished) return null;
+        if (number >= _decisions.Length) throw new ReplayException("the journal of a finished run", $"{number} decisions, and the run goes on");
+        if (MessageOf(number) is RunOpened) return history.Next();
+        while (_heard < _decisions[number] && (_entries[_heard] is not Heard heard || !IsAwaited(heard.Report) || history.Run!.HasHeard(heard.Report))) _heard++;
+        return _heard >= _decisions[number] ? MessageOf(number) : null;
+    }
+
+    /// <summary>Compares a decision with the journal's of that number, counted from 0.</summary>
+    /// <exception cref="ReplayException">It differs.</exception>
+    internal void Check(RoundMessage decision, int number)
+    {
+        if (number >= _decisions.Length) throw new ReplayException("no further decision", Text(decision));
+        RoundMessage expected = MessageOf(number) is RunOpened opened ? opened with { Plan = Opened! } : MessageOf(number);
         if (Text(expected) != Text(decision)) throw new ReplayException(Text(expected), Text(decision));
     }
 
-    /// <summary>Compares a report that fixes bytes: a stored frame, a published change, the adapter.</summary>
+    /// <summary>Compares a report that fixes bytes: a stored frame, a published change, the adapter. A frame that was not accepted may be missing in the journal.</summary>
     /// <exception cref="ReplayException">The journal has no such report.</exception>
     internal void Check(ReportMessage report)
     {
+        if (report is SegmentStored stored && IsFollowed && !_accepted.Contains((stored.Round, stored.Client))) return;
         if (IsOutcome(report) && !_outcomes.Contains(Text(report))) throw new ReplayException("a report of the journal", Text(report));
     }
+
+    private RoundMessage MessageOf(int number) => ((Decided)_entries[_decisions[number]]).Message;
+
+    /// <summary>What a decision may have depended on, or what must be done before a client takes part again: late frames and heartbeats come to nothing.</summary>
+    private bool IsAwaited(ReportMessage report) => report switch
+    {
+        ClientReport r => r.Refused is null,
+        SegmentStored r => _accepted.Contains((r.Round, r.Client)),
+        RoundAggregated or SiteUpdated or AdapterWritten => true,
+        _ => false,
+    };
 
     private static bool IsOutcome(ReportMessage report) => report is SegmentStored or RoundAggregated or AdapterWritten;
 

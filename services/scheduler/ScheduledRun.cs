@@ -9,14 +9,17 @@ public sealed class ScheduledRun : IDisposable
     private readonly IMessageBus _bus;
     private readonly IRunJournal _journal;
     private readonly DecisionReplay? _replay;
+    private readonly TimeProvider _clock;
+    private readonly PresenceLeases _leases;
     private readonly Action<RunHistory, JournalEntry>? _observer;
     private readonly Queue<byte[]> _unsaid = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _entries;
+    private int _entries, _decisions;
+    private long _openedAt;
 
-    private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer) =>
-        (History, _journal, _bus, _replay, _observer) = (history, journal, bus, replay, observer);
+    private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer, TimeProvider clock) =>
+        (History, _journal, _bus, _replay, _observer, _clock, _leases) = (history, journal, bus, replay, observer, clock, new PresenceLeases(clock));
 
     /// <summary>The fold of the journal.</summary>
     public RunHistory History { get; }
@@ -31,9 +34,9 @@ public sealed class ScheduledRun : IDisposable
     public string? RefusedEnrolment { get; private set; }
 
     internal static async Task<ScheduledRun> OpenAsync(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay,
-        Action<RunHistory, JournalEntry>? observer, CancellationToken cancellation)
+        Action<RunHistory, JournalEntry>? observer, TimeProvider clock, CancellationToken cancellation)
     {
-        var run = new ScheduledRun(history, journal, bus, replay, observer);
+        var run = new ScheduledRun(history, journal, bus, replay, observer, clock);
         await run.CatchUpAsync(cancellation);
         return run;
     }
@@ -62,6 +65,7 @@ public sealed class ScheduledRun : IDisposable
         await _turn.WaitAsync(cancellation);
         try
         {
+            if (report is TrainerPresent present) return await HearAsync(present, bytes, cancellation);
             string? refusal = "no news";
             // Where there are two schedulers each hears a part of the reports: what is no news here may be about a round that the other has opened.
             if (!History.IsFinished && !History.IsNews(report)) await CatchUpAsync(cancellation);
@@ -84,16 +88,61 @@ public sealed class ScheduledRun : IDisposable
         }
     }
 
+    /// <summary>With a deadline: takes in what the clock says, and decides what follows. A scheduler that comes back gives the open round its whole time again.</summary>
+    internal async Task TickAsync(CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            if (_replay is not null || History.Run is not { IsFinished: false, Plan.Deadline: { } deadline } run) return;
+            bool isNews = false;
+            if (History.Roster is not null && _leases.Expired(History.Present) is { Count: > 0 } left) isNews |= await RecordPresenceAsync([], left, cancellation);
+            if (run.Rounds is [.., { Closed: null, IsOverdue: false } last] && _clock.GetElapsedTime(_openedAt).TotalSeconds >= deadline.Seconds)
+                isNews |= await RecordAsync(new DeadlinePassed(last.Round), cancellation);
+            if (isNews || _unsaid.Count > 0) await DecideAsync(cancellation);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async Task<string?> HearAsync(TrainerPresent report, int bytes, CancellationToken cancellation)
+    {
+        if (History.Run is not { IsFinished: false, Plan.Deadline: not null } || History.Roster?.Has(report.Site, report.Trainer) != true) return "no news";
+        if (report.Seconds is < 0 or > PresenceLeases.LongestSeconds) return "presence";
+        _leases.Hear(report, bytes);
+        string trainer = RosterState.TrainerName(report.Site, report.Trainer);
+        if (History.Present.Contains(trainer) != report.Seconds > 0)
+        {
+            await RecordPresenceAsync(report.Seconds > 0 ? [trainer] : [], report.Seconds > 0 ? [] : [trainer], cancellation);
+            await DecideAsync(cancellation);
+        }
+        return null;
+    }
+
+    private async Task<bool> RecordPresenceAsync(IReadOnlyList<string> arrived, IReadOnlyList<string> left, CancellationToken cancellation)
+    {
+        if (!await RecordAsync(new PresenceChanged(arrived, left, _leases.Bytes), cancellation)) return false;
+        _leases.Counted();
+        return true;
+    }
+
     private async Task DecideAsync(CancellationToken cancellation)
     {
         while (true)
         {
             // A decision whose publishing failed is said before anything else is decided.
             for (; _unsaid.TryPeek(out byte[]? message); _unsaid.Dequeue()) await _bus.PublishAsync(Topics.Rounds, History.Name, message, cancellation);
-            if (History.Next() is not { } decision) break;
-            _replay?.Check(decision);
+            if ((_replay is { IsFollowed: true } ? _replay.Next(History, _decisions) : History.Next()) is not { } decision) break;
+            _replay?.Check(decision, _decisions);
+            // What heartbeats have cost belongs to the round that they came in.
+            if (decision is RoundClosed && _leases.Bytes.Count > 0 && !await RecordPresenceAsync([], [], cancellation)) continue;
             byte[] next = ProtocolJson.Write(decision);
-            if (await RecordAsync(new Decided(decision, next.Length), cancellation)) _unsaid.Enqueue(next);
+            if (!await RecordAsync(new Decided(decision, next.Length), cancellation)) continue;
+            _unsaid.Enqueue(next);
+            if (decision is RoundOpened)
+                foreach (RoundMessage message in History.ToThoseBehind()) _unsaid.Enqueue(ProtocolJson.Write(message));
         }
         if (History.IsFinished) _finished.TrySetResult();
     }
@@ -121,6 +170,8 @@ public sealed class ScheduledRun : IDisposable
     {
         History.Apply(entry);
         Volatile.Write(ref _entries, _entries + 1);
+        if (entry is Decided { Message: not RunAnnounced }) _decisions++;
+        if (entry is Decided { Message: RoundOpened }) _openedAt = _clock.GetTimestamp();
         _observer?.Invoke(History, entry);
     }
 

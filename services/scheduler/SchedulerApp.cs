@@ -31,7 +31,7 @@ public static class SchedulerApp
                         context.Log.Warn($"run {run.Name} is left alone: {unreadable.Message}");
                     }
                 }
-                await scheduler.RemindAsync(remind, 10 * remind, stopping);
+                await Task.WhenAll(scheduler.RemindAsync(remind, 10 * remind, stopping), scheduler.WatchClockAsync(stopping));
             }, new RunApi(scheduler, directory, context.Store).Map);
         });
     }

@@ -16,14 +16,16 @@ public sealed class SchedulerService : IDisposable
     private readonly ConcurrentDictionary<string, ScheduledRun> _runs = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _opening = new(1, 1);
+    private readonly TimeProvider _clock;
 
     /// <summary>Subscribes to the reports.</summary>
     /// <param name="bus">The bus, not yet started.</param>
     /// <param name="journals">Opens the journal of a run.</param>
     /// <param name="find">Looks up a run that was not started here, before its first journal entry; null where there is none.</param>
-    public SchedulerService(IMessageBus bus, Func<string, IRunJournal> journals, Func<string, CancellationToken, Task<RunHistory?>>? find = null)
+    /// <param name="clock">The time, for deadlines and presence; null for the machine's.</param>
+    public SchedulerService(IMessageBus bus, Func<string, IRunJournal> journals, Func<string, CancellationToken, Task<RunHistory?>>? find = null, TimeProvider? clock = null)
     {
-        (_bus, _journals, _find) = (bus, journals, find ?? ((_, _) => Task.FromResult<RunHistory?>(null)));
+        (_bus, _journals, _find, _clock) = (bus, journals, find ?? ((_, _) => Task.FromResult<RunHistory?>(null)), clock ?? TimeProvider.System);
         bus.Subscribe(Topics.Reports, "scheduler", HandleReportAsync);
     }
 
@@ -47,7 +49,7 @@ public sealed class SchedulerService : IDisposable
         try
         {
             if (_runs.TryGetValue(history.Name, out ScheduledRun? known)) return known;
-            run = await ScheduledRun.OpenAsync(history, _journals(history.Name), _bus, replay, Observer, cancellation);
+            run = await ScheduledRun.OpenAsync(history, _journals(history.Name), _bus, replay, Observer, _clock, cancellation);
             _runs[history.Name] = run;
         }
         finally
@@ -56,6 +58,27 @@ public sealed class SchedulerService : IDisposable
         }
         await run.SayAgainAsync(cancellation);
         return run;
+    }
+
+    /// <summary>Lets time pass for the runs that have a deadline.</summary>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task WatchClockAsync(CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200), _clock);
+        while (await timer.WaitForNextTickAsync(cancellation))
+        {
+            foreach (ScheduledRun run in _runs.Values)
+            {
+                try
+                {
+                    await run.TickAsync(cancellation);
+                }
+                catch (Exception exception) when (exception is IOException or FormatException)
+                {
+                    // The sidecar is away, or this run's journal cannot be read; time goes on for the others.
+                }
+            }
+        }
     }
 
     /// <summary>Says again what is awaited, for every run of which nothing has been heard for a while; the pause doubles while nothing comes.</summary>

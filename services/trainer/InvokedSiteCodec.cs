@@ -18,12 +18,12 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
 
     /// <inheritdoc/>
     /// <exception cref="DaprException">The codec cannot be reached within the sidecar's patience, or refuses.</exception>
-    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation)
+    public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, int? client, CancellationToken cancellation)
     {
         while (true)
         {
             (HttpStatusCode code, byte[] content) = await ChunkedContent.ReadAsync(
-                sidecar, app, InvocationPaths.Published(run, version), cancellation, HttpStatusCode.Accepted, HttpStatusCode.Gone);
+                sidecar, app, InvocationPaths.Published(run, version, client), cancellation, HttpStatusCode.Accepted, HttpStatusCode.Gone);
             if (code == HttpStatusCode.Gone) throw new VersionPassedException(run, version, version + 1);
             // The codec holds the call while it waits, so asking again is no busy loop.
             if (code == HttpStatusCode.OK) return MemoryMarshal.Cast<byte, float>(content).ToArray();

@@ -59,10 +59,17 @@ internal sealed class TrainedRun
         return new TrainedRun(record, store, root);
     }
 
+    /// <summary>Takes a plan whose roster has grown.</summary>
+    public async Task GrowAsync(RunPlan plan, CancellationToken cancellation)
+    {
+        if (plan.Roster.Count > Plan.Roster.Count) await _record.WriteAsync(_record.Value! with { Plan = plan }, cancellation);
+    }
+
     /// <summary>Remembers the open round; an earlier one says nothing once a later one is open.</summary>
     public async Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation)
     {
-        if (opened.Round > (Open?.Round ?? -1)) await _record.WriteAsync(_record.Value! with { Open = opened }, cancellation);
+        bool isLater = opened.Round > (Open?.Round ?? -1) || (opened.Round == Open!.Round && opened.Participants.Count > Open.Participants.Count);
+        if (isLater) await _record.WriteAsync(_record.Value! with { Open = opened }, cancellation);
     }
 
     /// <summary>Remembers that the run ends with a version.</summary>

@@ -14,6 +14,7 @@ public static class TrainerApp
         int number = variables.Number("ECOLORA_TRAINER", 0, 0, 999), threads = variables.Number("ECOLORA_THREADS", Environment.ProcessorCount, 1, 1024);
         Func<int, bool> hosts = ClientSet.Parse("ECOLORA_CLIENTS", variables.Text("ECOLORA_CLIENTS", ClientSet.All));
         bool evaluates = variables.Choice("ECOLORA_EVALUATES", "yes", "no") == "yes";
+        var lease = TimeSpan.FromSeconds(variables.Number("ECOLORA_PRESENCE_SECONDS", 30, 1, 3600));
         var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts);
         string id = AppIds.Trainer(site, number);
         return new ServiceDefinition(id, 5110, OwnsVolume: true, context =>
@@ -21,13 +22,18 @@ public static class TrainerApp
             var options = new TrainerOptions(
                 id,
                 plan => plan.SiteOf(site) is { } place && plan.Places![place].Trainers.Contains(number)
-                    ? new TrainerPart(place, plan.Evaluator == id, client => hosts(client) && plan.Roster[client].Site == place, () => inputs.EngineOf(plan))
+                    ? new TrainerPart(place, plan.Evaluator == id, client => hosts(client) && plan.FindEnrolment(client)?.Site == place, () => inputs.EngineOf(plan))
                     : null,
                 new SemaphoreSlim(threads),
                 exception => context.Log.Warn($"a job ended without a report, until the scheduler asks again: {exception.Message}"),
+                (site, number),
                 announced => Enrol(announced, context.Log));
             var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options);
-            return new RunningService(trainer, () => trainer.Refused, trainer.ResumeAsync);
+            return new RunningService(trainer, () => trainer.Refused, async stopping =>
+            {
+                await trainer.ResumeAsync(stopping);
+                await trainer.SayPresentAsync(lease, stopping);
+            });
         });
 
         TrainerEnrolled? Enrol(RunAnnounced announced, ILogger log)

@@ -7,13 +7,19 @@ namespace EcoLora.Services.Trainer;
 /// <param name="Evaluates">Whether it scores the published versions on held-out records.</param>
 /// <param name="Hosts">Whether it hosts a client.</param>
 /// <param name="Engine">What trains; may load model and data when it is first asked for.</param>
-public sealed record TrainerPart(int Site, bool Evaluates, Func<int, bool> Hosts, Func<ITrainingEngine> Engine);
+public sealed record TrainerPart(int Site, bool Evaluates, Func<int, bool> Hosts, Func<ITrainingEngine> Engine)
+{
+    /// <summary>Whether a hosted client trains in a round that it was sampled for, (round, client); a replay leaves out who never came back.</summary>
+    public Func<int, int, bool> Trains { get; init; } = (_, _) => true;
+}
 
 /// <summary>What a trainer needs besides the bus.</summary>
 /// <param name="Consumer">Its name on the bus, and its app id where it is a service of its own.</param>
 /// <param name="PartIn">Its part in a run; null for a run that it has none in.</param>
 /// <param name="Threads">Training jobs that may run at once; shared by the trainers of one machine.</param>
 /// <param name="Fault">Is told an exception of a job that ended without a report.</param>
+/// <param name="Name">Site and number by which the scheduler knows it, in runs with a deadline; null where all trainers are one process.</param>
 /// <param name="Enrol">Makes the enrolment for a run that was announced, or null where it can take no part; null for a run whose roster is known.</param>
 public sealed record TrainerOptions(
-    string Consumer, Func<RunPlan, TrainerPart?> PartIn, SemaphoreSlim Threads, Action<Exception> Fault, Func<RunAnnounced, TrainerEnrolled?>? Enrol = null);
+    string Consumer, Func<RunPlan, TrainerPart?> PartIn, SemaphoreSlim Threads, Action<Exception> Fault, (string Site, int Number)? Name = null,
+    Func<RunAnnounced, TrainerEnrolled?>? Enrol = null);

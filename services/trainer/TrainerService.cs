@@ -10,12 +10,16 @@ public sealed class TrainerService : IAsyncDisposable
 {
     private const string ActiveKey = "active";
 
+    /// <summary>How long a trainer that leaves tries to say so.</summary>
+    private static readonly TimeSpan _farewell = TimeSpan.FromSeconds(2);
+
     private readonly IMessageBus _bus;
     private readonly IStateStore _store;
     private readonly DurableFolder _folder;
     private readonly ISiteCodec _codec;
     private readonly TrainerOptions _options;
     private readonly ConcurrentDictionary<ulong, TrainedRun> _runs = new();
+    private readonly ConcurrentDictionary<ulong, bool> _active = new();
     private readonly Dictionary<string, Task> _jobs = new(StringComparer.Ordinal);
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly Lock _jobLock = new();
@@ -48,6 +52,7 @@ public sealed class TrainerService : IAsyncDisposable
             try
             {
                 if (await FindAsync(key, cancellation) is not { } run || _options.PartIn(run.Plan) is not { } part) continue;
+                _active[key] = true;
                 if (run.Open is { } opened) StartRound(run, part, opened);
                 if (run.Ending is { } version) StartEvaluation(run, part, version);
             }
@@ -59,6 +64,44 @@ public sealed class TrainerService : IAsyncDisposable
             finally
             {
                 _turn.Release();
+            }
+        }
+    }
+
+    /// <summary>Says again and again that the trainer is there, for the runs with a deadline that it has part in; says that it leaves when it does.</summary>
+    /// <param name="lease">How long one such report counts; it is said three times as often.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task SayPresentAsync(TimeSpan lease, CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(lease / 3);
+        try
+        {
+            do
+            {
+                await SayPresentAsync((int)Math.Ceiling(lease.TotalSeconds), cancellation);
+            }
+            while (await timer.WaitForNextTickAsync(cancellation));
+        }
+        finally
+        {
+            using var patience = new CancellationTokenSource(_farewell);
+            await SayPresentAsync(0, patience.Token);
+        }
+    }
+
+    private async Task SayPresentAsync(int seconds, CancellationToken cancellation)
+    {
+        if (_options.Name is not { } name) return;
+        foreach (RunPlan plan in _runs.Values.Select(run => run.Plan).Where(plan => plan.Deadline is not null && _active.ContainsKey(plan.Key) && _options.PartIn(plan) is not null))
+        {
+            try
+            {
+                var report = new TrainerPresent(plan.Run, name.Site, name.Number, seconds);
+                await _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);
+            }
+            catch (Exception exception) when (exception is IOException or OperationCanceledException)
+            {
+                // The sidecar is away: until it is back the trainer is not there.
             }
         }
     }
@@ -122,6 +165,9 @@ public sealed class TrainerService : IAsyncDisposable
     {
         switch (message)
         {
+            case RunOpened opened:
+                await run.GrowAsync(opened.Plan, cancellation);
+                break;
             case RoundOpened opened:
                 await run.OpenRoundAsync(opened, cancellation);
                 StartRound(run, part, opened);
@@ -131,7 +177,8 @@ public sealed class TrainerService : IAsyncDisposable
                 StartEvaluation(run, part, ending.Version);
                 break;
             case Reminder reminder:
-                foreach (int client in reminder.Clients.Where(part.Hosts)) Start(Participation(run, reminder.Round, client), () => TakePartAsync(run, part, reminder.Round, client), again: true);
+                foreach (int client in reminder.Clients.Where(client => part.Hosts(client) && part.Trains(reminder.Round, client)))
+                    Start(Participation(run, reminder.Round, client), () => TakePartAsync(run, part, reminder.Round, client), again: true);
                 if (reminder.Evaluation is { } version) StartEvaluation(run, part, version, again: true);
                 break;
             case RunFinished:
@@ -144,7 +191,7 @@ public sealed class TrainerService : IAsyncDisposable
     private void StartRound(TrainedRun run, TrainerPart part, RoundOpened opened)
     {
         if (opened.Evaluate) StartEvaluation(run, part, opened.Round);
-        foreach (Participant participant in opened.Participants.Where(participant => part.Hosts(participant.Client)))
+        foreach (Participant participant in opened.Participants.Where(participant => part.Hosts(participant.Client) && part.Trains(opened.Round, participant.Client)))
             Start(Participation(run, opened.Round, participant.Client), () => TakePartAsync(run, part, opened.Round, participant.Client));
     }
 
@@ -154,11 +201,22 @@ public sealed class TrainerService : IAsyncDisposable
     private async Task TakePartAsync(TrainedRun run, TrainerPart part, int round, int client)
     {
         RunPlan plan = run.Plan;
-        int samples = plan.Roster[client].Samples;
+        int samples = plan.EnrolmentOf(client).Samples;
         LocalAdapter? local = await run.ReadLocalAsync(client, _stop.Token);
+        // A message about a round before the client's last one: that one was answered.
+        if (local?.Round > round) return;
         if (local?.Round != round)
         {
-            ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(plan.Run, round, _stop.Token);
+            ReadOnlyMemory<float> published;
+            try
+            {
+                published = await _codec.GetPublishedAsync(plan.Run, round, client, _stop.Token);
+            }
+            catch (VersionPassedException) when (plan.Deadline is not null)
+            {
+                await ReportAsync(new ClientMissed(plan.Run, round, client, part.Site));
+                return;
+            }
             double weight = Mixing.Weight(plan.Exchange.MixingBeta, round, local?.Round);
             float[] start = new float[published.Length];
             Mixing.Mix(weight, published.Span, local?.Values, start);
@@ -182,7 +240,7 @@ public sealed class TrainerService : IAsyncDisposable
         if (!part.Evaluates) return;
         Start($"{run.Plan.Run}/evaluation/{version}", async () =>
         {
-            ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, _stop.Token);
+            ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token);
             float[] adapter = run.Whole(published.Span);
             HeldOutScore score = await ComputeAsync(() => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
             if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
@@ -209,6 +267,8 @@ public sealed class TrainerService : IAsyncDisposable
 
     private async Task SetActiveAsync(ulong key, bool isActive, CancellationToken cancellation)
     {
+        if (isActive) _active[key] = true;
+        else _active.TryRemove(key, out _);
         StateRecord<ActiveRuns> record = await StateRecord.ReadAsync(_store, ActiveKey, TrainerJson.Default.ActiveRuns, cancellation);
         IReadOnlyList<ulong> keys = record.Value?.Keys ?? [];
         if (keys.Contains(key) != isActive) await record.WriteAsync(new ActiveRuns(isActive ? [.. keys, key] : [.. keys.Where(other => other != key)]), cancellation);

@@ -34,7 +34,7 @@ public class ProtocolRunTests
     {
         using var folder = new TemporaryFolder();
         RunPlan plan = MadeUpRun.Plan();
-        int[] sampled = RoundRobinSchedule.Sample(plan.Seed, 1, plan.Roster.Count, plan.Participants);
+        int[] sampled = RoundRobinSchedule.Sample(plan.Seed, 1, plan.Roster.Select(enrolment => enrolment.Client), plan.Participants);
         var engine = new MadeUpEngine();
         engine.Broken.Add((sampled[2], 1));
 

@@ -134,7 +134,7 @@ public class RosterStateTests
     {
         var roster = new RosterState(MadeUpEnrolment.Draft with { Participants = 5 }, 4);
         roster.Apply(MadeUpEnrolment.Of("a", 0, 0, 1, 2, 3));
-        Assert.Equal("federation.participants: expected 1 to 4 (federation.clients), found 5", Assert.Throws<ArgumentException>(roster.Plan).Message);
+        Assert.Equal("federation.participants: expected 1 to 4 (federation.clients), found 5", Assert.Throws<ArgumentException>(() => roster.Plan()).Message);
     }
 
     private static string Text(RunPlan plan) => Encoding.UTF8.GetString(ProtocolJson.Write(new RunOpened(plan.Run, plan)));

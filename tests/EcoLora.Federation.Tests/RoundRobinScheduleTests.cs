@@ -33,18 +33,18 @@ public class RoundRobinScheduleTests
     {
         for (int round = 0; round < 50; round++)
         {
-            int[] sampled = RoundRobinSchedule.Sample(7, round, 100, 10);
+            int[] sampled = RoundRobinSchedule.Sample(7, round, Enumerable.Range(0, 100), 10);
             Assert.Equal(10, sampled.Length);
             Assert.Equal(sampled.Distinct().Order(), sampled);
             Assert.All(sampled, client => Assert.InRange(client, 0, 99));
-            Assert.Equal(sampled, RoundRobinSchedule.Sample(7, round, 100, 10));
+            Assert.Equal(sampled, RoundRobinSchedule.Sample(7, round, Enumerable.Range(0, 100), 10));
         }
-        Assert.NotEqual(RoundRobinSchedule.Sample(7, 0, 100, 10), RoundRobinSchedule.Sample(8, 0, 100, 10));
-        Assert.NotEqual(RoundRobinSchedule.Sample(7, 0, 100, 10), RoundRobinSchedule.Sample(7, 1, 100, 10));
+        Assert.NotEqual(RoundRobinSchedule.Sample(7, 0, Enumerable.Range(0, 100), 10), RoundRobinSchedule.Sample(8, 0, Enumerable.Range(0, 100), 10));
+        Assert.NotEqual(RoundRobinSchedule.Sample(7, 0, Enumerable.Range(0, 100), 10), RoundRobinSchedule.Sample(7, 1, Enumerable.Range(0, 100), 10));
     }
 
     [Fact]
-    public void All_clients_take_part_when_as_many_are_asked_for() => Assert.Equal(Enumerable.Range(0, 9), RoundRobinSchedule.Sample(1, 3, 9, 9));
+    public void All_clients_take_part_when_as_many_are_asked_for() => Assert.Equal(Enumerable.Range(0, 9), RoundRobinSchedule.Sample(1, 3, Enumerable.Range(0, 9), 9));
 
     /// <summary>4000 rounds of 5 of 20: each client is expected 1000 times, each pair 4000·(5·4)/(20·19) ≈ 210.5 times.</summary>
     [Fact]
@@ -54,7 +54,7 @@ public class RoundRobinScheduleTests
         int[,] pairs = new int[20, 20];
         for (int round = 0; round < 4000; round++)
         {
-            int[] sampled = RoundRobinSchedule.Sample(3, round, 20, 5);
+            int[] sampled = RoundRobinSchedule.Sample(3, round, Enumerable.Range(0, 20), 5);
             foreach (int client in sampled)
             {
                 counts[client]++;
@@ -67,5 +67,5 @@ public class RoundRobinScheduleTests
 
     /// <summary>Golden: tools/golden/codec_sampling.py, an independent implementation.</summary>
     [Fact]
-    public void The_sample_never_changes() => Assert.Equal([28, 29, 42, 48, 54, 58, 73, 92, 95, 99], RoundRobinSchedule.Sample(42, 0, 100, 10));
+    public void The_sample_never_changes() => Assert.Equal([28, 29, 42, 48, 54, 58, 73, 92, 95, 99], RoundRobinSchedule.Sample(42, 0, Enumerable.Range(0, 100), 10));
 }

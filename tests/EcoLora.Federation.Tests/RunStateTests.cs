@@ -43,7 +43,7 @@ public class RunStateTests
     {
         Decide();
         var opened = (RoundOpened)Decide()!;
-        Assert.Equal(RoundRobinSchedule.Sample(11, 0, 6, 3), opened.Participants.Select(p => p.Client));
+        Assert.Equal(RoundRobinSchedule.Sample(11, 0, Enumerable.Range(0, 6), 3), opened.Participants.Select(p => p.Client));
         Assert.Equal([0, 1, 2], opened.Participants.Select(p => p.Slot));
         Assert.Equal([0, 1, 0], opened.Participants.Select(p => p.Segment));
         Assert.Equal((0.95, 0.95), (opened.KeepA, opened.KeepB));

@@ -23,6 +23,7 @@ public sealed class RunFileTests : IDisposable
         Assert.Equal(["dense-fp16", "dense-fp32"], run.Baselines.Select(baseline => baseline.Name));
         Assert.Equal((8, (int?)null, 1.0), (run.Training.Steps, run.Training.Epochs, run.Training.ClipNorm));
         Assert.Null(run.Evaluation.Records);
+        Assert.Null(run.Federation.Deadline);
         Assert.Equal(Environment.ProcessorCount, run.Threads);
         Assert.Null(run.Model);
         Assert.Empty(run.Data.Files);
@@ -39,7 +40,7 @@ public sealed class RunFileTests : IDisposable
             partition: { scheme: iid, alpha: 0.1, minimum: 3 }
             lora: { rank: 4, alpha: 8, dropout: 0.05, targets: [down_proj], rslora: true }
             training: { epochs: 2, batch_size: 4, learning_rate: 1e-3, schedule: cosine, warmup_steps: 5, weight_decay: 0.01, clip_norm: off }
-            federation: { method: ffa-lora, clients: 7, participants: 3, rounds: 2, sites: 1 }
+            federation: { method: ffa-lora, clients: 7, participants: 3, rounds: 2, sites: 1, deadline: 90.5, minimum_coverage: 0, over_sampling: 0.5 }
             exchange: { segments: 3, k_max: 0.9, k_min_a: 0.25, k_min_b: 0.125, gamma_a: 1, gamma_b: 2, mixing_beta: off, feedback: full, values: fp32 }
             baselines: [dense-fp32]
             evaluation: { every: 2, exact_match: false, max_new_tokens: 5, records: 11 }
@@ -54,7 +55,7 @@ public sealed class RunFileTests : IDisposable
         Assert.Equal(["down_proj"], run.Lora.Targets);
         Assert.Equal(((int?)null, 2, 4, 1e-3, "cosine", 5, 0.01, (double?)null), (run.Training.Steps, run.Training.Epochs, run.Training.BatchSize,
             run.Training.LearningRate, run.Training.Schedule, run.Training.WarmupSteps, run.Training.WeightDecay, run.Training.ClipNorm));
-        Assert.Equal(new FederationOptions { Method = "ffa-lora", Clients = 7, Participants = 3, Rounds = 2, Sites = 1 }, run.Federation);
+        Assert.Equal(new FederationOptions { Method = "ffa-lora", Clients = 7, Participants = 3, Rounds = 2, Sites = 1, Deadline = new DeadlineOptions(90.5, 0, 0.5) }, run.Federation);
         Assert.Equal(new ExchangeOptions
         {
             Segments = 3,
@@ -114,6 +115,10 @@ public sealed class RunFileTests : IDisposable
 
     [Theory]
     [InlineData("federation: {participants: 21}", ":2:28: federation.participants: expected 1 to 20 (federation.clients), found 21")]
+    [InlineData("federation: {deadline: 0}", ":2:24: federation.deadline: expected a number in (0, 2592000], or off, found 0")]
+    [InlineData("federation: {deadline: 60, minimum_coverage: 3}",
+        ":2:46: federation.minimum_coverage: expected 0 to 2, which 10 participants with 5 segments can reach, found 3")]
+    [InlineData("federation: {over_sampling: 0.3}", ":2:29: federation.over_sampling: expected 0 without federation.deadline, found 0.3")]
     [InlineData("federation: {sites: 21}", ":2:21: federation.sites: expected 1 to 20 (federation.clients), found 21")]
     [InlineData("exchange: {segments: 11}",
         ":2:22: exchange.segments: expected 1 to 10 (federation.participants), so that every segment has a sender, found 11")]

@@ -25,7 +25,7 @@ public sealed class CodecServiceTests : IDisposable
         Assert.Equal(Verdict.Success, await bus.DeliverAsync(Topics.Rounds, ProtocolJson.Write(MadeUpSite.Opened)));
         Assert.Equal(verdict, await bus.DeliverAsync(Topics.Global, MadeUpSite.Change()));
         Assert.Equal(reports, bus.Published.Count);
-        if (reports > 0) Assert.Equal(MadeUpSite.Next(), (await codec.GetPublishedAsync("run-1", 1, Cancellation)).ToArray());
+        if (reports > 0) Assert.Equal(MadeUpSite.Next(), (await codec.GetPublishedAsync("run-1", 1, null, Cancellation)).ToArray());
     }
 
     /// <summary>A bus that delivers when it is told, and shows the verdict.</summary>

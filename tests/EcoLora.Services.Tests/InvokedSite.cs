@@ -71,7 +71,7 @@ internal sealed class InvokedSite : IAsyncDisposable
     public async Task PublishNextAsync()
     {
         await _bus.PublishAsync(Topics.Global, "run-1", MadeUpSite.Change(), Cancellation);
-        await _codec.GetPublishedAsync("run-1", 1, Cancellation);
+        await _codec.GetPublishedAsync("run-1", 1, null, Cancellation);
     }
 
     /// <summary>The first frame that the codec published.</summary>

@@ -22,7 +22,7 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     public async Task A_published_vector_of_several_pieces_is_equal_bit_by_bit()
     {
         await Site.SayAsync(MadeUpSite.Opened);
-        ReadOnlyMemory<float> read = await Site.Trainer.GetPublishedAsync("run-1", 0, Cancellation);
+        ReadOnlyMemory<float> read = await Site.Trainer.GetPublishedAsync("run-1", 0, null, Cancellation);
         Assert.True(read.Length * sizeof(float) > ChunkedContent.PieceSize);
         Assert.Equal(MadeUpSite.Initial.Select(BitConverter.SingleToInt32Bits), read.ToArray().Select(BitConverter.SingleToInt32Bits));
         Assert.Equal(["GET 200", "GET 200"], Site.Log);
@@ -39,7 +39,7 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
             hasWaited |= isFirst;
             return Task.FromResult<HttpStatusCode?>(isFirst ? HttpStatusCode.Accepted : null);
         };
-        Task<ReadOnlyMemory<float>> next = Site.Trainer.GetPublishedAsync("run-1", 1, Cancellation), first = Site.Trainer.GetPublishedAsync("run-1", 0, Cancellation);
+        Task<ReadOnlyMemory<float>> next = Site.Trainer.GetPublishedAsync("run-1", 1, null, Cancellation), first = Site.Trainer.GetPublishedAsync("run-1", 0, null, Cancellation);
         await Site.SayAsync(MadeUpSite.Opened);
         Assert.Equal(MadeUpSite.Initial, (await first).ToArray());
         Assert.False(next.IsCompleted);
@@ -52,15 +52,15 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     public async Task A_version_that_has_passed_is_told_also_between_two_pieces()
     {
         await Site.SayAsync(MadeUpSite.Opened);
-        await Site.Codec.GetPublishedAsync("run-1", 0, Cancellation);
+        await Site.Codec.GetPublishedAsync("run-1", 0, null, Cancellation);
         Site.Before = async request =>
         {
             if (request.RequestUri!.Query == $"?offset={ChunkedContent.PieceSize}") await Site.PublishNextAsync();
             return null;
         };
-        await Assert.ThrowsAsync<VersionPassedException>(() => Site.Trainer.GetPublishedAsync("run-1", 0, Cancellation));
+        await Assert.ThrowsAsync<VersionPassedException>(() => Site.Trainer.GetPublishedAsync("run-1", 0, null, Cancellation));
         Assert.Equal(["GET 200", "GET 410"], Site.Log);
-        await Assert.ThrowsAsync<VersionPassedException>(() => Site.Trainer.GetPublishedAsync("run-1", 0, Cancellation));
+        await Assert.ThrowsAsync<VersionPassedException>(() => Site.Trainer.GetPublishedAsync("run-1", 0, null, Cancellation));
         await Assert.ThrowsAsync<VersionPassedException>(() => Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update, Cancellation));
     }
 
@@ -81,7 +81,7 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     {
         Task submission = Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update, Cancellation);
         await Site.SayAsync(MadeUpSite.Opened);
-        await Site.Codec.GetPublishedAsync("run-1", 0, Cancellation);
+        await Site.Codec.GetPublishedAsync("run-1", 0, null, Cancellation);
         Assert.False(submission.IsCompleted);
         await Site.SayAsync(MadeUpSite.Round);
         await submission;
@@ -138,7 +138,7 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
         await OpenRoundAsync();
         foreach (double weight in new[] { -0.1, 1.1, double.NaN, double.PositiveInfinity })
             await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update with { MixingWeight = weight }, Cancellation));
-        var refused = await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.GetPublishedAsync("Run_1", 0, Cancellation));
+        var refused = await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.GetPublishedAsync("Run_1", 0, null, Cancellation));
         Assert.Contains("400 run: expected 1 to 63 of a-z, 0-9 and -, found 'Run_1'", refused.Message, StringComparison.Ordinal);
     }
 

@@ -50,12 +50,12 @@ public static class ArmFactsOf
     {
         ClientReport? report = round.Clients.GetValueOrDefault(participant.Client);
         ParticipantStatus status = report?.Refused is not null ? ParticipantStatus.Refused
-            : round.Closed!.Accepted.Any(accepted => accepted.Client == participant.Client) ? ParticipantStatus.Accepted
+            : round.IsAccepted(participant.Client) ? ParticipantStatus.Accepted
             : ParticipantStatus.Absent;
-        Enrolment enrolment = plan.Roster[participant.Client];
+        Enrolment enrolment = plan.EnrolmentOf(participant.Client);
         return new Participant(
             ClientName(participant.Client), SiteName(enrolment.Site), participant.Slot, plan.Exchange.Segments == 1 ? null : participant.Segment,
-            enrolment.Samples, report?.Loss, status, report?.Refused);
+            enrolment.Samples, status == ParticipantStatus.Absent ? null : report?.Loss, status, report?.Refused);
     }
 
     private static Evaluation? EvaluationOf(RunState state, int version)
@@ -70,7 +70,7 @@ public static class ArmFactsOf
 
     private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, int parameters)
     {
-        foreach (SegmentStored stored in round.Segments.Values)
+        foreach (SegmentStored stored in round.Segments.Values.Concat(round.LateSegments.Values))
             yield return Row(round.Round, ClientName(stored.Client), Direction.Up, stored.Segment, parameters, stored.Sizes);
         foreach (SiteUpdated site in round.Sites.Values)
         {

@@ -66,21 +66,27 @@ public static class LocalCluster
             int number = site;
             folder = options.State.Folder($"codec-{site:d3}");
             codecs.Add(new CodecService(bus, StoreIn(folder), folder, new CodecOptions($"codec-{site}", _ => number, options.KeepChange, aggregator.ChangeAsync)));
-            var part = new TrainerPart(site, Evaluates: site == 0, client => plan.Roster[client].Site == number, () => options.Engine);
+            var part = new TrainerPart(site, Evaluates: site == 0, client => plan.FindEnrolment(client)?.Site == number, () => options.Engine)
+            {
+                Trains = options.Replay is { } replay ? replay.HasTrained : (_, _) => true,
+            };
             folder = options.State.Folder($"trainer-{site:d3}");
             var trainer = new TrainerOptions($"trainer-{site}", _ => part, threads, exception => fault.TrySetResult(exception));
             trainers.Add(new TrainerService(bus, StoreIn(folder), folder, codecs[site], trainer));
         }
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
             inner.Start();
             ScheduledRun run = await scheduler.StartAsync(new RunHistory(plan), options.Replay, cancellation);
+            Task clock = scheduler.WatchClockAsync(ended.Token);
             Task first = await Task.WhenAny(run.Finished, fault.Task, inner.Fault).WaitAsync(cancellation);
             if (first != run.Finished) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(await (Task<Exception>)first);
             return run.History.Run!;
         }
         finally
         {
+            await ended.CancelAsync();
             foreach (TrainerService trainer in trainers) await trainer.DisposeAsync();
             await inner.DisposeAsync();
             foreach (CodecService codec in codecs) codec.Dispose();

@@ -106,7 +106,7 @@ public static class LocalRun
             digest.AppendData("\n"u8);
             count++;
         }
-        return new DecisionFacts("strict", count, Convert.ToHexStringLower(digest.GetHashAndReset()));
+        return new DecisionFacts(method.Plan.Deadline is null ? "strict" : "deadline", count, Convert.ToHexStringLower(digest.GetHashAndReset()));
     }
 
     private static string LedgerText(ArmFacts facts)

@@ -7,7 +7,9 @@ namespace EcoLora.Federation;
 /// <param name="Run">The run's name.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(TrainerEnrolled), "trainer-enrolled")]
+[JsonDerivedType(typeof(TrainerPresent), "trainer-present")]
 [JsonDerivedType(typeof(ClientReport), "client")]
+[JsonDerivedType(typeof(ClientMissed), "client-missed")]
 [JsonDerivedType(typeof(SegmentStored), "segment-stored")]
 [JsonDerivedType(typeof(RoundAggregated), "round-aggregated")]
 [JsonDerivedType(typeof(SiteUpdated), "site-updated")]
@@ -31,7 +33,21 @@ public sealed record EnrolledClient(int Client, int Samples, int Rank);
 public sealed record TrainerEnrolled(
     string Run, string Site, int Trainer, IReadOnlyList<EnrolledClient> Clients, IReadOnlyList<LoraModule> Modules, bool Evaluates) : ReportMessage(Run);
 
-/// <summary>Trainer: a participant has trained, or its update is refused.</summary>
+/// <summary>Trainer, with a deadline: it is there. Said again and again while the run goes on; the scheduler samples from those who are there.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Site">Name of its site.</param>
+/// <param name="Trainer">Its number at the site.</param>
+/// <param name="Seconds">How long this counts unless it is said again; 0 when it leaves.</param>
+public sealed record TrainerPresent(string Run, string Site, int Trainer, int Seconds) : ReportMessage(Run);
+
+/// <summary>Trainer, with a deadline: the round was over before the participant began; it has not trained and will not.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Round">t.</param>
+/// <param name="Client">Number of the client.</param>
+/// <param name="Site">Number of its site.</param>
+public sealed record ClientMissed(string Run, int Round, int Client, int Site) : ReportMessage(Run);
+
+/// <summary>Trainer: a participant has trained, or its update is refused. With a deadline it may be told after the round's close.</summary>
 /// <param name="Run">The run's name.</param>
 /// <param name="Round">t.</param>
 /// <param name="Client">Number of the client.</param>
@@ -41,7 +57,10 @@ public sealed record TrainerEnrolled(
 /// <param name="Refused">Why there is no update, such as a loss that is not finite; null when there is one.</param>
 public sealed record ClientReport(string Run, int Round, int Client, int Site, int Samples, double? Loss = null, string? Refused = null) : ReportMessage(Run);
 
-/// <summary>Aggregator: a participant's frame is stored durably.</summary>
+/// <summary>
+/// Aggregator: a participant's frame is stored durably. With a deadline also said of a frame that came after the close: that one is not kept, but its bytes
+/// were sent and count.
+/// </summary>
 /// <param name="Run">The run's name.</param>
 /// <param name="Round">t.</param>
 /// <param name="Client">Number of the client.</param>

@@ -36,9 +36,9 @@ public abstract record RoundMessage(string Run);
 /// <param name="Options">The run file's options in their canonical form; they name the model and the data by aliases, never by paths.</param>
 public sealed record RunAnnounced(string Run, JsonElement Options) : RoundMessage(Run);
 
-/// <summary>A run begins: everybody prepares Q^0 from the plan.</summary>
+/// <summary>A run begins: everybody prepares Q^0 from the plan. With a deadline it is said again when the roster has grown.</summary>
 /// <param name="Run">The run's name.</param>
-/// <param name="Plan">The plan.</param>
+/// <param name="Plan">The plan; said again, nothing of it differs but that roster and places have more.</param>
 public sealed record RunOpened(string Run, RunPlan Plan) : RoundMessage(Run);
 
 /// <summary>A sampled client in a round.</summary>
@@ -47,7 +47,9 @@ public sealed record RunOpened(string Run, RunPlan Plan) : RoundMessage(Run);
 /// <param name="Segment">The segment that it uploads.</param>
 public sealed record Participant(int Client, int Slot, int Segment);
 
-/// <summary>A round begins.</summary>
+/// <summary>
+/// A round begins. With a deadline it is said again with more participants, behind those of before, when segments are without an answer at the deadline.
+/// </summary>
 /// <param name="Run">The run's name.</param>
 /// <param name="Round">t; the published version that it starts from is t too.</param>
 /// <param name="Participants">Who trains, in slot order.</param>

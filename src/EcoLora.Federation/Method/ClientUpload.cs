@@ -22,15 +22,26 @@ public sealed record ClientUpload(byte[] Frame, float[] Residual, float[] Unsent
     public static ClientUpload Make(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> published, ReadOnlySpan<float> local,
         ReadOnlySpan<float> residual, double feedback, Compression compression)
     {
-        SegmentRange range = header.Range(layout.Length);
+        float[] unsent = WithResidual(header.Range(layout.Length), published, local, residual, feedback);
+        float[] left = [.. unsent];
+        byte[] frame = FrameEncoder.Encode(header, layout, left, compression);
+        return new ClientUpload(frame, left, unsent);
+    }
+
+    /// <summary>ρR + Δ of a segment, with Δ = P_i − Q^t: what an update becomes that is not sent.</summary>
+    /// <param name="range">The segment.</param>
+    /// <param name="published">Q^t, whole.</param>
+    /// <param name="local">P_i, whole.</param>
+    /// <param name="residual">R of the segment; empty means zero.</param>
+    /// <param name="feedback">ρ.</param>
+    public static float[] WithResidual(SegmentRange range, ReadOnlySpan<float> published, ReadOnlySpan<float> local, ReadOnlySpan<float> residual, double feedback)
+    {
         float[] unsent = new float[range.Length];
         for (int i = 0; i < unsent.Length; i++)
         {
             float change = local[range.Start + i] - published[range.Start + i];
             unsent[i] = residual.IsEmpty ? change : (float)(change + feedback * residual[i]);
         }
-        float[] left = [.. unsent];
-        byte[] frame = FrameEncoder.Encode(header, layout, left, compression);
-        return new ClientUpload(frame, left, unsent);
+        return unsent;
     }
 }

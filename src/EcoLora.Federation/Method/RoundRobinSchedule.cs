@@ -8,10 +8,14 @@ public static class RoundRobinSchedule
     /// <summary>
     /// Draws N_t of the clients without replacement, from the run's stream <c>sampling</c> of this round.
     /// </summary>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="round">t.</param>
+    /// <param name="clients">Those to draw from, in ascending order: all, or with a deadline those that are present.</param>
+    /// <param name="participants">N_t, at most as many as there are.</param>
     /// <returns>Client numbers in ascending order; a client's slot is its index here.</returns>
-    public static int[] Sample(ulong seed, int round, int clients, int participants)
+    public static int[] Sample(ulong seed, int round, IEnumerable<int> clients, int participants)
     {
-        int[] order = Enumerable.Range(0, clients).ToArray();
+        int[] order = [.. clients];
         new RandomStream(seed, "sampling", round).Shuffle(order.AsSpan());
         int[] sampled = order[..participants];
         Array.Sort(sampled);

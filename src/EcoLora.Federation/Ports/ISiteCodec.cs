@@ -8,13 +8,14 @@ public interface ISiteCodec
     /// <summary>Q^version of the exchanged vector; waits until the site has received that version.</summary>
     /// <param name="run">The run's name.</param>
     /// <param name="version">The version that a round starts from.</param>
+    /// <param name="client">The participant that trains from it; null for an evaluation.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="VersionPassedException">The site is past that version: the round is over.</exception>
-    Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, CancellationToken cancellation);
+    Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, int? client, CancellationToken cancellation);
 
     /// <summary>
     /// Takes a participant's trained adapter, makes its segment's frame and publishes it; returns when frame and residual are durable. Submitting the
-    /// same round and client again publishes the same frame again.
+    /// same round and client again publishes the same frame again. With a deadline an update whose round is closed becomes residual instead.
     /// </summary>
     /// <param name="run">The run's name.</param>
     /// <param name="update">The update.</param>

@@ -9,6 +9,8 @@ namespace EcoLora.Federation;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "entry")]
 [JsonDerivedType(typeof(Decided), "decided")]
 [JsonDerivedType(typeof(Heard), "heard")]
+[JsonDerivedType(typeof(PresenceChanged), "presence")]
+[JsonDerivedType(typeof(DeadlinePassed), "deadline-passed")]
 public abstract record JournalEntry;
 
 /// <summary>A decision, as the message that announces it.</summary>
@@ -20,3 +22,13 @@ public sealed record Decided(RoundMessage Message, int Bytes) : JournalEntry;
 /// <param name="Report">The report.</param>
 /// <param name="Bytes">Bytes of the message as received.</param>
 public sealed record Heard(ReportMessage Report, int Bytes) : JournalEntry;
+
+/// <summary>With a deadline: who has come or gone since the last such entry, and what saying so has cost.</summary>
+/// <param name="Arrived">Trainers, by app id, that are there again.</param>
+/// <param name="Left">Trainers that have not been heard of for too long, or have said that they leave.</param>
+/// <param name="Heartbeats">Bytes of the <see cref="TrainerPresent"/> reports since then, by name of the site.</param>
+public sealed record PresenceChanged(IReadOnlyList<string> Arrived, IReadOnlyList<string> Left, IReadOnlyDictionary<string, long> Heartbeats) : JournalEntry;
+
+/// <summary>With a deadline: the time of the round that is open is over.</summary>
+/// <param name="Round">t.</param>
+public sealed record DeadlinePassed(int Round) : JournalEntry;

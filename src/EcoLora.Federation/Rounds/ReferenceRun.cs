@@ -28,7 +28,7 @@ public static class ReferenceRun
         for (int round = 0; round < plan.Rounds; round++)
         {
             // 1. Sampling, and Eq. 4 for this round's densities.
-            int[] sampled = RoundRobinSchedule.Sample(plan.Seed, round, plan.Roster.Count, plan.Participants);
+            int[] sampled = RoundRobinSchedule.Sample(plan.Seed, round, plan.Roster.Select(enrolment => enrolment.Client), plan.Participants);
             var compression = new Compression(
                 AdaptiveDensity.Fraction(exchange.KMinA, exchange.KMax, exchange.GammaA, firstLoss, previousLoss),
                 AdaptiveDensity.Fraction(exchange.KMinB, exchange.KMax, exchange.GammaB, firstLoss, previousLoss),

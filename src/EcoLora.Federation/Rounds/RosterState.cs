@@ -51,12 +51,19 @@ public sealed class RosterState(RunPlan draft, int clients)
         foreach (EnrolledClient client in report.Clients) _clients.Add(client.Client, client);
     }
 
-    /// <summary>The plan, once every client is enrolled and somebody can evaluate; else null.</summary>
+    /// <summary>
+    /// The plan, once somebody can evaluate and every client is enrolled; with a deadline, as many as a round samples suffice. Null before. The sites of
+    /// <paramref name="before"/> keep their numbers.
+    /// </summary>
+    /// <param name="before">With a deadline: the plan with which the run goes on; null comes back unless the roster has grown since.</param>
     /// <exception cref="ArgumentException">What the trainers brought makes no valid plan.</exception>
-    public RunPlan? Plan()
+    public RunPlan? Plan(RunPlan? before = null)
     {
-        if (_modules is null || Missing.Any() || _trainers.Values.FirstOrDefault(trainer => trainer.Evaluates) is not { } evaluator) return null;
-        SitePlace[] places = [.. _trainers.Keys.GroupBy(key => key.Site).Select(site => new SitePlace(site.Key, [.. site.Select(key => key.Trainer)]))];
+        if (_modules is null || _trainers.Values.FirstOrDefault(trainer => trainer.Evaluates) is not { } evaluator) return null;
+        if (draft.Deadline is null ? Missing.Any() : _clients.Count < draft.Participants || _clients.Count == before?.Roster.Count) return null;
+        ILookup<string, int> trainers = _trainers.Keys.ToLookup(key => key.Site, key => key.Trainer, StringComparer.Ordinal);
+        IEnumerable<string> names = (before?.Places ?? []).Select(place => place.Name);
+        SitePlace[] places = [.. names.Union(trainers.Select(site => site.Key), StringComparer.Ordinal).Select(site => new SitePlace(site, [.. trainers[site]]))];
         var sites = places.Select((place, site) => (place.Name, site)).ToDictionary(StringComparer.Ordinal);
         var hosts = _trainers.Values.SelectMany(trainer => trainer.Clients.Select(client => (client.Client, sites[trainer.Site]))).ToDictionary();
         RunPlan plan = draft with
@@ -64,11 +71,18 @@ public sealed class RosterState(RunPlan draft, int clients)
             Modules = _modules,
             Roster = [.. _clients.Values.Select(client => new Enrolment(client.Client, hosts[client.Client], client.Samples))],
             Places = places,
-            Evaluator = TrainerName(evaluator.Site, evaluator.Trainer),
+            Evaluator = before?.Evaluator ?? TrainerName(evaluator.Site, evaluator.Trainer),
         };
         plan.Validate();
         return plan;
     }
+
+    /// <summary>True when a trainer has enrolled.</summary>
+    public bool Has(string site, int trainer) => _trainers.ContainsKey((site, trainer));
+
+    /// <summary>Clients of those of the trainers, by app id, in ascending order.</summary>
+    public IReadOnlyList<int> ClientsOf(IReadOnlySet<string> trainers) =>
+        [.. _trainers.Values.Where(trainer => trainers.Contains(TrainerName(trainer.Site, trainer.Trainer))).SelectMany(trainer => trainer.Clients.Select(client => client.Client)).Order()];
 
     /// <summary>Why there can be no plan with these modules, or null. The first trainer's are the run's: with others than these it would never open.</summary>
     private string? FaultOf(IReadOnlyList<LoraModule> modules)

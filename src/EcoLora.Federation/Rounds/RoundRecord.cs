@@ -5,17 +5,26 @@ public sealed class RoundRecord
 {
     internal RoundRecord(RoundOpened opened) => Opened = opened;
 
-    /// <summary>The decision that opened it.</summary>
-    public RoundOpened Opened { get; }
+    /// <summary>The decision that opened it, the last one where participants were added.</summary>
+    public RoundOpened Opened { get; private set; }
 
     /// <summary>t.</summary>
     public int Round => Opened.Round;
 
-    /// <summary>Reports by client, in ascending order.</summary>
+    /// <summary>Reports by client, in ascending order; with a deadline also those after the close.</summary>
     public SortedDictionary<int, ClientReport> Clients { get; } = [];
 
     /// <summary>Stored frames by client, in ascending order.</summary>
     public SortedDictionary<int, SegmentStored> Segments { get; } = [];
+
+    /// <summary>Frames that came after the close, by client: their bytes were sent, their change is in the senders' residuals.</summary>
+    public SortedDictionary<int, SegmentStored> LateSegments { get; } = [];
+
+    /// <summary>Participants for whom the round was over before they began.</summary>
+    public SortedSet<int> Missed { get; } = [];
+
+    /// <summary>True when the round's time is over.</summary>
+    public bool IsOverdue { get; internal set; }
 
     /// <summary>The decision that closed it, when it is closed.</summary>
     public RoundClosed? Closed { get; internal set; }
@@ -27,7 +36,8 @@ public sealed class RoundRecord
     public SortedDictionary<int, SiteUpdated> Sites { get; } = [];
 
     /// <summary>
-    /// L_t: the sample-weighted mean of the losses that the participants measured, summed in slot order; null when every update was refused.
+    /// L_t: the sample-weighted mean of the losses that the participants measured, summed in slot order; null when every update was refused. Of a closed round
+    /// those count whose frames were accepted.
     /// </summary>
     public double? Loss
     {
@@ -37,6 +47,7 @@ public sealed class RoundRecord
             long samples = 0;
             foreach (Participant participant in Opened.Participants)
             {
+                if (Closed is not null && !IsAccepted(participant.Client)) continue;
                 if (!Clients.TryGetValue(participant.Client, out ClientReport? report) || report.Loss is not { } loss) continue;
                 sum += loss * report.Samples;
                 samples += report.Samples;
@@ -50,6 +61,15 @@ public sealed class RoundRecord
 
     /// <summary>True when a participant has its frame stored or its update refused.</summary>
     public bool IsAnsweredBy(int client) => Clients.TryGetValue(client, out ClientReport? report) && (report.Refused is not null || Segments.ContainsKey(client));
+
+    /// <summary>True when a participant's frame is in the aggregate of the round, which is closed.</summary>
+    public bool IsAccepted(int client) => Closed!.Accepted.Any(accepted => accepted.Client == client);
+
+    /// <summary>Participants of whom nothing is known yet: neither that they have trained nor that they will not.</summary>
+    public IEnumerable<int> Unreported => Opened.Participants.Select(p => p.Client).Where(client => !Clients.ContainsKey(client) && !Missed.Contains(client));
+
+    /// <summary>More participants: the round's time begins anew.</summary>
+    internal void Reinforce(RoundOpened opened) => (Opened, IsOverdue) = (opened, false);
 
     /// <summary>Bytes of control messages to and from each site, by content: what was sent again counts once.</summary>
     public SortedDictionary<int, ControlBytes> Control { get; } = [];

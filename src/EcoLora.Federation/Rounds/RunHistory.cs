@@ -5,6 +5,7 @@ public sealed class RunHistory
 {
     private readonly RunAnnounced? _announcement;
     private readonly List<(string Site, int Bytes)> _enrolments = [];
+    private readonly SortedSet<string> _present = new(StringComparer.Ordinal);
     private bool _isAnnounced;
     private int _announcedBytes;
 
@@ -26,12 +27,15 @@ public sealed class RunHistory
     /// <summary>The run once it is open; null before.</summary>
     public RunState? Run { get; private set; }
 
+    /// <summary>Trainers, by app id, that are there; all of them where the roster was known from the start.</summary>
+    public IReadOnlySet<string> Present => _present;
+
     /// <summary>True when the run is over.</summary>
     public bool IsFinished => Run?.IsFinished ?? false;
 
     /// <summary>True when the report tells something new; others are not journalled and change nothing.</summary>
     public bool IsNews(ReportMessage report) => report is TrainerEnrolled enrolled
-        ? Run is null && _isAnnounced && Roster!.IsNews(enrolled)
+        ? _isAnnounced && (Run is null || Run is { Plan.Deadline: not null, IsFinished: false }) && Roster!.IsNews(enrolled)
         : Run?.IsNews(report) ?? false;
 
     /// <summary>Takes one journal entry in.</summary>
@@ -45,14 +49,22 @@ public sealed class RunHistory
             case Heard { Report: TrainerEnrolled enrolled } heard:
                 Roster!.Apply(enrolled);
                 _enrolments.Add((enrolled.Site, heard.Bytes));
+                _present.Add(RosterState.TrainerName(enrolled.Site, enrolled.Trainer));
                 break;
-            case Decided { Message: RunOpened opened } when Run is null:
-                Run = new RunState(opened.Plan);
-                for (int site = 0; site < opened.Plan.Sites; site++) Run.AddOpening(site, (long)_announcedBytes * opened.Plan.SubscribersAt(site), 0);
-                foreach ((string site, int bytes) in _enrolments) Run.AddOpening(opened.Plan.SiteOf(site)!.Value, 0, bytes);
+            case Decided { Message: RunOpened opened }:
+                int known = Run?.Plan.Sites ?? 0;
+                Run ??= new RunState(opened.Plan);
                 Run.Apply(entry);
+                for (int site = known; site < opened.Plan.Sites; site++) Run.AddControl(site, (long)_announcedBytes * opened.Plan.SubscribersAt(site), 0);
+                foreach ((string site, int bytes) in _enrolments) Run.AddControl(opened.Plan.SiteOf(site)!.Value, 0, bytes);
+                _enrolments.Clear();
                 break;
             default:
+                if (entry is PresenceChanged presence)
+                {
+                    _present.UnionWith(presence.Arrived);
+                    _present.ExceptWith(presence.Left);
+                }
                 Run!.Apply(entry);
                 break;
         }
@@ -61,7 +73,8 @@ public sealed class RunHistory
     /// <summary>The next decision, or null while the run waits for reports.</summary>
     public RoundMessage? Next()
     {
-        if (Run is not null) return Run.Next();
+        if (Run is { Plan.Deadline: not null, IsFinished: false } && Roster?.Plan(Run.Plan) is { } grown) return new RunOpened(Name, grown);
+        if (Run is not null) return Run.Next(PresentClients());
         if (!_isAnnounced) return _announcement;
         return Roster!.Plan() is { } plan ? new RunOpened(Name, plan) : null;
     }
@@ -73,6 +86,16 @@ public sealed class RunHistory
         if (Run is null) return _isAnnounced ? [_announcement!] : [];
         RoundMessage[] decided = [.. Run.RecentDecisions()];
         // A run that nobody has been told of has nothing to be reminded of.
-        return decided.Length == 0 ? [] : [.. decided, Run.Awaited()];
+        return decided.Length == 0 ? [] : [.. decided, Run.Awaited(), .. ToThoseBehind()];
     }
+
+    /// <summary>With a deadline nobody waits for those who are behind: what they need to go on is said to them with every round.</summary>
+    public IEnumerable<RoundMessage> ToThoseBehind()
+    {
+        if (Run?.Plan.Deadline is null) return [];
+        IEnumerable<RoundMessage> toStragglers = Run.SaidToStragglers(PresentClients());
+        return Roster?.Missing.Any() == true ? [_announcement!, .. toStragglers] : toStragglers;
+    }
+
+    private IReadOnlyList<int>? PresentClients() => Run?.Plan.Deadline is null ? null : Roster?.ClientsOf(_present);
 }

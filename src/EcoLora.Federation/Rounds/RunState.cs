@@ -1,10 +1,10 @@
 namespace EcoLora.Federation;
 
 /// <summary>
-/// The scheduler's whole state of a run: a fold over the journal, without clock, tensors or I/O. <see cref="Next"/> is the protocol's decision
-/// in strict mode, a pure function of the state; a deadline would enter as one more journal entry.
+/// The scheduler's whole state of a run: a fold over the journal, without clock, tensors or I/O. <see cref="Next"/> is the protocol's decision, a pure
+/// function of the state: where time and presence count, they are journal entries too.
 /// </summary>
-public sealed class RunState
+public sealed partial class RunState
 {
     private readonly List<RoundRecord> _rounds = [];
     private readonly SortedDictionary<int, Evaluated> _evaluations = [];
@@ -21,7 +21,7 @@ public sealed class RunState
     }
 
     /// <summary>The plan.</summary>
-    public RunPlan Plan { get; }
+    public RunPlan Plan { get; private set; }
 
     /// <summary>The rounds so far.</summary>
     public IReadOnlyList<RoundRecord> Rounds => _rounds;
@@ -39,19 +39,30 @@ public sealed class RunState
     /// True when the report tells something new about this run. Others (said twice, of another run, of a round or client that was not asked) are not
     /// journalled and change nothing.
     /// </summary>
-    public bool IsNews(ReportMessage report) => report.Run == Plan.Run && report switch
+    public bool IsNews(ReportMessage report) => report.Run == Plan.Run && !IsFinished && !HasHeard(report) && report switch
     {
-        ClientReport r => RoundOf(r.Round) is { Closed: null } round && !round.Clients.ContainsKey(r.Client)
-            && round.Opened.Participants.Any(p => p.Client == r.Client)
-            && r.Samples == Plan.Roster[r.Client].Samples && r.Site == Plan.Roster[r.Client].Site && r.Loss.HasValue != (r.Refused is not null)
-            && double.IsFinite(r.Loss ?? 0),
-        SegmentStored r => RoundOf(r.Round) is { Closed: null } round && !round.Segments.ContainsKey(r.Client)
-            && round.Opened.Participants.Any(p => p.Client == r.Client && p.Segment == r.Segment),
-        RoundAggregated r => RoundOf(r.Round) is { Closed: not null, Aggregated: null },
-        SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } round && IsSite(r.Site) && !round.Sites.ContainsKey(r.Site),
-        Evaluated r => (RoundOf(r.Version)?.Opened.Evaluate ?? r.Version == _ending?.Version) && IsSite(r.Site) && !_evaluations.ContainsKey(r.Version)
-            && double.IsFinite(r.Score.Loss),
-        AdapterWritten r => _ending is not null && r.Version == _ending.Version && Adapter is null,
+        ClientReport r => HearsAbout(r.Round) is { } round && round.Opened.Participants.Any(p => p.Client == r.Client) && !round.Missed.Contains(r.Client)
+            && Plan.EnrolmentOf(r.Client) == new Enrolment(r.Client, r.Site, r.Samples) && r.Loss.HasValue != (r.Refused is not null) && double.IsFinite(r.Loss ?? 0),
+        ClientMissed r => Plan.Deadline is not null && RoundOf(r.Round) is { Closed: not null } round && round.Unreported.Contains(r.Client)
+            && Plan.EnrolmentOf(r.Client).Site == r.Site,
+        SegmentStored r => HearsAbout(r.Round) is { } round && round.Opened.Participants.Any(p => p.Client == r.Client && p.Segment == r.Segment),
+        RoundAggregated r => RoundOf(r.Round) is { Closed: not null },
+        SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } && IsSite(r.Site),
+        Evaluated r => (RoundOf(r.Version)?.Opened.Evaluate ?? r.Version == _ending?.Version) && IsSite(r.Site) && double.IsFinite(r.Score.Loss),
+        AdapterWritten r => r.Version == _ending?.Version,
+        _ => false,
+    };
+
+    /// <summary>True when a report about the same has been taken in.</summary>
+    public bool HasHeard(ReportMessage report) => report switch
+    {
+        ClientReport r => RoundOf(r.Round)?.Clients.ContainsKey(r.Client) == true,
+        ClientMissed r => RoundOf(r.Round)?.Missed.Contains(r.Client) == true,
+        SegmentStored r => RoundOf(r.Round) is { } round && (round.Segments.ContainsKey(r.Client) || round.LateSegments.ContainsKey(r.Client)),
+        RoundAggregated r => RoundOf(r.Round)?.Aggregated is not null,
+        SiteUpdated r => RoundOf(r.Version - 1)?.Sites.ContainsKey(r.Site) == true,
+        Evaluated r => _evaluations.ContainsKey(r.Version),
+        AdapterWritten => Adapter is not null,
         _ => false,
     };
 
@@ -68,15 +79,24 @@ public sealed class RunState
                 Apply(heard.Report);
                 if (SiteOf(heard.Report) is { } sender) AddControl(sender, down: 0, up: heard.Bytes);
                 break;
+            case PresenceChanged presence:
+                foreach ((string site, long bytes) in presence.Heartbeats)
+                    if (Plan.SiteOf(site) is { } place) AddControl(place, down: 0, up: bytes);
+                break;
+            case DeadlinePassed passed:
+                _rounds[passed.Round].IsOverdue = true;
+                break;
         }
     }
 
-    /// <summary>The next decision, or null while the run waits for reports.</summary>
-    public RoundMessage? Next()
+    /// <summary>The next decision, or null while the run waits.</summary>
+    /// <param name="present">Clients whose trainers are there, in ascending order; null for all. With a deadline rounds are sampled from them.</param>
+    public RoundMessage? Next(IReadOnlyCollection<int>? present = null)
     {
         if (IsFinished) return null;
         if (!_opened) return new RunOpened(Plan.Run, Plan);
         if (_ending is not null) return Adapter is not null && HasEvaluation(_ending.Version) ? new RunFinished(Plan.Run) : null;
+        if (Plan.Deadline is not null) return NextByDeadline(present ?? [.. Plan.Roster.Select(enrolment => enrolment.Client)]);
         if (_rounds.Count == 0) return Open(0);
         RoundRecord last = _rounds[^1];
         if (last.Closed is null) return last.IsAnswered && HasEvaluation(last.Round) ? Close(last) : null;
@@ -104,21 +124,23 @@ public sealed class RunState
     /// <summary>What the run waits for.</summary>
     public Reminder Awaited()
     {
-        if (_ending is not null) return new Reminder(Plan.Run, _ending.Version - 1, [], [], false, HasEvaluation(_ending.Version) ? null : _ending.Version);
         if (_rounds.Count == 0) return new Reminder(Plan.Run, -1, [], [], false, null);
         RoundRecord last = _rounds[^1];
         int[] clients = last.Closed is null ? [.. last.Opened.Participants.Select(p => p.Client).Where(client => !last.IsAnsweredBy(client))] : [];
         int[] sites = last.Aggregated is null ? [] : [.. Enumerable.Range(0, Plan.Sites).Where(site => !last.Sites.ContainsKey(site))];
         bool isUnpublished = last.Closed is not null && last.Aggregated is null;
-        return new Reminder(Plan.Run, last.Round, clients, sites, isUnpublished, HasEvaluation(last.Round) ? null : last.Round);
+        int version = _ending?.Version ?? last.Round;
+        return new Reminder(Plan.Run, last.Round, clients, sites, isUnpublished, HasEvaluation(version) ? null : version);
     }
 
-    private RoundOpened Open(int round)
+    private RoundOpened Open(int round) =>
+        Open(round, RoundRobinSchedule.Sample(Plan.Seed, round, Plan.Roster.Select(enrolment => enrolment.Client), Plan.Participants));
+
+    private RoundOpened Open(int round, int[] sampled)
     {
         ExchangeOptions exchange = Plan.Exchange;
         double? first = _rounds.Select(r => r.Loss).FirstOrDefault(loss => loss is not null);
         double? previous = _rounds.Select(r => r.Loss).LastOrDefault(loss => loss is not null);
-        int[] sampled = RoundRobinSchedule.Sample(Plan.Seed, round, Plan.Roster.Count, Plan.Participants);
         return new RoundOpened(
             Plan.Run,
             round,
@@ -132,10 +154,14 @@ public sealed class RunState
     {
         IEnumerable<AcceptedSegment> accepted =
             from participant in round.Opened.Participants
-            where round.Segments.ContainsKey(participant.Client) && round.Clients[participant.Client].Refused is null
+            where IsDelivered(round, participant.Client)
             select new AcceptedSegment(participant.Client, participant.Slot, participant.Segment, round.Segments[participant.Client].Digest);
         return new RoundClosed(Plan.Run, round.Round, [.. accepted], round.Opened.KeepA, round.Opened.KeepB);
     }
+
+    /// <summary>True when a participant has trained and its frame is stored.</summary>
+    private static bool IsDelivered(RoundRecord round, int client) =>
+        round.Segments.ContainsKey(client) && round.Clients.TryGetValue(client, out ClientReport? report) && report.Refused is null;
 
     private bool IsEvaluated(int version) => version == 0 || version == Plan.Rounds || (version < Plan.Rounds && version % Plan.EvaluateEvery == 0);
 
@@ -145,12 +171,18 @@ public sealed class RunState
 
     private RoundRecord? RoundOf(int round) => round >= 0 && round < _rounds.Count ? _rounds[round] : null;
 
+    /// <summary>The round if reports of its participants count: while it is open, with a deadline afterwards too.</summary>
+    private RoundRecord? HearsAbout(int round) => RoundOf(round) is { } found && (found.Closed is null || Plan.Deadline is not null) ? found : null;
+
     private void Apply(RoundMessage decision)
     {
         switch (decision)
         {
-            case RunOpened:
-                _opened = true;
+            case RunOpened opened:
+                (_opened, Plan) = (true, opened.Plan);
+                break;
+            case RoundOpened opened when RoundOf(opened.Round) is { } known:
+                known.Reinforce(opened);
                 break;
             case RoundOpened opened:
                 _rounds.Add(new RoundRecord(opened));
@@ -176,8 +208,11 @@ public sealed class RunState
             case ClientReport r:
                 _rounds[r.Round].Clients.Add(r.Client, r);
                 break;
+            case ClientMissed r:
+                _rounds[r.Round].Missed.Add(r.Client);
+                break;
             case SegmentStored r:
-                _rounds[r.Round].Segments.Add(r.Client, r);
+                (_rounds[r.Round].Closed is null ? _rounds[r.Round].Segments : _rounds[r.Round].LateSegments).Add(r.Client, r);
                 break;
             case RoundAggregated r:
                 _rounds[r.Round].Aggregated = r;
@@ -198,16 +233,14 @@ public sealed class RunState
     private static int? SiteOf(ReportMessage report) => report switch
     {
         ClientReport r => r.Site,
+        ClientMissed r => r.Site,
         SiteUpdated r => r.Site,
         Evaluated r => r.Site,
         _ => null,
     };
 
-    /// <summary>Control bytes from before the run was open.</summary>
-    internal void AddOpening(int site, long down, long up) => AddControl(site, down, up);
-
     /// <summary>Control bytes belong to the round that is under way; opening the run counts with round 0, ending it with the last.</summary>
-    private void AddControl(int site, long down, long up)
+    internal void AddControl(int site, long down, long up)
     {
         SortedDictionary<int, ControlBytes> target = _rounds.Count == 0 ? _opening : _rounds[^1].Control;
         ControlBytes bytes = target.GetValueOrDefault(site);

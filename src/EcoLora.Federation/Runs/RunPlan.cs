@@ -5,7 +5,7 @@ using EcoLora.Codec;
 namespace EcoLora.Federation;
 
 /// <summary>A client as it enrolled: who hosts it, and the sample count that weighs it for the whole run.</summary>
-/// <param name="Client">Number of the client, its index in the roster.</param>
+/// <param name="Client">Number of the client.</param>
 /// <param name="Site">Number of the site that hosts it.</param>
 /// <param name="Samples">n_i &gt; 0.</param>
 public sealed record Enrolment(int Client, int Site, int Samples);
@@ -27,7 +27,7 @@ public sealed record SitePlace(string Name, IReadOnlyList<int> Trainers);
 /// <param name="EvaluateEvery">Rounds between evaluations of the published adapter; the first and the last version are always evaluated.</param>
 /// <param name="Exchange">How segments travel.</param>
 /// <param name="Modules">The modules that carry LoRA, in the order of the vector.</param>
-/// <param name="Roster">The clients, by number.</param>
+/// <param name="Roster">The clients, by number: all of them in strict mode; with a deadline those that have enrolled so far.</param>
 public sealed record RunPlan(
     string Run,
     ulong Seed,
@@ -39,6 +39,9 @@ public sealed record RunPlan(
     IReadOnlyList<LoraModule> Modules,
     IReadOnlyList<Enrolment> Roster)
 {
+    /// <summary>When a round closes without all of its participants; null in strict mode.</summary>
+    public DeadlineOptions? Deadline { get; init; }
+
     /// <summary>The sites by number, as their trainers enrolled; null for a run in one process, whose sites have numbers only.</summary>
     public IReadOnlyList<SitePlace>? Places { get; init; }
 
@@ -59,6 +62,20 @@ public sealed record RunPlan(
     /// <summary>The method.</summary>
     [JsonIgnore]
     public FederatedMethod FederatedMethod => FederatedMethod.Named(Method);
+
+    /// <summary>A client's enrolment, or null for one that has none.</summary>
+    public Enrolment? FindEnrolment(int client)
+    {
+        // Numbers ascend, so a client stands at its number or, where others are missing, before it.
+        for (int i = Math.Min(client, Roster.Count - 1); i >= 0 && Roster[i].Client >= client; i--)
+            if (Roster[i].Client == client)
+                return Roster[i];
+        return null;
+    }
+
+    /// <summary>The enrolment of a client that has one, such as a participant.</summary>
+    /// <exception cref="ArgumentException">It has none.</exception>
+    public Enrolment EnrolmentOf(int client) => FindEnrolment(client) ?? throw new ArgumentException($"client {client}: expected one of the run's roster");
 
     /// <summary>Number of the site of that name, or null where the run has none such.</summary>
     public int? SiteOf(string name)
@@ -87,13 +104,15 @@ public sealed record RunPlan(
         ExchangeOptions.Require(Participants >= 1 && Participants <= Roster.Count, "federation.participants", Participants,
             $"1 to {Roster.Count} (federation.clients)");
         Exchange.Validate(Participants);
+        Deadline?.Validate(Participants, Exchange.Segments);
         CheckModules();
         if (Places is not null) CheckPlaces(Places);
         int sites = Places?.Count ?? Roster.Count;
         for (int i = 0; i < Roster.Count; i++)
         {
             ExchangeOptions.Require(Roster[i] is not null, "roster", "null", $"client {i}");
-            ExchangeOptions.Require(Roster[i].Client == i, "roster", Roster[i].Client, $"client {i}");
+            if (Deadline is null) ExchangeOptions.Require(Roster[i].Client == i, "roster", Roster[i].Client, $"client {i}");
+            else ExchangeOptions.Require(Roster[i].Client > (i == 0 ? -1 : Roster[i - 1].Client), "roster", Roster[i].Client, "clients in ascending order, each once");
             ExchangeOptions.Require(Roster[i].Site >= 0 && Roster[i].Site < sites, $"site of client {i}", Roster[i].Site, $"0 to {sites - 1}");
             ExchangeOptions.Require(Roster[i].Samples >= 1, $"samples of client {i}", Roster[i].Samples, "1 or more");
         }

@@ -5,8 +5,9 @@ namespace EcoLora.Hosting;
 /// <summary>Paths of what services ask each other by invocation; docs/architecture.md has the answers.</summary>
 public static class InvocationPaths
 {
-    /// <summary>A codec's copy of Q^version: entries as binary32, little-endian.</summary>
-    public static string Published(string run, int version) => Text($"site/runs/{run}/published/{version}");
+    /// <summary>A codec's copy of Q^version, for a participant that trains from it or, without one, for an evaluation: entries as binary32, little-endian.</summary>
+    public static string Published(string run, int version, int? client) =>
+        client is { } participant ? Text($"site/runs/{run}/published/{version}/{participant}") : Text($"site/runs/{run}/published/{version}");
 
     /// <summary>A participant's trained adapter on its way to the site's codec.</summary>
     public static string Update(string run, int round, int client) => Text($"site/runs/{run}/updates/{round}/{client}");

@@ -93,11 +93,14 @@ public sealed record RunFile
         return OptionOverride.OfTexts(option, [.. paths.Select(path => Path.GetRelativePath(folder, Path.GetFullPath(path)).Replace('\\', '/'))], source);
     }
 
-    /// <summary>The plan without what clients and model bring: modules and roster are empty.</summary>
+    /// <summary>The plan without what clients and model bring: modules and roster are empty. Baselines are strict, so that they come out the same each time.</summary>
     /// <param name="run">The run's name.</param>
     /// <param name="exchange">How it sends.</param>
     public RunPlan Draft(string run, ExchangeOptions exchange) =>
-        new(run, Seed, Federation.Method, Federation.Rounds, Federation.Participants, Evaluation.Every, exchange, [], []);
+        new(run, Seed, Federation.Method, Federation.Rounds, Federation.Participants, Evaluation.Every, exchange, [], [])
+        {
+            Deadline = ReferenceEquals(exchange, Exchange) ? Federation.Deadline : null,
+        };
 
     private void Check()
     {
@@ -105,6 +108,9 @@ public sealed record RunFile
             $"1 to {Federation.Clients} (federation.clients)");
         Require(Federation.Sites <= Federation.Clients, "federation.sites", Federation.Sites, $"1 to {Federation.Clients} (federation.clients)");
         Exchange.Validate(Federation.Participants);
+        Federation.Deadline?.Validate(Federation.Participants, Exchange.Segments);
+        double overSampling = Values.Number("federation.over_sampling");
+        Require(Federation.Deadline is not null || overSampling == 0, "federation.over_sampling", overSampling, "0 without federation.deadline");
         bool perFile = Partition.Scheme == "file" && Data.Files.Count > 0;
         Require(!perFile || Data.Files.Count == Federation.Clients, "federation.clients", Federation.Clients,
             $"{Data.Files.Count}, one per file of data.files, with partition.scheme file");

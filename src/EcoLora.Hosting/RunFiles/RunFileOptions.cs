@@ -83,6 +83,9 @@ public static class RunFileOptions
                 Participants = values.Integer("federation.participants"),
                 Rounds = values.Integer("federation.rounds"),
                 Sites = values.IntegerOrNull("federation.sites") ?? values.Integer("federation.participants"),
+                Deadline = values.NumberOrNull("federation.deadline") is { } seconds
+                    ? new DeadlineOptions(seconds, values.Integer("federation.minimum_coverage"), values.Number("federation.over_sampling"))
+                    : null,
             },
             Exchange = MapExchange(values),
             Baselines = [.. values.Texts("baselines").Select(name => new Baseline(name, Named(ValueModes, name["dense-".Length..])))],
@@ -195,6 +198,13 @@ public static class RunFileOptions
         new("federation.sites", new IntegerOption(1, 1_000_000, Word: "participants"), "participants",
             "Sites that host the clients. A round's change is downloaded once per site, so as many sites as participants "
                 + "gives the fan-out of the paper: ten downloads for ten participants."),
+        new("federation.deadline", new NumberOption(0, DeadlineOptions.LongestSeconds, Above: true, Word: "off"), "off",
+            "Seconds after which a round closes with what has come; what comes later is kept for the client's next upload. "
+                + "off: strict mode, every round waits for all of its participants, and the result follows from this file and the data alone."),
+        new("federation.minimum_coverage", new IntegerOption(0, 65535), 1L,
+            "With a deadline: answers that each segment needs before a round may close; at most participants / segments. At the deadline, segments that lack them get further participants."),
+        new("federation.over_sampling", new NumberOption(0, 10), 0.0,
+            "With a deadline: share of participants that is sampled besides, such as 0.3; the round closes when as many as participants have delivered."),
     ];
 
     private static OptionDefinition[] Exchange()

@@ -1,3 +1,5 @@
+using EcoLora.Federation;
+
 namespace EcoLora.Hosting;
 
 /// <summary>Section <c>data</c>: the instruction records.</summary>
@@ -102,6 +104,9 @@ public sealed record FederationOptions
 
     /// <summary>Sites that host the clients; one download of a round serves all clients of a site.</summary>
     public required int Sites { get; init; }
+
+    /// <summary>When rounds close without all participants; null in strict mode.</summary>
+    public required DeadlineOptions? Deadline { get; init; }
 }
 
 /// <summary>Section <c>evaluation</c>: what is measured on the held-out records.</summary>
