@@ -65,7 +65,11 @@ public sealed class DecisionReplay
         if (number >= _decisions.Length) throw new ReplayException("the journal of a finished run", $"{number} decisions, and the run goes on");
         if (MessageOf(number) is RunOpened) return history.Next();
         while (_heard < _decisions[number] && (_entries[_heard] is not Heard heard || !IsAwaited(heard.Report) || history.Run!.HasHeard(heard.Report))) _heard++;
-        return _heard >= _decisions[number] ? MessageOf(number) : null;
+        if (_heard < _decisions[number]) return null;
+        RoundMessage next = MessageOf(number);
+        // Whoever trained for the round, if only after its close, begins before it here.
+        bool isWaiting = next is RoundClosed closed && history.Run!.Rounds[closed.Round].Unreported.Any(client => HasTrained(closed.Round, client));
+        return isWaiting ? null : next;
     }
 
     /// <summary>Compares a decision with the journal's of that number, counted from 0.</summary>

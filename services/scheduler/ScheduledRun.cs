@@ -24,7 +24,7 @@ public sealed class ScheduledRun : IDisposable
     /// <summary>The fold of the journal.</summary>
     public RunHistory History { get; }
 
-    /// <summary>Completes when the run is over.</summary>
+    /// <summary>Completes when the run is over; fails when it comes out otherwise than the journal that it replays.</summary>
     public Task Finished => _finished.Task;
 
     /// <summary>Number of journal entries: it grows when the run gets further.</summary>
@@ -81,6 +81,11 @@ public sealed class ScheduledRun : IDisposable
             }
             await DecideAsync(cancellation);
             return refusal;
+        }
+        catch (ReplayException otherwise)
+        {
+            _finished.TrySetException(otherwise);
+            throw;
         }
         finally
         {

@@ -82,6 +82,7 @@ public static class LocalCluster
             Task clock = scheduler.WatchClockAsync(ended.Token);
             Task first = await Task.WhenAny(run.Finished, fault.Task, inner.Fault).WaitAsync(cancellation);
             if (first != run.Finished) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(await (Task<Exception>)first);
+            await run.Finished;
             return run.History.Run!;
         }
         finally

@@ -1,0 +1,52 @@
+using EcoLora.Codec;
+using EcoLora.Federation;
+
+namespace EcoLora.EndToEnd.Tests;
+
+/// <summary>
+/// What a run with a deadline must come to by its journal, in one method and in memory, as <see cref="ReferenceRun"/> tells the strict run: who took part, who
+/// reported and what was accepted is taken from the journal, everything else is computed.
+/// </summary>
+internal static class JournalReference
+{
+    public static float[] Run(RunPlan plan, IReadOnlyList<JournalEntry> journal)
+    {
+        FederatedMethod method = plan.FederatedMethod;
+        LoraLayout adapterLayout = plan.AdapterLayout(), layout = method.ExchangedLayout(adapterLayout);
+        var published = new PublishedAdapter(plan.Key, layout, 0, method.InitialReference(adapterLayout, plan.Seed));
+        float[] serverResidual = new float[layout.Length];
+        var locals = new Dictionary<int, (int Round, float[] Values)>();
+        var residuals = new Dictionary<(int Client, int Segment), float[]>();
+        RoundMessage[] decisions = [.. journal.OfType<Decided>().Select(decided => decided.Message)];
+        ILookup<int, ClientReport> reports = journal.OfType<Heard>().Select(heard => heard.Report).OfType<ClientReport>().ToLookup(report => report.Round);
+        foreach (RoundClosed closed in decisions.OfType<RoundClosed>())
+        {
+            RoundOpened opened = decisions.OfType<RoundOpened>().Last(decision => decision.Round == closed.Round);
+            var compression = new Compression(opened.KeepA, opened.KeepB, plan.Exchange.Values, plan.Exchange.Coding);
+            var accepted = new List<AcceptedFrame>();
+            foreach (Participant participant in opened.Participants)
+            {
+                if (reports[closed.Round].FirstOrDefault(report => report.Client == participant.Client) is not { Refused: null }) continue;
+                bool returns = locals.TryGetValue(participant.Client, out (int Round, float[] Values) last);
+                double weight = Mixing.Weight(plan.Exchange.MixingBeta, closed.Round, returns ? last.Round : null);
+                float[] start = new float[layout.Length];
+                Mixing.Mix(weight, published.Values.Span, last.Values, start);
+                float[] adapter = method.WholeAdapter(adapterLayout, plan.Seed, start);
+                MadeUpEngine.Train(plan, participant.Client, closed.Round, adapter);
+                float[] local = method.Exchanged(adapterLayout, adapter);
+                locals[participant.Client] = (closed.Round, local);
+                var header = new FrameHeader(
+                    FrameKind.Segment, plan.Key, closed.Round, participant.Client, participant.Segment, plan.Exchange.Segments, published.Version, (uint)layout.Fingerprint);
+                ClientUpload upload = ClientUpload.Make(header, layout, published.Values.Span, local, residuals.GetValueOrDefault((participant.Client, participant.Segment)),
+                    Mixing.FeedbackShare(plan.Exchange.Feedback, weight), compression);
+                bool isAccepted = closed.Accepted.Any(segment => segment.Client == participant.Client);
+                residuals[(participant.Client, participant.Segment)] = isAccepted ? upload.Residual : upload.Unsent;
+                if (isAccepted) accepted.Add(new AcceptedFrame(participant.Slot, plan.EnrolmentOf(participant.Client).Samples, Frame.Open(upload.Frame, layout)));
+            }
+            double[] update = method.Aggregate(accepted, layout.Length);
+            var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, closed.Round, FrameHeader.Aggregator, 0, 1, published.Version, (uint)layout.Fingerprint);
+            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, compression));
+        }
+        return method.WholeAdapter(adapterLayout, plan.Seed, published.Values.Span);
+    }
+}
