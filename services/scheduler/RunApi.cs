@@ -45,7 +45,6 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             bool isKnown = await directory.FindAsync(run.Name, CancellationToken.None) is not null;
             if (!await directory.TryAddAsync(run, CancellationToken.None)) return Answers.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
             await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
-            // From the journal: what the scheduler holds in memory changes while reports come in.
             RunStatus status = await StatusAsync(run, CancellationToken.None);
             return Results.Json(status, StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
         }
@@ -63,14 +62,15 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         return new RunHistory(new RunAnnounced(run.Name, run.Options), new RosterState(draft, file.Federation.Clients));
     }
 
-    /// <summary>What its journal says now, which another scheduler may have written.</summary>
     private async Task<RunStatus> StatusAsync(SubmittedRun run, CancellationToken cancellation)
     {
+        if (scheduler.Runs.TryGetValue(run.Name, out ScheduledRun? scheduled)) return await scheduled.StatusAsync(cancellation);
+        // One that another scheduler was told of.
         RunHistory history = HistoryOf(run);
         using var journal = new StateJournal(store, run.Name);
         IReadOnlyList<JournalEntry> entries = await journal.ReadAsync(0, cancellation);
         foreach (JournalEntry entry in entries) history.Apply(entry);
-        return RunStatus.For(history, entries.Count, scheduler.Runs.GetValueOrDefault(run.Name)?.RefusedEnrolment);
+        return RunStatus.For(history, entries.Count, null);
     }
 
     private async Task<byte[]> JournalAsync(string name, CancellationToken cancellation)

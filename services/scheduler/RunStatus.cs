@@ -15,9 +15,11 @@ namespace EcoLora.Services.Scheduler;
 /// <param name="Awaits">What a running run waits for.</param>
 /// <param name="Evaluation">The last held-out results, or null.</param>
 /// <param name="Adapter">Digest of Q^T once it is written.</param>
-/// <param name="Refusal">While enrolling: the last trainer whose enrolment was refused, and why.</param>
+/// <param name="Refusal">The last trainer whose enrolment was refused, and why; null once the run is under way in strict mode.</param>
+/// <param name="Present">With a deadline: app ids of the trainers that are there.</param>
 public sealed record RunStatus(
-    string Name, int Entries, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter, string? Refusal)
+    string Name, int Entries, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter,
+    string? Refusal, IReadOnlyList<string>? Present = null)
 {
     /// <summary>Where a run is by its journal.</summary>
     /// <param name="history">The fold of the journal.</param>
@@ -28,6 +30,7 @@ public sealed record RunStatus(
         string[] trainers = [.. (history.Roster?.Trainers ?? []).Select(trainer => RosterState.TrainerName(trainer.Site, trainer.Trainer))];
         if (history.Run is not { } run)
             return new RunStatus(history.Name, entries, "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null, refusal);
+        bool grows = run.Plan.Deadline is not null;
         return new RunStatus(
             history.Name,
             entries,
@@ -35,11 +38,12 @@ public sealed record RunStatus(
             run.Rounds.Count(round => round.Aggregated is not null),
             run.Plan.Rounds,
             trainers,
-            [],
+            grows ? [.. history.Roster!.Missing] : [],
             run.IsFinished ? null : run.Awaited(),
             run.Evaluations.Count > 0 ? run.Evaluations.Values.MaxBy(evaluation => evaluation.Version) : null,
             run.Adapter?.Digest,
-            null);
+            grows ? refusal : null,
+            grows ? [.. history.Present] : null);
     }
 }
 

@@ -15,6 +15,7 @@ public sealed class ScheduledRun : IDisposable
     private readonly Queue<byte[]> _unsaid = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string? _refusedEnrolment;
     private int _entries, _decisions;
     private long _openedAt;
 
@@ -29,9 +30,6 @@ public sealed class ScheduledRun : IDisposable
 
     /// <summary>Number of journal entries: it grows when the run gets further.</summary>
     public int Entries => Volatile.Read(ref _entries);
-
-    /// <summary>The last trainer whose enrolment was refused here, and why; null where none was.</summary>
-    public string? RefusedEnrolment { get; private set; }
 
     internal static async Task<ScheduledRun> OpenAsync(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay,
         Action<RunHistory, JournalEntry>? observer, TimeProvider clock, CancellationToken cancellation)
@@ -77,7 +75,7 @@ public sealed class ScheduledRun : IDisposable
             if (refusal is not null && report is TrainerEnrolled enrolled && History.Roster?.Refusal(enrolled) is { } why)
             {
                 refusal = "enrolment";
-                RefusedEnrolment = $"{RosterState.TrainerName(enrolled.Site, enrolled.Trainer)}: {why}";
+                _refusedEnrolment = $"{RosterState.TrainerName(enrolled.Site, enrolled.Trainer)}: {why}";
             }
             await DecideAsync(cancellation);
             return refusal;
@@ -86,6 +84,21 @@ public sealed class ScheduledRun : IDisposable
         {
             _finished.TrySetException(otherwise);
             throw;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Where the run is now, by what this scheduler and any other have written.</summary>
+    internal async Task<RunStatus> StatusAsync(CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            if (!History.IsFinished) await CatchUpAsync(cancellation);
+            return RunStatus.For(History, _entries, _refusedEnrolment);
         }
         finally
         {

@@ -13,7 +13,7 @@ namespace EcoLora.Services.Scheduler;
 /// <param name="run">The run's name.</param>
 public sealed class StateJournal(IStateStore store, string run) : IRunJournal
 {
-    private const int EntriesPerRead = 100;
+    private const int EntriesPerRead = 100, EntriesPerLook = 4;
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<JournalEntry>> ReadAsync(int from, CancellationToken cancellation)
@@ -21,7 +21,9 @@ public sealed class StateJournal(IStateStore store, string run) : IRunJournal
         var lines = new List<byte[]>();
         while (true)
         {
-            string[] keys = [.. Enumerable.Range(from + lines.Count, EntriesPerRead).Select(KeyOf)];
+            // Who is nearly up to date finds little that is new.
+            int count = from > 0 && lines.Count == 0 ? EntriesPerLook : EntriesPerRead;
+            string[] keys = [.. Enumerable.Range(from + lines.Count, count).Select(KeyOf)];
             StoredValue?[] found = [.. (await store.ReadManyAsync(keys, cancellation)).TakeWhile(value => value is not null)];
             lines.AddRange(found.Select(value => value!.Value.ToArray()));
             if (found.Length < keys.Length) return Journal.Read($"journal of {run} from {from}", lines);

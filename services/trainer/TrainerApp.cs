@@ -26,13 +26,13 @@ public static class TrainerApp
                     : null,
                 new SemaphoreSlim(threads),
                 exception => context.Log.Warn($"a job ended without a report, until the scheduler asks again: {exception.Message}"),
-                (site, number),
+                new TrainerPresence(site, number, lease),
                 announced => Enrol(announced, context.Log));
             var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options);
             return new RunningService(trainer, () => trainer.Refused, async stopping =>
             {
                 await trainer.ResumeAsync(stopping);
-                await trainer.SayPresentAsync(lease, stopping);
+                await trainer.SayPresentAsync(stopping);
             });
         });
 

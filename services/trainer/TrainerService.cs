@@ -69,41 +69,46 @@ public sealed class TrainerService : IAsyncDisposable
     }
 
     /// <summary>Says again and again that the trainer is there, for the runs with a deadline that it has part in; says that it leaves when it does.</summary>
-    /// <param name="lease">How long one such report counts; it is said three times as often.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async Task SayPresentAsync(TimeSpan lease, CancellationToken cancellation)
+    public async Task SayPresentAsync(CancellationToken cancellation)
     {
-        using var timer = new PeriodicTimer(lease / 3);
+        if (_options.Presence is not { } presence) return;
+        using var timer = new PeriodicTimer(presence.Lease / 3);
         try
         {
             do
             {
-                await SayPresentAsync((int)Math.Ceiling(lease.TotalSeconds), cancellation);
+                await SayPresentEverywhereAsync(presence.Lease, cancellation);
             }
             while (await timer.WaitForNextTickAsync(cancellation));
         }
         finally
         {
             using var patience = new CancellationTokenSource(_farewell);
-            await SayPresentAsync(0, patience.Token);
+            await SayPresentEverywhereAsync(TimeSpan.Zero, patience.Token);
         }
     }
 
-    private async Task SayPresentAsync(int seconds, CancellationToken cancellation)
+    private async Task SayPresentEverywhereAsync(TimeSpan lease, CancellationToken cancellation)
     {
-        if (_options.Name is not { } name) return;
         foreach (RunPlan plan in _runs.Values.Select(run => run.Plan).Where(plan => plan.Deadline is not null && _active.ContainsKey(plan.Key) && _options.PartIn(plan) is not null))
         {
             try
             {
-                var report = new TrainerPresent(plan.Run, name.Site, name.Number, seconds);
-                await _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);
+                await SayPresentAsync(plan, lease, cancellation);
             }
             catch (Exception exception) when (exception is IOException or OperationCanceledException)
             {
                 // The sidecar is away: until it is back the trainer is not there.
             }
         }
+    }
+
+    private async Task SayPresentAsync(RunPlan plan, TimeSpan lease, CancellationToken cancellation)
+    {
+        if (_options.Presence is not { } presence) return;
+        var report = new TrainerPresent(plan.Run, presence.Site, presence.Trainer, (int)Math.Ceiling(lease.TotalSeconds));
+        await _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);
     }
 
     /// <summary>Stops the jobs between steps and waits for them.</summary>
@@ -145,6 +150,8 @@ public sealed class TrainerService : IAsyncDisposable
                 await SetActiveAsync(key, isActive: true, cancellation);
             }
             if (run is null) return Verdict.Retry;
+            // It may be the plan that first gives this trainer a part.
+            if (round is RunOpened { Plan: var plan }) await run.GrowAsync(plan, cancellation);
             if (_options.PartIn(run.Plan) is { } part) await HandleAsync(run, part, round, cancellation);
             return Verdict.Success;
         }
@@ -165,8 +172,8 @@ public sealed class TrainerService : IAsyncDisposable
     {
         switch (message)
         {
-            case RunOpened opened:
-                await run.GrowAsync(opened.Plan, cancellation);
+            case RunOpened when run.Plan.Deadline is not null:
+                await SayPresentAsync(run.Plan, _options.Presence?.Lease ?? TimeSpan.Zero, cancellation);
                 break;
             case RoundOpened opened:
                 await run.OpenRoundAsync(opened, cancellation);

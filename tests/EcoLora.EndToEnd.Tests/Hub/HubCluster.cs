@@ -44,7 +44,8 @@ internal sealed class HubCluster : IAsyncDisposable
     /// <summary>Starts everything, sidecars and services at once, and waits until every service is ready and subscribed.</summary>
     /// <param name="isOverRabbit">RabbitMQ for the topics instead of Redis.</param>
     /// <param name="sidecarFlags">Faults of every sidecar, given the number of its service.</param>
-    public static async Task<HubCluster> StartAsync(bool isOverRabbit = false, Func<int, string[]>? sidecarFlags = null)
+    /// <param name="later">App ids that are not started with the others.</param>
+    public static async Task<HubCluster> StartAsync(bool isOverRabbit = false, Func<int, string[]>? sidecarFlags = null, params string[] later)
     {
         RabbitServer? rabbit = isOverRabbit ? await RabbitServer.StartAsync() : null;
         var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit);
@@ -52,9 +53,7 @@ internal sealed class HubCluster : IAsyncDisposable
         {
             foreach ((string service, string appId, (string Name, string Value)[] settings) in Services())
                 cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], settings, sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
-            foreach (HubApp app in cluster.Apps) app.StartService();
-            await Task.WhenAll(cluster.Apps.Select(app => app.Sidecar.StartAgainAsync()));
-            await cluster.WaitUntilReadyAsync();
+            await StartAsync([.. cluster.Apps.Where(app => !later.Contains(app.Sidecar.AppId))]);
             return cluster;
         }
         catch
@@ -64,19 +63,15 @@ internal sealed class HubCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts some of the services that were left out.</summary>
+    public async Task StartLaterAsync(params string[] appIds) => await StartAsync([.. appIds.Select(id => _apps[id])]);
+
     /// <summary>A service that is not one of the cluster's, with a volume of that name; not started.</summary>
     public HubApp Another(string service, string appId, string volume, params (string Name, string Value)[] settings) =>
         Make(service, appId, _volumes[volume], settings, []);
 
     /// <summary>Waits until every service is ready and subscribed.</summary>
-    public async Task WaitUntilReadyAsync()
-    {
-        foreach (HubApp app in Apps)
-        {
-            await app.WaitUntilReadyAsync();
-            await app.Sidecar.WaitUntilSubscribedAsync(TopicsOf(app.Sidecar.AppId));
-        }
-    }
+    public Task WaitUntilReadyAsync() => WaitUntilReadyAsync(Apps);
 
     /// <summary>Submits a run.</summary>
     public async Task<HttpStatusCode> SubmitAsync(RunFile file)
@@ -134,6 +129,22 @@ internal sealed class HubCluster : IAsyncDisposable
         _volumes.Dispose();
     }
 
+    private static async Task StartAsync(IReadOnlyCollection<HubApp> apps)
+    {
+        foreach (HubApp app in apps) app.StartService();
+        await Task.WhenAll(apps.Select(app => app.Sidecar.StartAgainAsync()));
+        await WaitUntilReadyAsync(apps);
+    }
+
+    private static async Task WaitUntilReadyAsync(IReadOnlyCollection<HubApp> apps)
+    {
+        foreach (HubApp app in apps)
+        {
+            await app.WaitUntilReadyAsync();
+            await app.Sidecar.WaitUntilSubscribedAsync(TopicsOf(app.Sidecar.AppId));
+        }
+    }
+
     private static IEnumerable<(string Service, string AppId, (string Name, string Value)[] Settings)> Services()
     {
         string samples = Path.Combine(Repository.Root, "samples");
@@ -141,10 +152,10 @@ internal sealed class HubCluster : IAsyncDisposable
         yield return ("Scheduler", "scheduler", [("ECOLORA_REMIND_SECONDS", "1")]);
         yield return ("Aggregator", "aggregator", []);
         yield return ("Codec", "codec-north", [("ECOLORA_SITE", "north")]);
-        yield return ("Trainer", "trainer-north-0", [("ECOLORA_SITE", "north"), ("ECOLORA_CLIENTS", "0-1,3"), .. inputs]);
-        yield return ("Trainer", "trainer-north-1", [("ECOLORA_SITE", "north"), ("ECOLORA_TRAINER", "1"), ("ECOLORA_CLIENTS", "2,4"), ("ECOLORA_EVALUATES", "no"), .. inputs]);
+        yield return ("Trainer", "trainer-north-0", [("ECOLORA_SITE", "north"), ("ECOLORA_CLIENTS", "0-1,3"), ("ECOLORA_PRESENCE_SECONDS", "60"), .. inputs]);
+        yield return ("Trainer", "trainer-north-1", [("ECOLORA_SITE", "north"), ("ECOLORA_TRAINER", "1"), ("ECOLORA_CLIENTS", "2,4"), ("ECOLORA_PRESENCE_SECONDS", "60"), ("ECOLORA_EVALUATES", "no"), .. inputs]);
         yield return ("Codec", "codec-south", [("ECOLORA_SITE", "south")]);
-        yield return ("Trainer", "trainer-south-0", [("ECOLORA_SITE", "south"), ("ECOLORA_CLIENTS", "5-7"), .. inputs]);
+        yield return ("Trainer", "trainer-south-0", [("ECOLORA_SITE", "south"), ("ECOLORA_CLIENTS", "5-7"), ("ECOLORA_PRESENCE_SECONDS", "3"), .. inputs]);
     }
 
     private static string[] TopicsOf(string appId) => appId switch
