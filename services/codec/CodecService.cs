@@ -19,12 +19,15 @@ public sealed record CodecOptions(
 /// </summary>
 public sealed class CodecService : ISiteCodec, IDisposable
 {
+    /// <summary>How long a version may be on its way.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(2);
+
     private readonly IMessageBus _bus;
     private readonly SitePlacement _place;
     private readonly CodecOptions _options;
     private readonly ConcurrentDictionary<ulong, SiteRun> _runs = new();
     private readonly ConcurrentDictionary<string, long> _refused = new();
-    private readonly SemaphoreSlim _opening = new(1, 1);
+    private readonly SemaphoreSlim _opening = new(1, 1), _catchingUp = new(1, 1);
     private readonly StateSignal _signal = new();
 
     /// <summary>Subscribes to rounds and global changes.</summary>
@@ -59,8 +62,23 @@ public sealed class CodecService : ISiteCodec, IDisposable
 
     /// <summary>Part of Q^version of the exchanged vector; waits until the site has received that version.</summary>
     /// <exception cref="VersionPassedException">The site is past that version: the round is over.</exception>
-    internal Task<float[]> ReadPublishedAsync(string run, int version, int? client, Range part, CancellationToken cancellation) => _signal.WaitForAsync(
-        async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found ? await found.PublishedAtAsync(version, client, part, cancellation) : null, cancellation);
+    internal async Task<float[]> ReadPublishedAsync(string run, int version, int? client, Range part, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            waiting.CancelAfter(_patience);
+            try
+            {
+                return await _signal.WaitForAsync(
+                    async () => await FindAsync(FrameHeader.KeyOf(run), waiting.Token) is { } found ? await found.PublishedAtAsync(version, client, part, waiting.Token) : null, waiting.Token);
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                await CatchUpAsync(run, version, cancellation);
+            }
+        }
+    }
 
     /// <summary>A run that has been opened here; waits until it is.</summary>
     internal Task<SiteRun> GetRunAsync(string run, CancellationToken cancellation) =>
@@ -88,9 +106,6 @@ public sealed class CodecService : ISiteCodec, IDisposable
                 break;
             case RoundOpened open:
                 await ForgetOnConflictAsync(run.Plan.Key, () => run.OpenRoundAsync(open, cancellation));
-                _signal.Raise();
-                // With a deadline nobody waits for this site: a change that should have come a round ago is asked for.
-                if (run.Plan.Deadline is not null && _options.SiteOf(run.Plan) is { } place) await CatchUpAsync(run, place, open.Round - 2, cancellation);
                 break;
             case RoundClosed closed:
                 await ForgetOnConflictAsync(run.Plan.Key, () => run.CloseRoundAsync(closed, cancellation));
@@ -128,17 +143,40 @@ public sealed class CodecService : ISiteCodec, IDisposable
         }
     }
 
+    /// <summary>With a deadline the scheduler does not wait for this site: a version that is needed here and does not come is asked for here.</summary>
+    private async Task CatchUpAsync(string run, int version, CancellationToken cancellation)
+    {
+        try
+        {
+            if (await FindAsync(FrameHeader.KeyOf(run), cancellation) is { Plan.Deadline: not null } found && _options.SiteOf(found.Plan) is { } site)
+                await CatchUpAsync(found, site, version - 1, cancellation);
+        }
+        catch (IOException)
+        {
+            // The aggregator cannot be reached, or another message changed the run: the wait goes on.
+        }
+    }
+
     /// <summary>Asks the aggregator for the changes up to a round that the site has missed, and says that it holds them.</summary>
     private async Task CatchUpAsync(SiteRun run, int site, int round, CancellationToken cancellation)
     {
-        while (run.Version <= round)
+        // One at a time: what one participant waits for, the others wait for too.
+        await _catchingUp.WaitAsync(cancellation);
+        try
         {
-            int missing = run.Version;
-            if (_options.FetchChange is null || await _options.FetchChange(run.Plan.Run, missing, cancellation) is not { } change) return;
-            await ForgetOnConflictAsync(run.Plan.Key, () => run.ApplyAsync(Frame.ReadHeader(change), change, cancellation));
-            _signal.Raise();
-            if (run.Version == missing) return;
-            await ReportAsync(run, site, missing + 1, change.Length, cancellation);
+            while (run.Version <= round)
+            {
+                int missing = run.Version;
+                if (_options.FetchChange is null || await _options.FetchChange(run.Plan.Run, missing, cancellation) is not { } change) return;
+                await ForgetOnConflictAsync(run.Plan.Key, () => run.ApplyAsync(Frame.ReadHeader(change), change, cancellation));
+                _signal.Raise();
+                if (run.Version == missing) return;
+                await ReportAsync(run, site, missing + 1, change.Length, cancellation);
+            }
+        }
+        finally
+        {
+            _catchingUp.Release();
         }
     }
 
@@ -213,5 +251,6 @@ public sealed class CodecService : ISiteCodec, IDisposable
     {
         foreach (SiteRun run in _runs.Values) run.Dispose();
         _opening.Dispose();
+        _catchingUp.Dispose();
     }
 }

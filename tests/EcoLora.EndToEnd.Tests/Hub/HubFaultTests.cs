@@ -6,10 +6,12 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 
 /// <summary>
 /// Seeded schedules of kills, on sidecars that delay, repeat, reorder and refuse messages on a seed: every run ends with the bytes of the undisturbed run in one
-/// process. ECOLORA_FAULT_SCHEDULES asks for more of them, ECOLORA_FAULT_SEED for others: bench/fault-schedules.sh.
+/// process, or, of one with a deadline, of a replay of its own journal. ECOLORA_FAULT_SCHEDULES asks for more of them, ECOLORA_FAULT_SEED for others: bench/fault-schedules.sh.
 /// </summary>
 public abstract class HubFaultTests(bool isOverRabbit)
 {
+    private static readonly string[] _deadline = ["federation.deadline=1", "federation.over_sampling=0.5"];
+
     [Fact]
     public async Task Whatever_is_killed_the_adapter_is_the_same()
     {
@@ -31,8 +33,9 @@ public abstract class HubFaultTests(bool isOverRabbit)
             var clock = System.Diagnostics.Stopwatch.StartNew();
             var schedule = new FaultSchedule(seed, hub);
             string run = $"small-{seed}";
-            bool isLarge = seed % 10 == 3;
-            await hub.SubmitAsync(RunFile.Read(file, (isLarge ? RealRun.Larger : []).Append($"name={run}").Select(OptionOverride.Parse)));
+            bool isLarge = seed % 10 == 3, hasDeadline = seed % 10 == 7;
+            string[] options = [$"name={run}", .. isLarge ? RealRun.Larger : hasDeadline ? _deadline : []];
+            await hub.SubmitAsync(RunFile.Read(file, options.Select(OptionOverride.Parse)));
             try
             {
                 strikes += await schedule.StrikeAsync(hub, run);
@@ -43,12 +46,23 @@ public abstract class HubFaultTests(bool isOverRabbit)
             {
                 throw new InvalidOperationException($"schedule {seed} ({schedule}): {failure.Message}", failure);
             }
-            bool isSame = HubCluster.AdapterIn(folder[isLarge ? "large/adapter" : "small/adapter"]).SequenceEqual(hub.Adapter(run));
+            string expected = isLarge ? "large" : hasDeadline ? await ReplayAsync(hub, run, file, folder, options) : "small";
+            bool isSame = HubCluster.AdapterIn(folder[$"{expected}/adapter"]).SequenceEqual(hub.Adapter(run));
             Assert.True(isSame, $"schedule {seed} ({schedule}) ends with another adapter");
             TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"schedule {seed}: {clock.Elapsed.TotalSeconds:f1} s: {schedule}"));
         }
         // Three strikes a schedule, of which a few come too late.
         Assert.InRange(strikes, 2 * schedules, 3 * schedules);
+    }
+
+    /// <summary>Follows the run's journal in one process.</summary>
+    /// <returns>The name of the folder that it wrote.</returns>
+    private static async Task<string> ReplayAsync(HubCluster hub, string run, string file, TemporaryFolder folder, string[] options)
+    {
+        string journal = folder[$"{run}.jsonl"];
+        await File.WriteAllBytesAsync(journal, await hub["scheduler"].Client.GetByteArrayAsync($"/runs/{run}/journal", TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+        await RealRun.SucceedAsync([file, "--out", folder[run], "--replay", journal, "--set", "baselines=[]", .. options.SelectMany(option => new[] { "--set", option })]);
+        return run;
     }
 
     private static int Number(string variable, int fallback) =>
