@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using EcoLora.Federation;
+using EcoLora.Hosting;
 
 namespace EcoLora.Services.Aggregator;
 
@@ -27,4 +28,5 @@ internal sealed record Checkpoint(int Version);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AggregatorRecord))]
 [JsonSerializable(typeof(Checkpoint))]
+[JsonSerializable(typeof(IReadOnlyList<AdapterFile>))]
 internal sealed partial class AggregatorJson : JsonSerializerContext;

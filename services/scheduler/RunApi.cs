@@ -1,37 +1,73 @@
+using System.Net;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using EcoLora.Federation;
 using EcoLora.Hosting;
-using EcoLora.Messaging;
+using EcoLora.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EcoLora.Services.Scheduler;
 
-/// <summary>Where runs are submitted and watched.</summary>
+/// <summary>Where runs are submitted, watched, cancelled and fetched: /openapi/v1.json describes it.</summary>
 /// <param name="scheduler">The scheduler.</param>
 /// <param name="directory">The submitted runs.</param>
-/// <param name="store">The state store, for the journals of runs that are not under way here.</param>
-internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory, IStateStore store)
+/// <param name="context">Store and sidecar: journals of runs that are not under way here, and the aggregator, which has the adapters.</param>
+internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory, ServiceContext context)
 {
     /// <summary>Largest run file: options take a few kilobytes.</summary>
     private const int LargestRun = 256 * 1024;
 
+    /// <summary>How often a watched run is looked at, and how often a watcher hears that nothing has happened.</summary>
+    private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(250), _silence = TimeSpan.FromSeconds(15);
+
     /// <summary>Maps <c>/runs</c>.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapPost("/runs", SubmitAsync);
-        endpoints.MapGet("/runs", async (CancellationToken cancellation) =>
+        RouteGroupBuilder runs = endpoints.MapGroup("/runs").WithTags("runs");
+        runs.MapPost("", SubmitAsync).WithName("submit").WithSummary("Submit a run: the options of a run file, in which model and data go by name. The same run again changes nothing.")
+            .Accepts<JsonElement>("application/json").Produces<RunStatus>().Produces<RunStatus>(202).Produces<string>(400, "text/plain").Produces<string>(409, "text/plain");
+        runs.MapGet("", async (CancellationToken cancellation) =>
         {
             var all = new List<RunStatus>();
             foreach (SubmittedRun run in await directory.ListAsync(cancellation)) all.Add(await StatusAsync(run, cancellation));
             return Results.Json(all, StatusJson.Default.IReadOnlyListRunStatus);
-        });
-        endpoints.MapGet("/runs/{name}", async (string name, CancellationToken cancellation) => await FindAsync(name, cancellation) is { } run
-            ? Results.Json(await StatusAsync(run, cancellation), StatusJson.Default.RunStatus)
-            : Unknown(name));
-        endpoints.MapGet("/runs/{name}/journal", async (string name, CancellationToken cancellation) => await FindAsync(name, cancellation) is { } run
-            ? Results.Bytes(await JournalAsync(run.Name, cancellation), "application/jsonl")
-            : Unknown(name));
+        }).WithName("list").WithSummary("All runs, in the order of submission.").Produces<IReadOnlyList<RunStatus>>();
+        MapRun(runs, "", "show", "Where a run is.", async (run, cancellation) => Results.Json(await StatusAsync(run, cancellation), StatusJson.Default.RunStatus)).Produces<RunStatus>();
+        MapRun(runs, "/events", "watch", "Where a run is, as server-sent events: one now, one at every change, the last when it is over.",
+            (run, cancellation) => Task.FromResult<IResult>(TypedResults.ServerSentEvents(WatchAsync(run, cancellation)))).Produces<string>(200, "text/event-stream");
+        MapRun(runs, "/journal", "journal", "The decision log, a line an entry: what ecolora run --replay follows.",
+            async (run, cancellation) => Results.Bytes(Lines(await JournalAsync(run, cancellation)), "application/jsonl")).Produces<string>(200, "application/jsonl");
+        MapRun(runs, "/report", "report", "What the run has cost and come to so far (docs/report.schema.json).",
+            (run, cancellation) => ReportAsync(run, report => Results.Bytes(ReportJson.Write(report), "application/json"), cancellation)).Produces<RunReport>().Produces<string>(409, "text/plain");
+        MapRun(runs, "/report.html", "report-page", "The report as a page.", (run, cancellation) => ReportAsync(run, Page, cancellation))
+            .Produces<string>(200, "text/html").Produces<string>(409, "text/plain");
+        MapRun(runs, "/ledger.csv", "ledger", "The byte ledger of the rounds that are complete (docs/ledger.md).", LedgerAsync).Produces<string>(200, "text/csv").Produces<string>(409, "text/plain");
+        MapRun(runs, "/adapter", "adapter", "Files of the finished run's adapter, in PEFT's format.", ListAdapterAsync).Produces<IReadOnlyList<AdapterFile>>();
+        runs.MapGet("/{name}/adapter/{file}", (HttpContext http, string name, string file, CancellationToken cancellation) =>
+                OfRunAsync(name, run => AdapterFileAsync(http, run, file, cancellation), cancellation))
+            .WithName("adapter-file").WithSummary("A file of the adapter.").Produces<byte[]>(200, "application/octet-stream").Produces<string>(404, "text/plain");
+        runs.MapPost("/{name}/cancel", (string name, CancellationToken cancellation) => OfRunAsync(name, run => HoldAsync(run, isHeld: true), cancellation))
+            .WithName("cancel").WithSummary("Cancel a run: nothing more is decided; what participants are about to finish is kept.").Produces<RunStatus>().Produces<string>(404, "text/plain").Produces<string>(409, "text/plain");
+        runs.MapPost("/{name}/resume", (string name, CancellationToken cancellation) => OfRunAsync(name, run => HoldAsync(run, isHeld: false), cancellation))
+            .WithName("resume").WithSummary("Resume a cancelled run where it stood.").Produces<RunStatus>().Produces<string>(404, "text/plain").Produces<string>(409, "text/plain");
     }
+
+    /// <summary>A submitted run before its first journal entry.</summary>
+    public static RunHistory HistoryOf(SubmittedRun run)
+    {
+        RunFile file = AnnouncedOptions.Read(run.Options);
+        RunPlan draft = file.Draft(run.Name, file.Exchange) with { Options = run.Options };
+        return new RunHistory(new RunAnnounced(run.Name, run.Options), new RosterState(draft, file.Federation.Clients));
+    }
+
+    private RouteHandlerBuilder MapRun(RouteGroupBuilder runs, string path, string name, string summary, Func<SubmittedRun, CancellationToken, Task<IResult>> answer) =>
+        runs.MapGet($"/{{name}}{path}", ([Microsoft.AspNetCore.Mvc.FromRoute(Name = "name")] string run, CancellationToken cancellation) => OfRunAsync(run, found => answer(found, cancellation), cancellation))
+            .WithName(name).WithSummary(summary).Produces<string>(404, "text/plain");
+
+    private async Task<IResult> OfRunAsync(string name, Func<SubmittedRun, Task<IResult>> answer, CancellationToken cancellation) =>
+        RunPlan.IsName(name) && await directory.FindAsync(name, cancellation) is { } run ? await answer(run) : Answers.Unknown($"run {name}: expected one that was submitted, found none");
 
     /// <summary>Takes a run: its options as <see cref="AnnouncedOptions.Of(RunFile)"/> makes them. 202 for a new run, 200 for one that is known, 409 for another of that name.</summary>
     private async Task<IResult> SubmitAsync(HttpRequest request)
@@ -54,30 +90,58 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         }
     }
 
-    /// <summary>A submitted run before its first journal entry.</summary>
-    public static RunHistory HistoryOf(SubmittedRun run)
+    private async Task<IResult> HoldAsync(SubmittedRun run, bool isHeld)
     {
-        RunFile file = AnnouncedOptions.Read(run.Options);
-        RunPlan draft = file.Draft(run.Name, file.Exchange) with { Options = run.Options };
-        return new RunHistory(new RunAnnounced(run.Name, run.Options), new RosterState(draft, file.Federation.Clients));
+        ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
+        return await scheduled.HoldAsync(isHeld, CancellationToken.None)
+            ? Results.Json(await scheduled.StatusAsync(CancellationToken.None), StatusJson.Default.RunStatus)
+            : Answers.Conflict($"run {run.Name}: expected one that is under way, found it finished");
+    }
+
+    private async IAsyncEnumerable<SseItem<string>> WatchAsync(SubmittedRun run, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string last = "";
+        long saidAt = 0;
+        while (true)
+        {
+            RunStatus status = await StatusAsync(run, cancellation);
+            string text = JsonSerializer.Serialize(status, StatusJson.Default.RunStatus);
+            // Said again after a while, so that nobody on the way takes the connection for a dead one.
+            if (text != last || System.Diagnostics.Stopwatch.GetElapsedTime(saidAt) >= _silence)
+            {
+                (last, saidAt) = (text, System.Diagnostics.Stopwatch.GetTimestamp());
+                yield return new SseItem<string>(text, "status");
+            }
+            if (status.State == "finished") yield break;
+            await Task.Delay(_look, cancellation);
+        }
     }
 
     private async Task<RunStatus> StatusAsync(SubmittedRun run, CancellationToken cancellation)
     {
         if (scheduler.Runs.TryGetValue(run.Name, out ScheduledRun? scheduled)) return await scheduled.StatusAsync(cancellation);
         // One that another scheduler was told of.
-        RunHistory history = HistoryOf(run);
-        using var journal = new StateJournal(store, run.Name);
-        IReadOnlyList<JournalEntry> entries = await journal.ReadAsync(0, cancellation);
-        foreach (JournalEntry entry in entries) history.Apply(entry);
-        return RunStatus.For(history, entries.Count, null);
+        IReadOnlyList<JournalEntry> entries = await JournalAsync(run, cancellation);
+        return RunStatus.For(Fold(run, entries), entries.Count, null);
     }
 
-    private async Task<byte[]> JournalAsync(string name, CancellationToken cancellation)
+    private static RunHistory Fold(SubmittedRun run, IReadOnlyList<JournalEntry> entries)
     {
-        using var journal = new StateJournal(store, name);
+        RunHistory history = HistoryOf(run);
+        foreach (JournalEntry entry in entries) history.Apply(entry);
+        return history;
+    }
+
+    private async Task<IReadOnlyList<JournalEntry>> JournalAsync(SubmittedRun run, CancellationToken cancellation)
+    {
+        using var journal = new StateJournal(context.Store, run.Name);
+        return await journal.ReadAsync(0, cancellation);
+    }
+
+    private static byte[] Lines(IReadOnlyList<JournalEntry> entries)
+    {
         var text = new MemoryStream();
-        foreach (JournalEntry entry in await journal.ReadAsync(0, cancellation))
+        foreach (JournalEntry entry in entries)
         {
             text.Write(JsonSerializer.SerializeToUtf8Bytes(entry, ProtocolJson.Default.JournalEntry));
             text.WriteByte((byte)'\n');
@@ -85,8 +149,37 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         return text.ToArray();
     }
 
-    private Task<SubmittedRun?> FindAsync(string name, CancellationToken cancellation) =>
-        RunPlan.IsName(name) ? directory.FindAsync(name, cancellation) : Task.FromResult<SubmittedRun?>(null);
+    private async Task<IResult> ReportAsync(SubmittedRun run, Func<RunReport, IResult> answer, CancellationToken cancellation)
+    {
+        IReadOnlyList<JournalEntry> entries = await JournalAsync(run, cancellation);
+        return Fold(run, entries).Run is { } state ? answer(JournalReport.Of(state, entries, AnnouncedOptions.Read(run.Options))) : NotOpen(run);
+    }
 
-    private static IResult Unknown(string name) => Answers.Unknown($"run {name}: expected one that was submitted, found none");
+    /// <summary>The page says itself what it may load; as a header that also keeps it out of frames.</summary>
+    private static IResult Page(RunReport report) => Results.Text(ReportPage.Render(report), "text/html", Encoding.UTF8);
+
+    private async Task<IResult> LedgerAsync(SubmittedRun run, CancellationToken cancellation)
+    {
+        if (Fold(run, await JournalAsync(run, cancellation)).Run is not { } state) return NotOpen(run);
+        var text = new StringWriter();
+        LedgerCsv.Write(text, JournalReport.LedgerOf(state));
+        return Results.Text(text.ToString(), "text/csv", Encoding.UTF8);
+    }
+
+    private async Task<IResult> ListAdapterAsync(SubmittedRun run, CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await context.Sidecar.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Adapter(run.Name), null, cancellation);
+        return Results.Bytes(await response.Content.ReadAsByteArrayAsync(cancellation), "application/json");
+    }
+
+    private async Task<IResult> AdapterFileAsync(HttpContext http, SubmittedRun run, string file, CancellationToken cancellation)
+    {
+        if (!AnnouncedOptions.IsFileName(file)) return Answers.Bad($"file: expected {AnnouncedOptions.FileNameRule}, found '{file}'");
+        http.Response.ContentType = "application/octet-stream";
+        HttpStatusCode code = await ChunkedContent.CopyAsync(
+            context.Sidecar, AppIds.Aggregator, InvocationPaths.Adapter(run.Name, file), http.Response.Body, length => http.Response.ContentLength = length, cancellation, HttpStatusCode.NotFound);
+        return code == HttpStatusCode.OK ? Results.Empty : Answers.Unknown($"run {run.Name}: expected a file of its adapter, found no '{file}'; GET /runs/{run.Name}/adapter lists them once the run is finished");
+    }
+
+    private static IResult NotOpen(SubmittedRun run) => Answers.Conflict($"run {run.Name}: expected one that is open, found it enrolling");
 }

@@ -106,13 +106,32 @@ public sealed class ScheduledRun : IDisposable
         }
     }
 
+    /// <summary>Cancels the run or resumes it; one that is as it should be stays so. What participants are about to finish is heard in any case.</summary>
+    /// <returns>False when the run is over.</returns>
+    internal async Task<bool> HoldAsync(bool isHeld, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            await CatchUpAsync(cancellation);
+            while (!History.IsFinished && History.IsHeld != isHeld) await RecordAsync(new RunHeld(isHeld), cancellation);
+            if (History.IsFinished) return false;
+            await DecideAsync(cancellation);
+            return true;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>With a deadline: takes in what the clock says, and decides what follows. A scheduler that comes back gives the open round its whole time again.</summary>
     internal async Task TickAsync(CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (_replay is not null || History.Run is not { IsFinished: false, Plan.Deadline: { } deadline } run) return;
+            if (_replay is not null || History.IsHeld || History.Run is not { IsFinished: false, Plan.Deadline: { } deadline } run) return;
             bool isNews = false;
             if (History.Roster is not null && _leases.Expired(History.Present) is { Count: > 0 } left) isNews |= await RecordPresenceAsync([], left, cancellation);
             if (run.Rounds is [.., { Closed: null, IsOverdue: false } last] && _clock.GetElapsedTime(_openedAt).TotalSeconds >= deadline.Seconds)
@@ -189,7 +208,8 @@ public sealed class ScheduledRun : IDisposable
         History.Apply(entry);
         Volatile.Write(ref _entries, _entries + 1);
         if (entry is Decided { Message: not RunAnnounced }) _decisions++;
-        if (entry is Decided { Message: RoundOpened }) _openedAt = _clock.GetTimestamp();
+        // A run that was held gets its time back too.
+        if (entry is Decided { Message: RoundOpened } or RunHeld) _openedAt = _clock.GetTimestamp();
         _observer?.Invoke(History, entry);
     }
 

@@ -32,7 +32,7 @@ public static class SchedulerApp
                     }
                 }
                 await Task.WhenAll(scheduler.RemindAsync(remind, 10 * remind, stopping), scheduler.WatchClockAsync(stopping));
-            }, new RunApi(scheduler, directory, context.Store).Map);
+            }, new RunApi(scheduler, directory, context).Map);
         });
     }
 }

@@ -115,7 +115,7 @@ public sealed class RunFileTests : IDisposable
 
     [Theory]
     [InlineData("federation: {participants: 21}", ":2:28: federation.participants: expected 1 to 20 (federation.clients), found 21")]
-    [InlineData("federation: {deadline: 0}", ":2:24: federation.deadline: expected a number in (0, 2592000], or off, found 0")]
+    [InlineData("federation: {deadline: 0}", ":2:24: federation.deadline: expected a number in (0, 2592000], or off, found '0'")]
     [InlineData("federation: {deadline: 60, minimum_coverage: 3}",
         ":2:46: federation.minimum_coverage: expected 0 to 2, which 10 participants with 5 segments can reach, found 3")]
     [InlineData("federation: {over_sampling: 0.3}", ":2:29: federation.over_sampling: expected 0 without federation.deadline, found 0.3")]

@@ -1,4 +1,5 @@
 using EcoLora.Codec;
+using EcoLora.Federation;
 using EcoLora.Formats.Data;
 using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
@@ -20,16 +21,15 @@ public static class InputFacts
         return new ModelFacts(name, input.Model.Layout.Length, LoraParameters(input), lora.Rank, lora.Alpha, lora.TargetNames);
     }
 
-    /// <summary>The data.</summary>
-    public static DataFacts Data(RunFile file, Services.Trainer.ClientData data)
+    /// <summary>The data, with the sites of the plan.</summary>
+    public static DataFacts Data(RunFile file, Services.Trainer.ClientData data, RunPlan plan)
     {
         PartitionTable table = PartitionTable.Of(data.Clients);
-        int clients = data.Clients.Count;
         return new DataFacts(
             string.Join(", ", file.Data.Files.Select(Path.GetFileName)), data.Clients.Sum(c => c.Count) + data.HeldOut.Count, data.HeldOut.Count, data.Dropped,
-            file.Partition.Scheme == "dirichlet" ? FormattableString.Invariant($"dirichlet({file.Partition.Alpha})") : file.Partition.Scheme,
+            JournalReport.PartitionOf(file),
             table.Categories,
-            [.. data.Clients.Select((records, client) => new Telemetry.ClientData(
-                ArmFactsOf.ClientName(client), ArmFactsOf.SiteName(Services.Trainer.ClientData.SiteOf(client, clients, file.Federation.Sites)), records.Count, table.Counts[client]))]);
+            [.. plan.Roster.Select(enrolment => new Telemetry.ClientData(
+                ArmFactsOf.ClientName(enrolment.Client), ArmFactsOf.SiteName(plan, enrolment.Site), enrolment.Samples, table.Counts[enrolment.Client]))]);
     }
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using EcoLora.Federation;
@@ -90,24 +88,11 @@ public static class LocalRun
     private static RunFacts Facts(RunFile file, RunInput input, DurableFolder folder, Arm method)
     {
         JsonElement options = JsonSerializer.SerializeToElement(file.Values.ToJson());
-        string version = typeof(LocalRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
-        return new RunFacts(file.Name, file.Seed, version, options, InputFacts.Model(file, input), InputFacts.Data(file, input.Data), Decisions(folder, method));
+        return new RunFacts(file.Name, file.Seed, JournalReport.ProductVersion, options, InputFacts.Model(file, input), InputFacts.Data(file, input.Data, method.Plan), Decisions(folder, method));
     }
 
-    /// <summary>The decisions alone: the reports between them come in the order of their arrival, which no result depends on.</summary>
-    private static DecisionFacts Decisions(DurableFolder folder, Arm method)
-    {
-        string journal = folder.Folder("state").Folder(method.Plan.Run).Folder("scheduler").FileAt(method.Plan.Run + ".journal.jsonl");
-        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        int count = 0;
-        foreach (Decided decided in Journal.Read(journal).OfType<Decided>())
-        {
-            digest.AppendData(ProtocolJson.Write(decided.Message));
-            digest.AppendData("\n"u8);
-            count++;
-        }
-        return new DecisionFacts(method.Plan.Deadline is null ? "strict" : "deadline", count, Convert.ToHexStringLower(digest.GetHashAndReset()));
-    }
+    private static DecisionFacts Decisions(DurableFolder folder, Arm method) => JournalReport.DecisionsOf(
+        Journal.Read(folder.Folder("state").Folder(method.Plan.Run).Folder("scheduler").FileAt(method.Plan.Run + ".journal.jsonl")), method.Plan);
 
     private static string LedgerText(ArmFacts facts)
     {

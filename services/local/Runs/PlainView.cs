@@ -1,4 +1,5 @@
 using EcoLora.Federation;
+using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
 
 namespace EcoLora.Local.Runs;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EcoLora.Federation;
+using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
 using EcoLora.Telemetry;
 

@@ -9,6 +9,7 @@ namespace EcoLora.Federation;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "entry")]
 [JsonDerivedType(typeof(Decided), "decided")]
 [JsonDerivedType(typeof(Heard), "heard")]
+[JsonDerivedType(typeof(RunHeld), "held")]
 [JsonDerivedType(typeof(PresenceChanged), "presence")]
 [JsonDerivedType(typeof(DeadlinePassed), "deadline-passed")]
 public abstract record JournalEntry;
@@ -22,6 +23,10 @@ public sealed record Decided(RoundMessage Message, int Bytes) : JournalEntry;
 /// <param name="Report">The report.</param>
 /// <param name="Bytes">Bytes of the message as received.</param>
 public sealed record Heard(ReportMessage Report, int Bytes) : JournalEntry;
+
+/// <summary>Somebody has cancelled the run or resumed it: while it is held nothing is decided and nobody is asked for anything.</summary>
+/// <param name="IsHeld">True when it was cancelled, false when it was resumed.</param>
+public sealed record RunHeld(bool IsHeld) : JournalEntry;
 
 /// <summary>With a deadline: who has come or gone since the last such entry, and what saying so has cost.</summary>
 /// <param name="Arrived">Trainers, by app id, that are there again.</param>

@@ -30,6 +30,9 @@ public sealed class RunHistory
     /// <summary>Trainers, by app id, that are there; all of them where the roster was known from the start.</summary>
     public IReadOnlySet<string> Present => _present;
 
+    /// <summary>True when the run was cancelled and not resumed.</summary>
+    public bool IsHeld { get; private set; }
+
     /// <summary>True when the run is over.</summary>
     public bool IsFinished => Run?.IsFinished ?? false;
 
@@ -45,6 +48,9 @@ public sealed class RunHistory
         {
             case Decided { Message: RunAnnounced } announced:
                 (_isAnnounced, _announcedBytes) = (true, announced.Bytes);
+                break;
+            case RunHeld held:
+                IsHeld = held.IsHeld;
                 break;
             case Heard { Report: TrainerEnrolled enrolled } heard:
                 Roster!.Apply(enrolled);
@@ -70,9 +76,10 @@ public sealed class RunHistory
         }
     }
 
-    /// <summary>The next decision, or null while the run waits for reports.</summary>
+    /// <summary>The next decision, or null while the run waits for reports, or is held.</summary>
     public RoundMessage? Next()
     {
+        if (IsHeld) return null;
         if (Run is { Plan.Deadline: not null, IsFinished: false } && Roster?.Plan(Run.Plan) is { } grown) return new RunOpened(Name, grown);
         if (Run is not null) return Run.Next(PresentClients());
         if (!_isAnnounced) return _announcement;
@@ -82,7 +89,7 @@ public sealed class RunHistory
     /// <summary>What is said again when nothing has come for a while, or after a crash: recent decisions, and what is awaited.</summary>
     public IEnumerable<RoundMessage> Again()
     {
-        if (IsFinished) return [];
+        if (IsFinished || IsHeld) return [];
         if (Run is null) return _isAnnounced ? [_announcement!] : [];
         RoundMessage[] decided = [.. Run.RecentDecisions()];
         // A run that nobody has been told of has nothing to be reminded of.

@@ -23,6 +23,17 @@ public static class ChunkedContent
             ? Answers.Bad($"offset: expected 0 to {content.Length - 1}, found {offset}")
             : Piece(context, content.Slice(offset, Math.Min(PieceSize, content.Length - offset)), (long)content.Length);
 
+    /// <summary>The answer with the piece of a file that begins at a byte.</summary>
+    public static IResult Piece(HttpContext context, string file, int offset)
+    {
+        using FileStream stream = File.OpenRead(file);
+        if (offset < 0 || offset >= stream.Length) return Answers.Bad($"offset: expected 0 to {stream.Length - 1}, found {offset}");
+        byte[] piece = new byte[Math.Min(PieceSize, stream.Length - offset)];
+        stream.Position = offset;
+        stream.ReadExactly(piece);
+        return Piece(context, piece, stream.Length);
+    }
+
     /// <summary>The answer with one piece of a content of that length.</summary>
     public static IResult Piece(HttpContext context, ReadOnlyMemory<byte> piece, long length)
     {
@@ -42,18 +53,36 @@ public static class ChunkedContent
         SidecarClient sidecar, string app, string path, CancellationToken cancellation, params HttpStatusCode[] expected)
     {
         using var content = new MemoryStream();
-        while (true)
+        HttpStatusCode code = await CopyAsync(sidecar, app, path, content, _ => { }, cancellation, expected);
+        return (code, code == HttpStatusCode.OK ? content.ToArray() : []);
+    }
+
+    /// <summary>As above, piece by piece into a stream.</summary>
+    /// <param name="sidecar">The caller's sidecar.</param>
+    /// <param name="app">The app that has it.</param>
+    /// <param name="path">Its path, without a query.</param>
+    /// <param name="target">Where it goes; it holds a part of the content unless 200 is returned.</param>
+    /// <param name="begin">Is told the length before the first byte is written.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="expected">Codes other than 200 that are answers: the first one that comes is the outcome.</param>
+    /// <exception cref="DaprException">As above; what was written may be a part.</exception>
+    public static async Task<HttpStatusCode> CopyAsync(
+        SidecarClient sidecar, string app, string path, Stream target, Action<int> begin, CancellationToken cancellation, params HttpStatusCode[] expected)
+    {
+        for (int offset = 0, whole = 0; ;)
         {
-            string piece = string.Create(CultureInfo.InvariantCulture, $"{path}?offset={content.Length}");
+            string piece = string.Create(CultureInfo.InvariantCulture, $"{path}?offset={offset}");
             using HttpResponseMessage response = await sidecar.InvokeAsync(HttpMethod.Get, app, piece, null, cancellation, expected);
-            if (response.StatusCode != HttpStatusCode.OK) return (response.StatusCode, []);
+            if (response.StatusCode != HttpStatusCode.OK) return response.StatusCode;
             byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellation);
             string? stated = response.Headers.TryGetValues(LengthHeader, out IEnumerable<string>? values) ? values.First() : null;
-            bool isLength = int.TryParse(stated, NumberStyles.None, CultureInfo.InvariantCulture, out int length);
-            if (!isLength || bytes.Length == 0 || bytes.Length > PieceSize || content.Length + bytes.Length > length)
+            bool isLength = int.TryParse(stated, NumberStyles.None, CultureInfo.InvariantCulture, out int length) && (offset == 0 || length == whole);
+            if (!isLength || bytes.Length == 0 || bytes.Length > PieceSize || offset + bytes.Length > length)
                 throw new DaprException($"{app}/{piece}", $"a piece of {bytes.Length} bytes of '{stated}'");
-            content.Write(bytes);
-            if (content.Length == length) return (HttpStatusCode.OK, content.ToArray());
+            if (offset == 0) begin(whole = length);
+            await target.WriteAsync(bytes, cancellation);
+            offset += bytes.Length;
+            if (offset == whole) return HttpStatusCode.OK;
         }
     }
 }

@@ -15,5 +15,11 @@ public static class InvocationPaths
     /// <summary>The frame of a published change at the aggregator.</summary>
     public static string Change(string run, int round) => Text($"runs/{run}/changes/{round}");
 
+    /// <summary>Files of a run's adapter at the aggregator.</summary>
+    public static string Adapter(string run) => Text($"runs/{run}/adapter");
+
+    /// <summary>One of them.</summary>
+    public static string Adapter(string run, string file) => Text($"runs/{run}/adapter/{file}");
+
     private static string Text(FormattableString path) => path.ToString(CultureInfo.InvariantCulture);
 }

@@ -9,9 +9,10 @@ internal static class ClientSection
     {
         ArmReport arm = report.Arms[0];
         DataFacts data = report.Data;
-        html.Add(
-            $"<h2 id=\"clients\">Clients and data</h2>\n<p>{data.Name}: {Quantity.Count(data.Records)} records, {Quantity.Count(data.HeldOut)} held "
-            + $"out, {Quantity.Count(data.Dropped)} dropped; partition {data.Partition}.</p>\n");
+        html.Add($"<h2 id=\"clients\">Clients and data</h2>\n<p>{data.Name}: {Quantity.Count(data.Records)} records");
+        if (data.HeldOut is { } heldOut) html.Add($", {Quantity.Count(heldOut)} held out");
+        if (data.Dropped is { } dropped) html.Add($", {Quantity.Count(dropped)} dropped");
+        html.Add($"; partition {data.Partition}.</p>\n");
         html.Add($"<div class=\"grid2\">\n");
         Losses(arm).AddTo(html);
         new HeatMap(

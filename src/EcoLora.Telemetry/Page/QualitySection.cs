@@ -24,9 +24,8 @@ internal static class QualitySection
 
     public static void AddTo(Markup html, RunReport report)
     {
-        html.Add(
-            $"<h2 id=\"quality\">Quality</h2>\n<p>The published adapter on {Quantity.Count(report.Data.HeldOut)} held-out records that no client trains "
-            + $"on, after each round.</p>\n");
+        string records = report.Data.HeldOut is { } heldOut ? $"{Quantity.Count(heldOut)} held-out records" : "held-out records";
+        html.Add($"<h2 id=\"quality\">Quality</h2>\n<p>The published adapter on {records} that no client trains on, after each round.</p>\n");
         AddLegend(html, report);
         html.Add($"<div class=\"grid2\">\n");
         // A data set whose answers cannot be scored to the letter has no plots of exact match.

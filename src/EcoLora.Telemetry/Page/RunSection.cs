@@ -17,7 +17,7 @@ internal static class RunSection
         ModelFacts model = report.Model;
         Add(html, "product version", report.ProductVersion);
         Add(html, "seed", report.Seed.ToString(CultureInfo.InvariantCulture));
-        Add(html, "base model", $"{model.Name}, {Quantity.Count(model.Parameters)} parameters");
+        Add(html, "base model", model.Parameters is { } parameters ? $"{model.Name}, {Quantity.Count(parameters)} parameters" : model.Name);
         string shape = string.Create(CultureInfo.InvariantCulture, $"rank {model.Rank}, alpha {model.Alpha}");
         Add(html, "LoRA", $"{shape}, {Quantity.Count(model.LoraParameters)} parameters on {string.Join(", ", model.TargetModules)}");
         if (report.Decisions is { } decisions)

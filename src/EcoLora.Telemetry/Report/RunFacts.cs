@@ -33,12 +33,12 @@ public enum ParticipantStatus
 
 /// <summary>The model that was fine-tuned.</summary>
 /// <param name="Name">A name, not a path of this machine.</param>
-/// <param name="Parameters">Parameters of the frozen base.</param>
+/// <param name="Parameters">Parameters of the frozen base; null where it is not known, as at the hub.</param>
 /// <param name="LoraParameters">|P| of the full layout, A and B.</param>
 /// <param name="Rank">r.</param>
 /// <param name="Alpha">α; ΔW = (α/r)·B·A.</param>
 /// <param name="TargetModules">Short names of the layers that carry LoRA, such as <c>q_proj</c>.</param>
-public sealed record ModelFacts(string Name, long Parameters, long LoraParameters, int Rank, double Alpha, IReadOnlyList<string> TargetModules);
+public sealed record ModelFacts(string Name, long? Parameters, long LoraParameters, int Rank, double Alpha, IReadOnlyList<string> TargetModules);
 
 /// <summary>One client's share of the data.</summary>
 /// <param name="Client">The client.</param>
@@ -50,13 +50,13 @@ public sealed record ClientData(string Client, string Site, int Records, IReadOn
 /// <summary>The data set and how it was split.</summary>
 /// <param name="Name">A name, not a path of this machine.</param>
 /// <param name="Records">Usable records, training and held-out.</param>
-/// <param name="HeldOut">Records that no client trains on.</param>
-/// <param name="Dropped">Records left out for want of an answer.</param>
+/// <param name="HeldOut">Records that no client trains on; null where it is not known, as at the hub before the first evaluation.</param>
+/// <param name="Dropped">Records left out for want of an answer; null where it is not known.</param>
 /// <param name="Partition">How the clients were filled, such as <c>dirichlet(0.5)</c>.</param>
 /// <param name="Categories">The categories in a fixed order; may be empty.</param>
 /// <param name="Clients">The clients in their order.</param>
 public sealed record DataFacts(
-    string Name, int Records, int HeldOut, int Dropped, string Partition, IReadOnlyList<string> Categories, IReadOnlyList<ClientData> Clients);
+    string Name, int Records, int? HeldOut, int? Dropped, string Partition, IReadOnlyList<string> Categories, IReadOnlyList<ClientData> Clients);
 
 /// <summary>A category's part of an evaluation.</summary>
 /// <param name="Category">The category.</param>

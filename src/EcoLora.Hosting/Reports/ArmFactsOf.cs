@@ -2,7 +2,7 @@ using EcoLora.Federation;
 using EcoLora.Telemetry;
 using Participant = EcoLora.Telemetry.Participant;
 
-namespace EcoLora.Local.Runs;
+namespace EcoLora.Hosting;
 
 /// <summary>An arm of a run: the method with its exchange, or a baseline.</summary>
 /// <param name="Label">What people read, such as <c>fedit + ecolora</c>.</param>
@@ -16,8 +16,8 @@ public static class ArmFactsOf
     /// <summary>Name of a client in reports.</summary>
     public static string ClientName(int client) => $"client-{client:d3}";
 
-    /// <summary>Name of a site in reports.</summary>
-    public static string SiteName(int site) => $"site-{site:d3}";
+    /// <summary>Name of a site in reports: its own where it has one.</summary>
+    public static string SiteName(RunPlan plan, int site) => plan.Places?[site].Name ?? $"site-{site:d3}";
 
     /// <summary>The facts of the rounds that are complete.</summary>
     public static ArmFacts Journal(Arm arm, RunState state)
@@ -54,7 +54,7 @@ public static class ArmFactsOf
             : ParticipantStatus.Absent;
         Enrolment enrolment = plan.EnrolmentOf(participant.Client);
         return new Participant(
-            ClientName(participant.Client), SiteName(enrolment.Site), participant.Slot, plan.Exchange.Segments == 1 ? null : participant.Segment,
+            ClientName(participant.Client), SiteName(plan, enrolment.Site), participant.Slot, plan.Exchange.Segments == 1 ? null : participant.Segment,
             enrolment.Samples, status == ParticipantStatus.Absent ? null : report?.Loss, status, report?.Refused);
     }
 
@@ -75,12 +75,12 @@ public static class ArmFactsOf
         foreach (SiteUpdated site in round.Sites.Values)
         {
             Codec.FrameSizes received = round.Aggregated!.Sizes with { Framed = site.Bytes };
-            yield return Row(round.Round, SiteName(site.Site), Direction.Down, LedgerRow.NoSegment, parameters, received);
+            yield return Row(round.Round, SiteName(plan, site.Site), Direction.Down, LedgerRow.NoSegment, parameters, received);
         }
         foreach ((int site, ControlBytes bytes) in round.Control)
         {
-            yield return LedgerRow.Control(round.Round, SiteName(site), Direction.ControlDown, bytes.Down);
-            yield return LedgerRow.Control(round.Round, SiteName(site), Direction.ControlUp, bytes.Up);
+            yield return LedgerRow.Control(round.Round, SiteName(plan, site), Direction.ControlDown, bytes.Down);
+            yield return LedgerRow.Control(round.Round, SiteName(plan, site), Direction.ControlUp, bytes.Up);
         }
     }
 
