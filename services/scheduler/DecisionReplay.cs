@@ -97,6 +97,7 @@ public sealed class DecisionReplay
         ClientReport r => r.Refused is null,
         SegmentStored r => _accepted.Contains((r.Round, r.Client)),
         RoundAggregated or SiteUpdated or AdapterWritten => true,
+        Evaluated r => r.Version == Opened!.Rounds, // Those on the way may come too late for their version.
         _ => false,
     };
 

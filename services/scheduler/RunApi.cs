@@ -41,7 +41,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             async (run, cancellation) => Results.Bytes(Lines(await JournalAsync(run, cancellation)), "application/jsonl")).Produces<string>(200, "application/jsonl");
         MapRun(runs, "/report", "report", "What the run has cost and come to so far (docs/report.schema.json).",
             (run, cancellation) => ReportAsync(run, report => Results.Bytes(ReportJson.Write(report), "application/json"), cancellation)).Produces<RunReport>().Produces<string>(409, "text/plain");
-        MapRun(runs, "/report.html", "report-page", "The report as a page.", (run, cancellation) => ReportAsync(run, Page, cancellation))
+        MapRun(runs, "/report.html", "report-page", "The report as a page.", ReportPageAsync)
             .Produces<string>(200, "text/html").Produces<string>(409, "text/plain");
         MapRun(runs, "/ledger.csv", "ledger", "The byte ledger of the rounds that are complete (docs/ledger.md).", LedgerAsync).Produces<string>(200, "text/csv").Produces<string>(409, "text/plain");
         MapRun(runs, "/adapter", "adapter", "Files of the finished run's adapter, in PEFT's format.", ListAdapterAsync).Produces<IReadOnlyList<AdapterFile>>();
@@ -155,8 +155,9 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         return Fold(run, entries).Run is { } state ? answer(JournalReport.Of(state, entries, AnnouncedOptions.Read(run.Options))) : NotOpen(run);
     }
 
-    /// <summary>The page says itself what it may load; as a header that also keeps it out of frames.</summary>
-    private static IResult Page(RunReport report) => Results.Text(ReportPage.Render(report), "text/html", Encoding.UTF8);
+    /// <summary>The page says itself what it may load.</summary>
+    private Task<IResult> ReportPageAsync(SubmittedRun run, CancellationToken cancellation) =>
+        ReportAsync(run, report => Results.Text(ReportPage.Render(report), "text/html", Encoding.UTF8), cancellation);
 
     private async Task<IResult> LedgerAsync(SubmittedRun run, CancellationToken cancellation)
     {

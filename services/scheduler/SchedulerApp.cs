@@ -10,6 +10,7 @@ public static class SchedulerApp
     public static ServiceDefinition Define(ServiceVariables variables)
     {
         var remind = TimeSpan.FromSeconds(variables.Number("ECOLORA_REMIND_SECONDS", 30, 1, 3600));
+        ApiAccess access = ApiAccess.FromEnvironment(variables);
         return new ServiceDefinition(AppIds.Scheduler, 5100, OwnsVolume: false, context =>
         {
             var directory = new RunDirectory(context.Store);
@@ -32,7 +33,13 @@ public static class SchedulerApp
                     }
                 }
                 await Task.WhenAll(scheduler.RemindAsync(remind, 10 * remind, stopping), scheduler.WatchClockAsync(stopping));
-            }, new RunApi(scheduler, directory, context).Map);
-        });
+            }, Api: endpoints =>
+            {
+                RouteGroupBuilder people = endpoints.MapGroup("").AddEndpointFilter(async (call, next) => access.Refusal(call.HttpContext.Request) ?? await next(call));
+                new RunApi(scheduler, directory, context).Map(people);
+                people.MapOpenApi();
+                HubPage.Map(endpoints);
+            });
+        }, services => services.AddOpenApi(options => options.ShouldInclude = endpoint => endpoint.RelativePath?.StartsWith("runs", StringComparison.Ordinal) == true));
     }
 }

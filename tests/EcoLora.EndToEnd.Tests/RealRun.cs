@@ -40,12 +40,18 @@ internal static class RealRun
         RedirectStandardError = true,
     })!;
 
-    /// <summary>Starts <c>ecolora submit</c>, which shows the scheduler that token.</summary>
-    public static Process Submit(string token, params string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [Program, "submit", .. arguments])
+    /// <summary>Runs any <c>ecolora</c> command to its end.</summary>
+    /// <param name="token">ECOLORA_API_TOKEN, or null.</param>
+    /// <param name="arguments">Its arguments.</param>
+    public static async Task<(int Code, string Output, string Error)> EcoloraAsync(string? token, params string[] arguments)
     {
-        RedirectStandardOutput = true,
-        Environment = { ["APP_API_TOKEN"] = token },
-    })!;
+        var start = new ProcessStartInfo("dotnet", [Program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (token is not null) start.Environment["ECOLORA_API_TOKEN"] = token;
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await error);
+    }
 
     /// <summary>Runs to the end.</summary>
     /// <returns>Exit code, and what was written to standard error.</returns>

@@ -62,8 +62,9 @@ public static class CommandLineEntry
         var root = new RootCommand("Federated LoRA fine-tuning with compressed segments (EcoLoRA).")
         {
             RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
-            BenchCommand.Create(), UpCommand.Create(), SubmitCommand.Create(),
+            BenchCommand.Create(), UpCommand.Create(), SubmitCommand.Create(), WatchCommand.Create(), FetchCommand.Create(),
         };
+        foreach (Command command in RunCommands.Create()) root.Add(command);
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(new HelpAction());
         return root;
     }

@@ -4,7 +4,7 @@ namespace EcoLora.Formats.Files;
 /// Files and folders that a reader sees whole or not at all: they are written beside their place, flushed to disk and renamed.
 /// The temporary name is fixed, so what a crash left behind is overwritten by the next attempt.
 /// </summary>
-internal static class AtomicFile
+public static class AtomicFile
 {
     private const string Unfinished = ".unfinished";
     private const string Former = ".former";

@@ -35,11 +35,14 @@ public static class DaprEndpoints
     }
 
     /// <summary>
-    /// Lets only callers in who show the app's token, as the sidecar does for whoever invokes this app; 503 where the state store or the sidecar is away.
+    /// Lets only callers in who show the app's token, as the sidecar does for whoever invokes this app; 503 as <see cref="AwayIs503"/>.
     /// </summary>
-    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, SidecarClient sidecar) => group.AddEndpointFilter(async (context, next) =>
+    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, SidecarClient sidecar) => group.AwayIs503().AddEndpointFilter(async (context, next) =>
+        IsAllowed(sidecar, context.HttpContext.Request) ? await next(context) : Results.Unauthorized());
+
+    /// <summary>503 where the state store or the sidecar is away.</summary>
+    public static RouteGroupBuilder AwayIs503(this RouteGroupBuilder group) => group.AddEndpointFilter(async (context, next) =>
     {
-        if (!IsAllowed(sidecar, context.HttpContext.Request)) return Results.Unauthorized();
         try
         {
             return await next(context);

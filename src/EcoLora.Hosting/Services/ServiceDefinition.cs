@@ -1,6 +1,7 @@
 using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace EcoLora.Hosting;
@@ -10,7 +11,8 @@ namespace EcoLora.Hosting;
 /// <param name="Port">The port that it binds where APP_PORT says nothing.</param>
 /// <param name="OwnsVolume">Whether its volume holds tensors that its state names: then the two belong together.</param>
 /// <param name="Build">Builds it once its sidecar is there; subscribes to the bus.</param>
-public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, Func<ServiceContext, RunningService> Build);
+/// <param name="Configure">Adds what its endpoints need of ASP.NET.</param>
+public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, Func<ServiceContext, RunningService> Build, Action<IServiceCollection>? Configure = null);
 
 /// <summary>What a service is given.</summary>
 /// <param name="Bus">The bus, not started yet.</param>
@@ -24,6 +26,8 @@ public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, ISta
 /// <param name="Service">Disposed when everything else has stopped.</param>
 /// <param name="Refused">Messages that were refused or told nothing new, by reason.</param>
 /// <param name="WorkAsync">Goes on with what an earlier process had begun, and does what no message asks for; the service stays when this is done.</param>
-/// <param name="Map">Maps what it answers to callers; each of them shows the app's token.</param>
+/// <param name="Map">Maps what it answers to other services; each call shows the app's token.</param>
+/// <param name="Api">Maps what it answers to people, whose access is the endpoints' own matter (<see cref="ApiAccess"/>).</param>
 public sealed record RunningService(
-    object Service, Func<IReadOnlyDictionary<string, long>> Refused, Func<CancellationToken, Task>? WorkAsync = null, Action<IEndpointRouteBuilder>? Map = null);
+    object Service, Func<IReadOnlyDictionary<string, long>> Refused, Func<CancellationToken, Task>? WorkAsync = null, Action<IEndpointRouteBuilder>? Map = null,
+    Action<IEndpointRouteBuilder>? Api = null);

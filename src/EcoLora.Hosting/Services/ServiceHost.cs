@@ -55,11 +55,11 @@ public static class ServiceHost
         // Invocation and consumer groups go by app id: under another one nobody would find this service.
         if (variables.Text("APP_ID", definition.AppId) is var given && given != definition.AppId) throw new SettingException("APP_ID", definition.AppId, given);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
-        IPAddress address = variables.Choice("ECOLORA_BIND", "loopback", "any") == "any" ? IPAddress.Any : IPAddress.Loopback;
+        IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 
-        await using WebApplication app = MakeApp(address, port);
+        await using WebApplication app = MakeApp(address, port, definition.Configure);
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(definition.AppId);
         log.Say($"settings: {string.Join(", ", variables.Effective.Select(pair => $"{pair.Key}={pair.Value}"))}");
         using VolumeOwner volume = VolumeOwner.Lock(path);
@@ -80,6 +80,7 @@ public static class ServiceHost
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
             guarded.MapGet("/refused", () => Results.Json(Refused(service, bus), ServiceJson.Default.DictionaryStringInt64));
             service.Map?.Invoke(guarded);
+            service.Api?.Invoke(app.MapGroup("").AwayIs503());
             await ServeAsync(app, service, log, port, stopping);
         }
         finally
@@ -135,13 +136,14 @@ public static class ServiceHost
         }
     }
 
-    private static WebApplication MakeApp(IPAddress address, int port)
+    private static WebApplication MakeApp(IPAddress address, int port, Action<IServiceCollection>? configure)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "))
             .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _drain);
+        configure?.Invoke(builder.Services);
         return builder.Build();
     }
 

@@ -67,6 +67,13 @@ public sealed class ServiceVariables(Func<string, string?> variable)
         return places;
     }
 
+    /// <summary>A secret, which is not kept with what was read; null where there is none.</summary>
+    public string? Secret(string name) => variable(name) is { Length: > 0 } value ? value : null;
+
+    /// <summary>ECOLORA_BIND: whether the service listens on all addresses, not on loopback alone.</summary>
+    /// <exception cref="SettingException">The value is neither.</exception>
+    public bool BindsAny => Choice("ECOLORA_BIND", "loopback", "any") == "any";
+
     /// <summary>Any text.</summary>
     public string Text(string name, string fallback) => _effective[name] = variable(name) is { Length: > 0 } value ? value : fallback;
 }

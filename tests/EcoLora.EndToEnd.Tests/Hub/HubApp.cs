@@ -11,6 +11,9 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 /// </summary>
 internal sealed class HubApp : IAsyncDisposable
 {
+    /// <summary>What a scheduler that was told so asks people for.</summary>
+    public const string PeopleToken = "of-people-0123456789";
+
     private const string ApiToken = "of-the-app", AppToken = "of-the-sidecar";
 
     private readonly string _service;
@@ -29,6 +32,7 @@ internal sealed class HubApp : IAsyncDisposable
         Sidecar = SidecarProcess.Prepare(appId, Port, resources, ApiToken, AppToken, sidecarFlags);
         Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}") };
         Client.DefaultRequestHeaders.Add("dapr-api-token", AppToken);
+        Client.DefaultRequestHeaders.Add("authorization", $"Bearer {PeopleToken}");
     }
 
     /// <summary>APP_PORT.</summary>
@@ -37,7 +41,7 @@ internal sealed class HubApp : IAsyncDisposable
     /// <summary>Its sidecar.</summary>
     public SidecarProcess Sidecar { get; }
 
-    /// <summary>Asks the service as its sidecar would.</summary>
+    /// <summary>Asks the service as its sidecar would, and as people do.</summary>
     public HttpClient Client { get; }
 
     /// <summary>What it has written so far.</summary>

@@ -149,7 +149,7 @@ internal sealed class HubCluster : IAsyncDisposable
     {
         string samples = Path.Combine(Repository.Root, "samples");
         (string, string)[] inputs = [("ECOLORA_MODELS", Path.Combine(samples, "base")), ("ECOLORA_DATA", Path.Combine(samples, "tasks.jsonl")), ("ECOLORA_THREADS", "1")];
-        yield return ("Scheduler", "scheduler", [("ECOLORA_REMIND_SECONDS", "1")]);
+        yield return ("Scheduler", "scheduler", [("ECOLORA_REMIND_SECONDS", "1"), ("ECOLORA_API_TOKEN", HubApp.PeopleToken)]);
         yield return ("Aggregator", "aggregator", []);
         yield return ("Codec", "codec-north", [("ECOLORA_SITE", "north")]);
         yield return ("Trainer", "trainer-north-0", [("ECOLORA_SITE", "north"), ("ECOLORA_CLIENTS", "0-1,3"), ("ECOLORA_PRESENCE_SECONDS", "60"), .. inputs]);

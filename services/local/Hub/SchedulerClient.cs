@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using EcoLora.Federation;
+using EcoLora.Hosting;
+
+namespace EcoLora.Local.Hub;
+
+/// <summary>The scheduler's API, asked by the command line.</summary>
+internal sealed class SchedulerClient : IDisposable
+{
+    /// <summary>Said in the details of every command that asks the scheduler.</summary>
+    public const string TokenDetails = $"The token that a scheduler asks for is read from {ApiAccess.Variable}.";
+
+    private readonly HttpClient _http;
+
+    private SchedulerClient(Uri address)
+    {
+        // A watched run may be silent for long; whoever waits is told so every 15 seconds.
+        _http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromMinutes(5) };
+        if (Environment.GetEnvironmentVariable(ApiAccess.Variable) is { Length: > 0 } token) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+    }
+
+    /// <summary>The option that says where the scheduler is.</summary>
+    public static Option<string> Address() => new("--scheduler") { Description = "The scheduler.", HelpName = "URL", DefaultValueFactory = _ => "http://127.0.0.1:5100" };
+
+    /// <summary>The argument that names a run.</summary>
+    public static Argument<string> Run() => new("run") { Description = "Name of a submitted run: ecolora list.", HelpName = "NAME" };
+
+    /// <summary>Opens it.</summary>
+    /// <exception cref="ArgumentException">The text is no address.</exception>
+    public static SchedulerClient Open(string address) =>
+        Uri.TryCreate(address.TrimEnd('/') + "/", UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
+            ? new SchedulerClient(uri)
+            : throw new ArgumentException($"--scheduler: expected an http or https address, found '{address}'");
+
+    /// <summary>Submits a run's options.</summary>
+    /// <returns>Its status.</returns>
+    public Task<JsonElement> SubmitAsync(JsonElement options, CancellationToken cancellation) => JsonAsync(() => _http.PostAsJsonAsync("runs", options, cancellation), cancellation);
+
+    /// <summary>All runs.</summary>
+    public Task<JsonElement> ListAsync(CancellationToken cancellation) => JsonAsync(() => _http.GetAsync(Path("runs"), cancellation), cancellation);
+
+    /// <summary>A run's status.</summary>
+    public Task<JsonElement> ShowAsync(string run, CancellationToken cancellation) => JsonAsync(() => _http.GetAsync(Of(run), cancellation), cancellation);
+
+    /// <summary>Cancels a run or resumes it.</summary>
+    /// <returns>Its status.</returns>
+    public Task<JsonElement> HoldAsync(string run, bool isHeld, CancellationToken cancellation) =>
+        JsonAsync(() => _http.PostAsync(Of(run, isHeld ? "/cancel" : "/resume"), null, cancellation), cancellation);
+
+    /// <summary>A run's status now and after every change, until it is over. A connection that breaks is made again.</summary>
+    public async IAsyncEnumerable<JsonElement> WatchAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        while (true)
+        {
+            using HttpResponseMessage response = await AskAsync(() => _http.GetAsync(Of(run, "/events"), HttpCompletionOption.ResponseHeadersRead, cancellation), cancellation);
+            await using Stream stream = await response.Content.ReadAsStreamAsync(cancellation);
+            await using IAsyncEnumerator<SseItem<string>> events = SseParser.Create(stream).EnumerateAsync(cancellation).GetAsyncEnumerator(cancellation);
+            while (await NextAsync(events))
+            {
+                JsonElement status = JsonElement.Parse(events.Current.Data);
+                yield return status;
+                if (status.GetProperty("state").GetString() == "finished") yield break;
+            }
+        }
+
+        static async Task<bool> NextAsync(IAsyncEnumerator<SseItem<string>> events)
+        {
+            try
+            {
+                return await events.MoveNextAsync();
+            }
+            catch (Exception broken) when (broken is IOException or HttpRequestException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Content behind a run's path.</summary>
+    public async Task<byte[]> DownloadAsync(string run, string path, CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await AskAsync(() => _http.GetAsync(Of(run, path), cancellation), cancellation);
+        return await response.Content.ReadAsByteArrayAsync(cancellation);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async Task<JsonElement> JsonAsync(Func<Task<HttpResponseMessage>> ask, CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await AskAsync(ask, cancellation);
+        return await response.Content.ReadFromJsonAsync<JsonElement>(cancellation);
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(Func<Task<HttpResponseMessage>> ask, CancellationToken cancellation)
+    {
+        HttpResponseMessage response;
+        try
+        {
+            response = await ask();
+        }
+        catch (HttpRequestException failure)
+        {
+            throw new IOException($"{_http.BaseAddress}: expected a scheduler, found none ({failure.Message}); start the services: ecolora up");
+        }
+        if (response.IsSuccessStatusCode) return response;
+        using (response)
+        {
+            string answer = response.StatusCode == HttpStatusCode.Unauthorized ? $"its token is expected in {ApiAccess.Variable}" : await response.Content.ReadAsStringAsync(cancellation);
+            string refusal = $"{_http.BaseAddress}: {(int)response.StatusCode}: {answer}";
+            throw (int)response.StatusCode >= 500 ? new IOException(refusal) : new ArgumentException(refusal);
+        }
+    }
+
+    private static Uri Of(string run, string path = "") => RunPlan.IsName(run)
+        ? Path($"runs/{run}{path}")
+        : throw new ArgumentException($"run: expected {RunPlan.NameRule}, found '{run}'");
+
+    private static Uri Path(string path) => new(path, UriKind.Relative);
+}
