@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using EcoLora.DaprTestKit;
 using EcoLora.Federation;
@@ -11,8 +10,6 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 /// <summary>The scheduler's API as people use it: by the command line, by a program, by a browser.</summary>
 public class HubApiTests
 {
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task A_run_is_submitted_watched_cancelled_resumed_and_fetched_by_the_command_line()
     {
@@ -61,43 +58,6 @@ public class HubApiTests
         Assert.DoesNotContain(journal.Take(resumed).Skip(cancelled), entry => entry is Decided);
         await RealRun.SucceedAsync(file, "--out", folder["replay"], "--set", "baselines=[]", "--replay", folder["fetched/journal.jsonl"]);
         Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), HubCluster.AdapterIn(folder["replay/adapter"]));
-    }
-
-    [Fact]
-    public async Task The_page_and_the_description_are_served_and_nothing_leads_out_of_a_run()
-    {
-        await using HubCluster hub = await HubCluster.StartAsync();
-        HttpClient people = hub["scheduler"].Client;
-        using var stranger = new HttpClient { BaseAddress = people.BaseAddress };
-        foreach (string path in new[] { "/", "/hub.js", "/hub.css" })
-        {
-            using HttpResponseMessage page = await stranger.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
-            Assert.Equal(HttpStatusCode.OK, page.StatusCode);
-            Assert.StartsWith("default-src 'none'; script-src 'self'; ", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
-            Assert.Equal("nosniff", page.Headers.GetValues("X-Content-Type-Options").Single());
-        }
-        JsonElement description = JsonElement.Parse(await people.GetStringAsync("/openapi/v1.json", Cancellation));
-        Assert.Equal(
-            [
-                "/runs", "/runs/{name}", "/runs/{name}/adapter", "/runs/{name}/adapter/{file}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/journal",
-                "/runs/{name}/ledger.csv", "/runs/{name}/report", "/runs/{name}/report.html", "/runs/{name}/resume",
-            ],
-            description.GetProperty("paths").EnumerateObject().Select(path => path.Name).Order(StringComparer.Ordinal));
-        Assert.True(description.GetProperty("components").GetProperty("schemas").TryGetProperty("RunStatus", out JsonElement status));
-        Assert.True(status.GetProperty("properties").TryGetProperty("traffic", out _));
-
-        using TemporaryFolder folder = new();
-        await hub.SubmitAsync(Hosting.RunFile.Read(RealRun.File(folder), []));
-        foreach (string path in new[] { "/runs/small/adapter/..%2f..%2fsmall", "/runs/small/adapter/.hidden", "/runs/small/adapter/none", "/runs/Small", "/runs/..%2fsmall", "/runs/small/nothing" })
-        {
-            using HttpResponseMessage answer = await people.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
-            Assert.True(answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest, $"{path}: {answer.StatusCode}");
-        }
-        foreach (string path in new[] { "/runs", "/runs/small", "/runs/small/events", "/runs/small/report.html", "/openapi/v1.json" })
-        {
-            using HttpResponseMessage answer = await stranger.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
-            Assert.Equal((HttpStatusCode.Unauthorized, "Bearer"), (answer.StatusCode, answer.Headers.WwwAuthenticate.ToString()));
-        }
     }
 
     private static void CheckReport(TemporaryFolder folder)

@@ -8,7 +8,8 @@ using EcoLora.TestKit;
 namespace EcoLora.EndToEnd.Tests.Hub;
 
 /// <summary>What the services do besides a run that goes well.</summary>
-public class HubServiceTests
+/// <param name="shared">A hub whose runs never open.</param>
+public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<HubServiceTests.SharedHub>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -49,7 +50,7 @@ public class HubServiceTests
     [Fact]
     public async Task What_cannot_be_handled_is_a_dead_letter_byte_for_byte_and_counted()
     {
-        await using HubCluster hub = await HubCluster.StartAsync();
+        HubCluster hub = shared.Hub;
         byte[] poison = [.. Enumerable.Range(0, 256).Select(value => (byte)value)];
         foreach (string topic in new[] { "segments", "rounds", "reports", "global" })
         {
@@ -73,7 +74,7 @@ public class HubServiceTests
     [Fact]
     public async Task Who_shows_no_token_is_told_nothing_and_moves_nothing()
     {
-        await using HubCluster hub = await HubCluster.StartAsync();
+        HubCluster hub = shared.Hub;
         foreach ((string app, string path) in new[]
         {
             ("scheduler", "/runs"), ("scheduler", "/refused"), ("scheduler", "/dapr/subscribe"), ("aggregator", "/runs/small/changes/0?offset=0"), ("codec-north", "/site/runs/small/published/0?offset=0"),
@@ -85,12 +86,55 @@ public class HubServiceTests
             using HttpResponseMessage health = await stranger.GetAsync(new Uri("/healthz", UriKind.Relative), Cancellation);
             Assert.Equal(HttpStatusCode.OK, health.StatusCode);
         }
-        using var bad = new StringContent("{\"name\":\"x\",\"federation\":{\"round\":3}}");
+        const string Options = "{\"name\":\"x\",\"federation\":{\"round\":3}}";
+        // What a form of a page elsewhere could send is not even read.
+        using var text = new StringContent(Options);
+        using HttpResponseMessage unread = await hub["scheduler"].Client.PostAsync(new Uri("/runs", UriKind.Relative), text, Cancellation);
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, unread.StatusCode);
+        using var bad = new StringContent(Options, System.Text.Encoding.UTF8, "application/json");
         using HttpResponseMessage refused = await hub["scheduler"].Client.PostAsync(new Uri("/runs", UriKind.Relative), bad, Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("unknown option 'round' in federation", await refused.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
         using HttpResponseMessage unknown = await hub["scheduler"].Client.GetAsync(new Uri("/runs/none", UriKind.Relative), Cancellation);
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_page_and_the_description_are_served_and_nothing_leads_out_of_a_run()
+    {
+        HubCluster hub = shared.Hub;
+        HttpClient people = hub["scheduler"].Client;
+        using var stranger = new HttpClient { BaseAddress = people.BaseAddress };
+        foreach (string path in new[] { "/", "/hub.js", "/hub.css" })
+        {
+            using HttpResponseMessage page = await stranger.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
+            Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+            Assert.StartsWith("default-src 'none'; script-src 'self'; ", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+            Assert.Equal("nosniff", page.Headers.GetValues("X-Content-Type-Options").Single());
+        }
+        JsonElement description = JsonElement.Parse(await people.GetStringAsync("/openapi/v1.json", Cancellation));
+        Assert.Equal(
+            [
+                "/runs", "/runs/{name}", "/runs/{name}/adapter", "/runs/{name}/adapter/{file}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/journal",
+                "/runs/{name}/ledger.csv", "/runs/{name}/report", "/runs/{name}/report.html", "/runs/{name}/resume",
+            ],
+            description.GetProperty("paths").EnumerateObject().Select(path => path.Name).Order(StringComparer.Ordinal));
+        Assert.True(description.GetProperty("components").GetProperty("schemas").TryGetProperty("RunStatus", out JsonElement status));
+        Assert.True(status.GetProperty("properties").TryGetProperty("traffic", out _));
+
+        using TemporaryFolder folder = new();
+        // Nobody knows its model, so it stays as it is.
+        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), [OptionOverride.Parse("model=elsewhere")]));
+        foreach (string path in new[] { "/runs/small/adapter/..%2f..%2fsmall", "/runs/small/adapter/.hidden", "/runs/small/adapter/none", "/runs/Small", "/runs/..%2fsmall", "/runs/small/nothing" })
+        {
+            using HttpResponseMessage answer = await people.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
+            Assert.True(answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest, $"{path}: {answer.StatusCode}");
+        }
+        foreach (string path in new[] { "/runs", "/runs/small", "/runs/small/events", "/runs/small/report.html", "/openapi/v1.json" })
+        {
+            using HttpResponseMessage answer = await stranger.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
+            Assert.Equal((HttpStatusCode.Unauthorized, "Bearer"), (answer.StatusCode, answer.Headers.WwwAuthenticate.ToString()));
+        }
     }
 
     [Theory]
@@ -117,5 +161,15 @@ public class HubServiceTests
         app.StartService();
         await Eventually.TrueAsync(() => app.Output.Contains("waiting for the sidecar", StringComparison.Ordinal), "the service waits");
         Assert.Equal(0, await app.StopAsync());
+    }
+
+    /// <summary>One start of all processes for the tests that need no run.</summary>
+    public sealed class SharedHub : IAsyncLifetime
+    {
+        internal HubCluster Hub { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Hub = await HubCluster.StartAsync();
+
+        public ValueTask DisposeAsync() => Hub.DisposeAsync();
     }
 }
