@@ -15,7 +15,7 @@ internal sealed record SitePlacement(IStateStore Store, DurableFolder Root, Func
 /// One run at a site. Records in the state store say what counts (the version, each client's outbox and residuals); the volume holds the tensors that they name:
 /// the site's copy of Q^t, a residual per client and segment, and frames whose fate no closing message has told yet.
 /// </summary>
-internal sealed class SiteRun : IDisposable
+internal sealed partial class SiteRun : IDisposable
 {
     private readonly DurableFolder _folder;
     private readonly LoraLayout _layout;
@@ -118,7 +118,7 @@ internal sealed class SiteRun : IDisposable
         VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Values);
         await _record.WriteAsync(Record with { Version = next.Version, Received = change.Length }, cancellation);
         _published = next;
-        HashSet<string> kept = [file, .. (Record.Awaited ?? []).Where(awaited => !RecordOf(awaited.Client).Has(awaited.Round)).Select(awaited => PublishedFile(awaited.Round))];
+        HashSet<string> kept = [file, .. VersionsOfLate().Select(PublishedFile)];
         foreach (string other in _folder.List("published-*.bin").Where(name => !kept.Contains(name))) _folder.Delete(other);
         return true;
     }, cancellation);
@@ -127,14 +127,8 @@ internal sealed class SiteRun : IDisposable
     {
         // Messages come in any order: an earlier round's opening says nothing once a later one is open, but for who takes part in it where rounds overlap.
         bool isLater = opened.Round > (Record.Open?.Round ?? -1) || (opened.Round == Record.Open!.Round && opened.Participants.Count > Record.Open.Participants.Count);
-        Participation[] own = Plan.Deadline is null
-            ? []
-            : [.. opened.Participants.Where(p => Hosts(p.Client) && (AwaitedOf(p.Client)?.Round ?? -1) < opened.Round).Select(p => new Participation(p.Client, opened.Round, p.Segment))];
-        if (!isLater && own.Length == 0) return true;
-        IReadOnlyList<Participation>? awaited = own.Length == 0
-            ? Record.Awaited
-            : [.. (Record.Awaited ?? []).Where(before => own.All(now => now.Client != before.Client)), .. own];
-        await _record.WriteAsync(Record with { Open = isLater ? opened : Record.Open, Awaited = awaited }, cancellation);
+        IReadOnlyList<Participation>? awaited = AwaitedWith(opened);
+        if (isLater || awaited != Record.Awaited) await _record.WriteAsync(Record with { Open = isLater ? opened : Record.Open, Awaited = awaited }, cancellation);
         return true;
     }, cancellation);
 
@@ -211,17 +205,6 @@ internal sealed class SiteRun : IDisposable
         _folder.Delete(outbox.File);
     }
 
-    private async Task KeepLateAsync(StateRecord<ClientRecord> record, ClientRecord client, Participation late, LocalUpdate update, CancellationToken cancellation)
-    {
-        SegmentRange range = Segmentation.Range(late.Segment, Plan.Exchange.Segments, _layout.Length);
-        ResidualEntry? residual = client.ResidualOf(late.Segment);
-        double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
-        float[] unsent = ClientUpload.WithResidual(range, ReadPublished(late.Round), update.Adapter.Span, residual is null ? [] : ReadResidual(residual), feedback);
-        int index = Array.FindIndex(unsent, value => !float.IsFinite(value));
-        if (index >= 0) throw new ArgumentException($"late update of client {late.Client}: expected finite changes, found {unsent[index]} at entry {range.Start + index}");
-        await WriteResidualAsync(record, late, unsent, cancellation);
-    }
-
     /// <summary>R of a client's segment as a round leaves it; what was in the outbox is settled with it.</summary>
     private async Task WriteResidualAsync(StateRecord<ClientRecord> record, Participation of, float[] values, CancellationToken cancellation)
     {
@@ -232,23 +215,6 @@ internal sealed class SiteRun : IDisposable
         await record.WriteAsync(new ClientRecord(null, [.. client.Residuals.Where(r => r.Segment != of.Segment), residual]), cancellation);
         if (former is not null && former.File != residual.File) _folder.Delete(former.File);
     }
-
-    /// <summary>Q^version, which is kept while an update that was trained from it may come.</summary>
-    private ReadOnlySpan<float> ReadPublished(int version)
-    {
-        if (version == _published.Version) return _published.Values.Span;
-        if (version == 0) return Plan.FederatedMethod.InitialReference(Plan.AdapterLayout(), Plan.Seed);
-        return VectorFile.TryRead(_folder, PublishedFile(version), SiteJson.Default.PublishedHeader, out PublishedHeader header, out float[][] vectors) && header.Version == version
-            ? vectors[0]
-            : throw new StateFileException(_folder.FileAt(PublishedFile(version)), $"version {version}, from which a client trained", "another, or none");
-    }
-
-    /// <summary>True when a round is closed, as far as the site knows.</summary>
-    private bool IsOver(int round) => Record.Version > round || Record.Closed >= round || Record.Open?.Round > round;
-
-    private Participation? AwaitedOf(int client) => Record.Awaited?.FirstOrDefault(awaited => awaited.Client == client);
-
-    private ClientRecord RecordOf(int client) => _clients[client].Value ?? ClientRecord.New;
 
     private (OutboxHeader Header, float[] IfAccepted, float[] IfNot) ReadOutbox(OutboxEntry entry) =>
         VectorFile.TryRead(_folder, entry.File, SiteJson.Default.OutboxHeader, out OutboxHeader header, out float[][] vectors)

@@ -6,6 +6,9 @@ namespace EcoLora.Services.Scheduler;
 /// <summary>One run under way: its history, its journal, and the loop hear → journal → decide → journal → publish.</summary>
 public sealed class ScheduledRun : IDisposable
 {
+    /// <summary>How old may be what a watcher is told of another scheduler's work.</summary>
+    private static readonly TimeSpan _watching = TimeSpan.FromSeconds(1);
+
     private readonly IMessageBus _bus;
     private readonly IRunJournal _journal;
     private readonly DecisionReplay? _replay;
@@ -17,7 +20,7 @@ public sealed class ScheduledRun : IDisposable
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _refusedEnrolment;
     private int _entries, _decisions;
-    private long _openedAt;
+    private long _openedAt, _readAt;
 
     private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer, TimeProvider clock) =>
         (History, _journal, _bus, _replay, _observer, _clock, _leases) = (history, journal, bus, replay, observer, clock, new PresenceLeases(clock));
@@ -91,13 +94,13 @@ public sealed class ScheduledRun : IDisposable
         }
     }
 
-    /// <summary>Where the run is now, by what this scheduler and any other have written.</summary>
+    /// <summary>Where the run is, by what this scheduler has written, and any other until a second ago: whoever watches shall not hold up the run.</summary>
     internal async Task<RunStatus> StatusAsync(CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (!History.IsFinished) await CatchUpAsync(cancellation);
+            if (!History.IsFinished && _clock.GetElapsedTime(_readAt) >= _watching) await CatchUpAsync(cancellation);
             return RunStatus.For(History, _entries, _refusedEnrolment);
         }
         finally
@@ -200,6 +203,7 @@ public sealed class ScheduledRun : IDisposable
     private async Task CatchUpAsync(CancellationToken cancellation)
     {
         foreach (JournalEntry entry in await _journal.ReadAsync(_entries, cancellation)) Apply(entry);
+        _readAt = _clock.GetTimestamp();
         if (History.IsFinished) _finished.TrySetResult();
     }
 
