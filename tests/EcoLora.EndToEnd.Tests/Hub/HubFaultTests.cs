@@ -15,7 +15,7 @@ public abstract class HubFaultTests(bool isOverRabbit)
     [Fact]
     public async Task Whatever_is_killed_the_adapter_is_the_same()
     {
-        int schedules = Number("ECOLORA_FAULT_SCHEDULES", 20) / 2;
+        int schedules = Number("ECOLORA_FAULT_SCHEDULES", 14) / 2;
         ulong first = (ulong)Number("ECOLORA_FAULT_SEED", 1) + (isOverRabbit ? 1_000_000UL : 0);
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
