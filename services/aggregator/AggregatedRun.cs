@@ -94,7 +94,7 @@ internal sealed class AggregatedRun
     /// <summary>Accepts frames of the round from now on, or of further participants of the open round.</summary>
     public async Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation)
     {
-        if (opened.Round != Record.Version || Record.Open?.Participants.Count >= opened.Participants.Count) return;
+        if (opened.Round != Record.Version || !opened.IsNewsAfter(Record.Open)) return;
         await _record.WriteAsync(Record with { Open = opened, Frames = Record.Open is null ? [] : Record.Frames }, cancellation);
     }
 

@@ -111,8 +111,8 @@ public sealed class CodecService : ISiteCodec, IDisposable
                 await ForgetOnConflictAsync(run.Plan.Key, () => run.CloseRoundAsync(closed, cancellation));
                 break;
             case Reminder reminder when _options.SiteOf(run.Plan) is { } site && reminder.Sites.Contains(site):
-                await CatchUpAsync(run, site, reminder.Round, cancellation);
                 if (run.Version == reminder.Round + 1) await ReportAsync(run, site, run.Version, run.Received, cancellation);
+                else await CatchUpAsync(run, site, reminder.Round, cancellation);
                 break;
         }
         _signal.Raise();

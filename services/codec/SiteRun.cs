@@ -101,7 +101,7 @@ internal sealed partial class SiteRun : IDisposable
     /// <summary>Whether a hosted client takes part in a round: null while the round has not been opened here. With a deadline it still does after the round's close.</summary>
     /// <exception cref="VersionPassedException">The round is over.</exception>
     public Task<bool?> IsParticipantAsync(int round, int client, CancellationToken cancellation) => InTurnAsync(() => Task.FromResult<bool?>(
-        Plan.Deadline is not null && AwaitedOf(client)?.Round == round ? true
+        AwaitedOf(client)?.Round == round ? true
         : Record.Version > round || Record.Open?.Round > round ? throw new VersionPassedException(Plan.Run, round, Record.Version)
         : Record.Open?.Round == round ? Hosts(client) && Record.Open.Participants.Any(participant => participant.Client == client)
         : null), cancellation);
@@ -126,7 +126,7 @@ internal sealed partial class SiteRun : IDisposable
     public Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation) => InTurnAsync(async () =>
     {
         // Messages come in any order: an earlier round's opening says nothing once a later one is open, but for who takes part in it where rounds overlap.
-        bool isLater = opened.Round > (Record.Open?.Round ?? -1) || (opened.Round == Record.Open!.Round && opened.Participants.Count > Record.Open.Participants.Count);
+        bool isLater = opened.IsNewsAfter(Record.Open);
         IReadOnlyList<Participation>? awaited = AwaitedWith(opened);
         if (isLater || awaited != Record.Awaited) await _record.WriteAsync(Record with { Open = isLater ? opened : Record.Open, Awaited = awaited }, cancellation);
         return true;

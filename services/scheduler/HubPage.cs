@@ -17,19 +17,12 @@ internal static class HubPage
             byte[] content = Resource(file);
             endpoints.MapGet(path, (HttpContext context) =>
             {
-                Protect(context.Response.Headers, Policy);
+                IHeaderDictionary headers = context.Response.Headers;
+                (headers.ContentSecurityPolicy, headers.XContentTypeOptions, headers.CacheControl) = (Policy, "nosniff", "no-store");
+                headers["Referrer-Policy"] = "no-referrer";
                 return Results.Bytes(content, type);
             }).ExcludeFromDescription();
         }
-    }
-
-    /// <summary>Headers that keep a page to itself.</summary>
-    public static void Protect(IHeaderDictionary headers, string? policy)
-    {
-        if (policy is not null) headers.ContentSecurityPolicy = policy;
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers.CacheControl = "no-store";
     }
 
     private static byte[] Resource(string name)

@@ -62,9 +62,9 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         return new RunHistory(new RunAnnounced(run.Name, run.Options), new RosterState(draft, file.Federation.Clients));
     }
 
-    private RouteHandlerBuilder MapRun(RouteGroupBuilder runs, string path, string name, string summary, Func<SubmittedRun, CancellationToken, Task<IResult>> answer) =>
-        runs.MapGet($"/{{name}}{path}", ([Microsoft.AspNetCore.Mvc.FromRoute(Name = "name")] string run, CancellationToken cancellation) => OfRunAsync(run, found => answer(found, cancellation), cancellation))
-            .WithName(name).WithSummary(summary).Produces<string>(404, "text/plain");
+    private RouteHandlerBuilder MapRun(RouteGroupBuilder runs, string path, string operation, string summary, Func<SubmittedRun, CancellationToken, Task<IResult>> answer) =>
+        runs.MapGet($"/{{name}}{path}", (string name, CancellationToken cancellation) => OfRunAsync(name, run => answer(run, cancellation), cancellation))
+            .WithName(operation).WithSummary(summary).Produces<string>(404, "text/plain");
 
     private async Task<IResult> OfRunAsync(string name, Func<SubmittedRun, Task<IResult>> answer, CancellationToken cancellation) =>
         RunPlan.IsName(name) && await directory.FindAsync(name, cancellation) is { } run ? await answer(run) : Answers.Unknown($"run {name}: expected one that was submitted, found none");

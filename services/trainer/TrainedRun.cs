@@ -68,8 +68,7 @@ internal sealed class TrainedRun
     /// <summary>Remembers the open round; an earlier one says nothing once a later one is open.</summary>
     public async Task OpenRoundAsync(RoundOpened opened, CancellationToken cancellation)
     {
-        bool isLater = opened.Round > (Open?.Round ?? -1) || (opened.Round == Open!.Round && opened.Participants.Count > Open.Participants.Count);
-        if (isLater) await _record.WriteAsync(_record.Value! with { Open = opened }, cancellation);
+        if (opened.IsNewsAfter(Open)) await _record.WriteAsync(_record.Value! with { Open = opened }, cancellation);
     }
 
     /// <summary>Remembers that the run ends with a version.</summary>

@@ -48,8 +48,8 @@ public sealed partial class TrainerService : IAsyncDisposable
             await _turn.WaitAsync(cancellation);
             try
             {
-                if (await FindAsync(key, cancellation) is not { } run || _options.PartIn(run.Plan) is not { } part) continue;
                 _active[key] = true;
+                if (await FindAsync(key, cancellation) is not { } run || _options.PartIn(run.Plan) is not { } part) continue;
                 if (run.Open is { } opened) StartRound(run, part, opened);
                 if (run.Ending is { } version) StartEvaluation(run, part, version);
             }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EcoLora.Federation;
 using EcoLora.Numerics;
 using EcoLora.Services.Scheduler;
@@ -21,10 +22,10 @@ public class DeadlineRunTests
         using var isPast = new ManualResetEventSlim();
         // It trains its first round until two more have been closed, and the others wait for it before the last ones.
         using var hasCome = new ManualResetEventSlim();
-        var engine = new GatedEngine((client, round) =>
+        var engine = new GatedEngine((client, round, cancellation) =>
         {
-            if ((client, round) == (straggler, 0)) isPast.Wait(TimeSpan.FromSeconds(30));
-            else if (round > 2) hasCome.Wait(TimeSpan.FromSeconds(30));
+            if ((client, round) == (straggler, 0)) isPast.Wait(cancellation);
+            else if (round > 2) hasCome.Wait(cancellation);
         });
 
         (RunState state, float[] adapter) = await MadeUpRun.RunAsync(plan, folder.Path, options => options with
@@ -56,7 +57,13 @@ public class DeadlineRunTests
     {
         RunPlan plan = MadeUpRun.Plan(rounds: 6) with { Deadline = new DeadlineOptions(0.3, 1, 0.4), Seed = (ulong)seed };
         using var folder = new TemporaryFolder();
-        var engine = new GatedEngine((client, round) => Thread.Sleep(new RandomStream((ulong)seed, "slow", client, round).NextInt32(3) == 0 ? 700 : 20));
+        // Half of the clients are slow: they come when their round is closed or its time is over.
+        var late = new ConcurrentDictionary<int, TaskCompletionSource>();
+        TaskCompletionSource Late(int round) => late.GetOrAdd(round, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var engine = new GatedEngine((client, round, cancellation) =>
+        {
+            if (new RandomStream((ulong)seed, "slow", client, round).NextInt32(2) == 0) Late(round).Task.Wait(cancellation);
+        });
         int stops = 0;
         float[]? adapter = null;
         while (adapter is null)
@@ -70,8 +77,10 @@ public class DeadlineRunTests
                     Engine = engine,
                     Threads = 8,
                     Wrap = bus => new UnreliableBus(bus, (ulong)(100 * seed + stops)),
-                    Observer = (_, _) =>
+                    Observer = (_, entry) =>
                     {
+                        if (entry is DeadlinePassed passed) Late(passed.Round).TrySetResult();
+                        if (entry is Decided { Message: RoundClosed closed }) Late(closed.Round).TrySetResult();
                         // What was in the journal before is told again.
                         if (++entries == 40 * (stops + 1)) crash.Cancel();
                     },
@@ -138,13 +147,13 @@ public class DeadlineRunTests
     private static int IndexOf(IReadOnlyList<JournalEntry> journal, Predicate<JournalEntry> match) => journal.ToList().FindIndex(match);
 
     /// <summary>The made-up engine, held up before it trains.</summary>
-    private sealed class GatedEngine(Action<int, int> wait) : ITrainingEngine
+    private sealed class GatedEngine(Action<int, int, CancellationToken> wait) : ITrainingEngine
     {
         private readonly MadeUpEngine _engine = new();
 
         public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation)
         {
-            wait(client, round);
+            wait(client, round, cancellation);
             return _engine.Train(plan, client, round, adapter, cancellation);
         }
 

@@ -9,13 +9,13 @@ internal static class RunCommands
     public static IEnumerable<Command> Create() =>
     [
         Ask("list", "The runs that the services were given.", "the runs", null, (scheduler, _, cancellation) => scheduler.ListAsync(cancellation),
-            runs => runs.GetArrayLength() == 0 ? null : RunLine.Table(runs.EnumerateArray()), "ecolora list", "ecolora list --scheduler http://10.0.0.7:5100 --json"),
+            runs => runs.GetArrayLength() == 0 ? null : RunText.Table(runs.EnumerateArray()), "ecolora list", "ecolora list --scheduler http://10.0.0.7:5100 --json"),
         Ask("show", "Where a run of the services is, and what it waits for.", "the run's status", SchedulerClient.Run(), (scheduler, run, cancellation) => scheduler.ShowAsync(run, cancellation),
-            RunLine.Details, "ecolora show quickstart"),
+            RunText.Details, "ecolora show quickstart"),
         Ask("cancel", "Stop a run of the services: nothing new begins; what participants are about to finish is kept, so that it can be resumed.", "the run's status", SchedulerClient.Run(),
-            (scheduler, run, cancellation) => scheduler.HoldAsync(run, isHeld: true, cancellation), RunLine.Details, "ecolora cancel quickstart"),
-        Ask("resume", "Go on with a cancelled run of the services where it stood; its outcome is that of a run that was never cancelled.", "the run's status", SchedulerClient.Run(),
-            (scheduler, run, cancellation) => scheduler.HoldAsync(run, isHeld: false, cancellation), RunLine.Details, "ecolora resume quickstart"),
+            (scheduler, run, cancellation) => scheduler.HoldAsync(run, isHeld: true, cancellation), RunText.Details, "ecolora cancel quickstart"),
+        Ask("resume", "Go on with a cancelled run of the services where it stood; unless it has a deadline, its outcome is that of a run that was never cancelled.", "the run's status", SchedulerClient.Run(),
+            (scheduler, run, cancellation) => scheduler.HoldAsync(run, isHeld: false, cancellation), RunText.Details, "ecolora resume quickstart"),
     ];
 
     private static DocumentedCommand Ask(string name, string description, string result, Argument<string>? run,

@@ -31,7 +31,7 @@ internal static class SubmitCommand
             using var scheduler = SchedulerClient.Open(parsed.GetRequiredValue(address));
             JsonElement status = await scheduler.SubmitAsync(AnnouncedOptions.Of(run), cancellation);
             if (parsed.GetValue(wait)) await WatchCommand.FollowAsync(scheduler, run.Name, parsed.GetValue(json), cancellation);
-            else Console.Out.WriteLine(parsed.GetValue(json) ? status.GetRawText() : RunLine.Of(status));
+            else Console.Out.WriteLine(parsed.GetValue(json) ? status.GetRawText() : RunText.Of(status));
             return ExitCodes.Success;
         });
         return command;

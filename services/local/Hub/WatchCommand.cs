@@ -30,7 +30,7 @@ internal static class WatchCommand
         await foreach (JsonElement status in scheduler.WatchAsync(run, cancellation))
         {
             end = status;
-            string line = RunLine.Of(status);
+            string line = RunText.Of(status);
             if (!json && line != last) Console.Out.WriteLine(last = line);
         }
         if (json) Console.Out.WriteLine(end.GetRawText());

@@ -75,11 +75,12 @@ public static class LocalCluster
             trainers.Add(new TrainerService(bus, StoreIn(folder), folder, codecs[site], trainer));
         }
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task clock = Task.CompletedTask;
         try
         {
             inner.Start();
             ScheduledRun run = await scheduler.StartAsync(new RunHistory(plan), options.Replay, cancellation);
-            Task clock = scheduler.WatchClockAsync(ended.Token);
+            clock = scheduler.WatchClockAsync(ended.Token);
             Task first = await Task.WhenAny(run.Finished, fault.Task, inner.Fault).WaitAsync(cancellation);
             if (first != run.Finished) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(await (Task<Exception>)first);
             await run.Finished;
@@ -88,6 +89,7 @@ public static class LocalCluster
         finally
         {
             await ended.CancelAsync();
+            await clock.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             foreach (TrainerService trainer in trainers) await trainer.DisposeAsync();
             await inner.DisposeAsync();
             foreach (CodecService codec in codecs) codec.Dispose();

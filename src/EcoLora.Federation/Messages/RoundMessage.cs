@@ -56,7 +56,13 @@ public sealed record Participant(int Client, int Slot, int Segment);
 /// <param name="KeepA">k^t for A (Eq. 4).</param>
 /// <param name="KeepB">k^t for B.</param>
 /// <param name="Evaluate">Whether Q^t is to be evaluated on held-out data.</param>
-public sealed record RoundOpened(string Run, int Round, IReadOnlyList<Participant> Participants, double KeepA, double KeepB, bool Evaluate) : RoundMessage(Run);
+public sealed record RoundOpened(string Run, int Round, IReadOnlyList<Participant> Participants, double KeepA, double KeepB, bool Evaluate) : RoundMessage(Run)
+{
+    /// <summary>True when this tells more than what is known: a later round, or the same one with more participants. Messages come in any order, and more than once.</summary>
+    /// <param name="known">The opening that is known, or null.</param>
+    public bool IsNewsAfter(RoundOpened? known) =>
+        known is null || Round > known.Round || (Round == known.Round && Participants.Count > known.Participants.Count);
+}
 
 /// <summary>A frame that the aggregator has stored and the scheduler has accepted.</summary>
 /// <param name="Client">Number of the client.</param>

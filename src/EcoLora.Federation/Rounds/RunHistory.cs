@@ -27,7 +27,7 @@ public sealed class RunHistory
     /// <summary>The run once it is open; null before.</summary>
     public RunState? Run { get; private set; }
 
-    /// <summary>Trainers, by app id, that are there; all of them where the roster was known from the start.</summary>
+    /// <summary>Trainers, by app id, that are there; none where the roster was known from the start, so that nobody comes or goes.</summary>
     public IReadOnlySet<string> Present => _present;
 
     /// <summary>True when the run was cancelled and not resumed.</summary>

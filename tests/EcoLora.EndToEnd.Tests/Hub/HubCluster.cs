@@ -84,8 +84,6 @@ internal sealed class HubCluster : IAsyncDisposable
     /// <summary>The run's status, or null while the scheduler is away.</summary>
     public async Task<JsonElement?> StatusAsync(string run)
     {
-        // Whoever waits for something asks again and again, on cores that the run needs.
-        await Task.Delay(40);
         try
         {
             return await _apps["scheduler"].Client.GetFromJsonAsync<JsonElement>($"/runs/{run}");

@@ -51,8 +51,8 @@ public abstract class HubFaultTests(bool isOverRabbit)
             Assert.True(isSame, $"schedule {seed} ({schedule}) ends with another adapter");
             TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"schedule {seed}: {clock.Elapsed.TotalSeconds:f1} s: {schedule}"));
         }
-        // Three strikes a schedule, of which some come too late: a run with a deadline needs fewer entries.
-        Assert.InRange(strikes, 3 * schedules / 2, 3 * schedules);
+        // Three strikes a schedule, of which a few come too late.
+        Assert.InRange(strikes, 2 * schedules, 3 * schedules);
     }
 
     /// <summary>Follows the run's journal in one process.</summary>

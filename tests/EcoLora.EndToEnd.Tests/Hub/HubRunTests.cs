@@ -81,6 +81,9 @@ public class HubRunTests
             Assert.Contains(": finished: round 2/2, held-out loss ", lines[^1], StringComparison.Ordinal);
             await RealRun.SucceedAsync([quickstart, "--out", folder["one-process"], "--set", "baselines=[]", .. smaller]);
             Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), HubCluster.AdapterIn(folder["aggregator/quickstart/adapter"]));
+            (code, _, error) = await RealRun.EcoloraAsync(null, "fetch", "quickstart", "--out", folder["fetched"], "--scheduler", $"http://127.0.0.1:{apps[0].Port}");
+            Assert.True(code == 0, error);
+            Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), HubCluster.AdapterIn(folder["fetched/adapter"]));
         }
         finally
         {

@@ -5,7 +5,7 @@ using EcoLora.Telemetry;
 namespace EcoLora.Local.Hub;
 
 /// <summary>A run's status as people read it.</summary>
-internal static class RunLine
+internal static class RunText
 {
     /// <summary>Where a run is, in one line.</summary>
     public static string Of(JsonElement status)
