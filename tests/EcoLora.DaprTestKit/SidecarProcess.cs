@@ -86,9 +86,7 @@ public sealed class SidecarProcess : IAsyncDisposable
             start.Environment.Remove(name);
             if (value is not null) start.Environment[name] = value;
         }
-        // A dozen of them run beside each other on two cores.
-        start.Environment["DOTNET_gcServer"] = "0";
-        start.Environment["DOTNET_TieredCompilation"] = "1";
+        ShortLived.Prepare(start);
         process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);

@@ -65,6 +65,7 @@ internal sealed class HubApp : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        ShortLived.Prepare(start);
         foreach ((string name, string value) in _settings) start.Environment[name] = value;
         start.Environment["APP_ID"] = Sidecar.AppId;
         start.Environment["APP_PORT"] = Port.ToString(CultureInfo.InvariantCulture);
