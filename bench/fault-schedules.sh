@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Seeded schedules of kills, half over Redis and half over RabbitMQ, on sidecars that delay, repeat, reorder and refuse messages: every run must end with the
-# adapter of the undisturbed run in one process. The tests run 14 of them; this runs as many as it is told.
+# adapter of the undisturbed run in one process. The tests run 20 of them; this runs as many as it is told.
 #
 #   bench/fault-schedules.sh [COUNT=100] [FIRST_SEED=1]
 #

@@ -14,32 +14,52 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
     private readonly AppChannel? app = options.AppPort is null ? null : new(options);
     private ResourceFolder resources = new();
     private RedisConnection? registry;
+    private WebApplication? api;
+    private InvocationApi? invocation;
+    private Task discovery = Task.CompletedTask;
     private volatile bool appReady = options.AppPort is null;
 
+    /// <summary>Serves until the process is told to stop.</summary>
     public static async Task<int> RunAsync(SidecarOptions options)
     {
         await using Sidecar sidecar = new(options);
-        await sidecar.OpenComponentsAsync();
-        using InvocationApi invocation = new(options, sidecar.app, sidecar.registry);
-        await using WebApplication api = sidecar.BuildApi(invocation);
+        CancellationToken stopping = await sidecar.StartAsync();
+        TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (stopping.Register(() => stopped.TrySetResult())) await stopped.Task;
+        await sidecar.StopAsync();
+        return 0;
+    }
+
+    /// <summary>Opens the components, then the API, and goes on to discover the app's subscriptions.</summary>
+    /// <returns>Cancelled when something asks the sidecar to stop: a signal, or its API.</returns>
+    public async Task<CancellationToken> StartAsync()
+    {
+        await OpenComponentsAsync();
+        invocation = new(options, app, registry);
+        api = BuildApi(invocation);
         await api.StartAsync();
         int port = new Uri(api.Urls.First()).Port;
         await invocation.RegisterAsync(port);
         await Console.Out.WriteLineAsync($"dapr sidecar of {options.AppId} on http://127.0.0.1:{port}");
-        CancellationToken stopping = api.Lifetime.ApplicationStopping;
-        Task discovery = sidecar.DiscoverAsync(stopping);
-        TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using (stopping.Register(() => stopped.TrySetResult())) await stopped.Task;
+        discovery = DiscoverAsync(api.Lifetime.ApplicationStopping);
+        return api.Lifetime.ApplicationStopping;
+    }
+
+    /// <summary>Drains, then ends.</summary>
+    public async Task StopAsync()
+    {
+        api!.Lifetime.StopApplication();
         await discovery;
-        foreach (IBroker broker in sidecar.brokers.Values) await broker.DrainAsync(options.Grace);
-        await sidecar.ending.CancelAsync();
-        await Task.WhenAll(sidecar.bulk);
+        foreach (IBroker broker in brokers.Values) await broker.DrainAsync(options.Grace);
+        await ending.CancelAsync();
+        await Task.WhenAll(bulk);
         await api.StopAsync();
-        return 0;
     }
 
     public async ValueTask DisposeAsync()
     {
+        if (api is not null) await api.DisposeAsync();
+        invocation?.Dispose();
         foreach (IBroker broker in brokers.Values) await broker.DisposeAsync();
         foreach (RedisStateStore store in stores.Values) store.Dispose();
         registry?.Dispose();
@@ -62,7 +82,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         }
     }
 
-    private WebApplication BuildApi(InvocationApi invocation)
+    private WebApplication BuildApi(InvocationApi calls)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -72,22 +92,22 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             // The limit is --max-body-size, and its answer is 500: Kestrel's own 413 must not come first.
             kestrel.Limits.MaxRequestBodySize = null;
         });
-        WebApplication api = builder.Build();
-        api.RequireApiToken(options.ApiToken);
-        api.UseRouting();
-        api.MapGet("/v1.0/healthz/outbound", () => Results.NoContent());
-        api.MapGet("/v1.0/healthz", () => appReady ? Results.NoContent() : ApiAnswer.Error(500, "ERR_HEALTH_NOT_READY", "dapr is not ready"));
-        api.MapPost("/v1.0/shutdown", () =>
+        WebApplication web = builder.Build();
+        web.RequireApiToken(options.ApiToken);
+        web.UseRouting();
+        web.MapGet("/v1.0/healthz/outbound", () => Results.NoContent());
+        web.MapGet("/v1.0/healthz", () => appReady ? Results.NoContent() : ApiAnswer.Error(500, "ERR_HEALTH_NOT_READY", "dapr is not ready"));
+        web.MapPost("/v1.0/shutdown", () =>
         {
-            api.Lifetime.StopApplication();
+            web.Lifetime.StopApplication();
             return Results.NoContent();
         });
-        new MetadataApi(options, resources.Components, Registered).Map(api);
-        new SecretApi(resources.Components.FindAll(c => c.Type == ResourceFolder.EnvironmentStore)).Map(api);
-        new PublishApi(options, brokers, resources.Resiliency, faults).Map(api);
-        new StateApi(options, stores).Map(api);
-        invocation.Map(api);
-        return api;
+        new MetadataApi(options, resources.Components, Registered).Map(web);
+        new SecretApi(resources.Components.FindAll(c => c.Type == ResourceFolder.EnvironmentStore)).Map(web);
+        new PublishApi(options, brokers, resources.Resiliency, faults).Map(web);
+        new StateApi(options, stores).Map(web);
+        calls.Map(web);
+        return web;
     }
 
     private TopicSubscription[] Registered()

@@ -26,6 +26,21 @@ public static class FreePort
         }
     }
 
+    /// <summary>Whether someone listens there.</summary>
+    public static async Task<bool> AnswersAsync(int port)
+    {
+        try
+        {
+            using TcpClient client = new();
+            await client.ConnectAsync(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
     private static bool IsFree(int port)
     {
         try

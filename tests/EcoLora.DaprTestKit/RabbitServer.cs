@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using EcoLora.TestKit;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
@@ -54,8 +52,9 @@ public sealed class RabbitServer : IAsyncDisposable
     {
         // In the foreground: left to itself the node starts a daemon that would outlive the test.
         _epmd ??= Start("epmd", "-port", _epmdPort.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1");
-        await Eventually.TrueAsync(EpmdAnswersAsync, "epmd answers");
+        await Eventually.TrueAsync(() => FreePort.AnswersAsync(_epmdPort), "epmd answers");
         _process = Start(Executable, "-noinput");
+        await Eventually.TrueAsync(() => FreePort.AnswersAsync(Port), "rabbitmq-server listens", TimeSpan.FromMinutes(1));
         await Eventually.TrueAsync(AnswersAsync, "rabbitmq-server answers", TimeSpan.FromMinutes(1));
     }
 
@@ -150,20 +149,6 @@ public sealed class RabbitServer : IAsyncDisposable
         _connection = null;
         await connection.AbortAsync(TimeSpan.FromSeconds(1));
         await connection.DisposeAsync();
-    }
-
-    private async Task<bool> EpmdAnswersAsync()
-    {
-        try
-        {
-            using TcpClient client = new();
-            await client.ConnectAsync(IPAddress.Loopback, _epmdPort);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 
     private async Task<bool> AnswersAsync()

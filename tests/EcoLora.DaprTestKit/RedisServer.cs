@@ -55,6 +55,8 @@ public sealed class RedisServer : IAsyncDisposable
         process = Process.Start(start)!;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
+        // The client library takes five seconds to give up a server that does not listen yet.
+        await Eventually.TrueAsync(() => FreePort.AnswersAsync(Port), "redis-server listens");
         await Eventually.TrueAsync(AnswersAsync, "redis-server answers");
     }
 

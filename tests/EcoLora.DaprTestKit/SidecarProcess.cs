@@ -97,12 +97,10 @@ public sealed class SidecarProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until the app has been asked for its subscriptions and all of the given topics are registered.</summary>
-    public Task WaitUntilSubscribedAsync(params string[] topics) => Eventually.TrueAsync(async () =>
+    public Task WaitUntilSubscribedAsync(params string[] topics) => Eventually.TrueAsync(() =>
     {
         ThrowIfEnded();
-        JsonElement metadata = await Client.GetFromJsonAsync<JsonElement>("/v1.0/metadata");
-        return metadata.TryGetProperty("subscriptions", out JsonElement registered)
-            && topics.All(registered.EnumerateArray().Select(s => s.GetProperty("topic").GetString()).Contains);
+        return HasSubscribedAsync(Client, topics);
     }, $"sidecar {AppId} is subscribed to {string.Join(", ", topics)}");
 
     /// <summary>Waits for <c>/v1.0/healthz</c>: the app's port was open and the app has been asked.</summary>
@@ -136,6 +134,14 @@ public sealed class SidecarProcess : IAsyncDisposable
         await KillAsync();
         process?.Dispose();
         Client.Dispose();
+    }
+
+    /// <summary>Whether all of the topics are among the subscriptions that a sidecar has registered.</summary>
+    internal static async Task<bool> HasSubscribedAsync(HttpClient client, string[] topics)
+    {
+        JsonElement metadata = await client.GetFromJsonAsync<JsonElement>("/v1.0/metadata");
+        return metadata.TryGetProperty("subscriptions", out JsonElement registered)
+            && topics.All(registered.EnumerateArray().Select(s => s.GetProperty("topic").GetString()).Contains);
     }
 
     /// <summary>The sidecar that was built beside this assembly.</summary>

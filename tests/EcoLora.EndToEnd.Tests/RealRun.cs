@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using EcoLora.TestKit;
@@ -10,6 +11,8 @@ internal static class RealRun
     /// <summary>Options of a run with 2.1 million entries: 8.3 MB a dense vector, and frames of several messages.</summary>
     public static readonly string[] Larger =
         ["lora.rank=128", "lora.targets=[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]", "exchange.segments=1", "training.steps=1", "federation.participants=2"];
+
+    private static readonly ConcurrentDictionary<string, Lazy<Task<SortedDictionary<string, string>>>> _adapters = new();
 
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "ecolora.dll");
 
@@ -33,6 +36,10 @@ internal static class RealRun
             """);
         return file;
     }
+
+    /// <summary>The files of the adapter that one process, undisturbed, comes to with these options; computed once for all tests that compare with it.</summary>
+    public static Task<SortedDictionary<string, string>> AdapterAsync(params string[] options) =>
+        _adapters.GetOrAdd(string.Join(' ', options), _ => new(() => RunForAdapterAsync(options))).Value;
 
     public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [Program, "run", .. arguments])
     {
@@ -86,6 +93,13 @@ internal static class RealRun
 
     /// <summary>The report.</summary>
     public static JsonObject Report(string folder) => JsonNode.Parse(System.IO.File.ReadAllText(Path.Combine(folder, "report.json")))!.AsObject();
+
+    private static async Task<SortedDictionary<string, string>> RunForAdapterAsync(string[] options)
+    {
+        using var folder = new TemporaryFolder();
+        await SucceedAsync([File(folder), "--out", folder["out"], "--set", "baselines=[]", .. options.SelectMany(option => new[] { "--set", option })]);
+        return Hub.HubCluster.AdapterIn(folder["out/adapter"]);
+    }
 
     private static string ReportWithoutClock(string path)
     {

@@ -102,7 +102,7 @@ public abstract class DaprBusConformance : MessageBusConformance
         private readonly List<(string Topic, Func<BusMessage, CancellationToken, Task<Verdict>> Handler)> _handlers = [];
         private WebApplication? _web;
         private TemporaryFolder? _folder;
-        private SidecarProcess? _sidecar;
+        private SidecarInProcess? _sidecar;
         private SidecarClient? _client;
         private DaprBus? _bus;
 
@@ -114,7 +114,7 @@ public abstract class DaprBusConformance : MessageBusConformance
         public async Task StartAsync(string resources)
         {
             int? port = _handlers.Count > 0 ? FreePort.Next() : null;
-            _sidecar = await SidecarProcess.StartAsync(id, port, resources, "of-the-app", "of-the-sidecar");
+            _sidecar = await SidecarInProcess.StartAsync(id, port, resources, "of-the-app", "of-the-sidecar");
             _folder = new TemporaryFolder();
             var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-app", AppToken = "of-the-sidecar" };
             _client = new SidecarClient(options);

@@ -19,7 +19,7 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
     {
         await using RedisServer redis = await RedisServer.StartAsync();
         using var resources = new SidecarResources(redis);
-        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("away", null, resources.Path);
+        await using SidecarInProcess sidecar = await SidecarInProcess.StartAsync("away", null, resources.Path);
         using var client = new SidecarClient(new DaprOptions(new Uri($"http://127.0.0.1:{sidecar.HttpPort}")));
         var store = new DaprStateStore(client);
         CancellationToken cancellation = TestContext.Current.CancellationToken;
@@ -46,7 +46,7 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
     {
         private RedisServer? _redis;
         private SidecarResources? _resources;
-        private SidecarProcess? _sidecar;
+        private SidecarInProcess? _sidecar;
 
         internal SidecarClient? Client { get; private set; }
 
@@ -55,7 +55,7 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
             if (!RedisServer.IsInstalled) return;
             _redis = await RedisServer.StartAsync();
             _resources = new SidecarResources(_redis);
-            _sidecar = await SidecarProcess.StartAsync("state", null, _resources.Path);
+            _sidecar = await SidecarInProcess.StartAsync("state", null, _resources.Path);
             Client = new SidecarClient(new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")));
         }
 

@@ -62,7 +62,12 @@ internal sealed class RedisConnection : IDisposable
         }
     }
 
-    public void Dispose() => multiplexer.Dispose();
+    /// <summary>Waits for no command: a blocking read would hold it up for its whole time.</summary>
+    public void Dispose()
+    {
+        multiplexer.Close(allowCommandsToComplete: false);
+        multiplexer.Dispose();
+    }
 
     private static async Task<RedisConnection> OpenAsync(ConfigurationOptions configuration)
     {

@@ -15,13 +15,10 @@ public abstract class HubFaultTests(bool isOverRabbit)
     [Fact]
     public async Task Whatever_is_killed_the_adapter_is_the_same()
     {
-        int schedules = Number("ECOLORA_FAULT_SCHEDULES", 14) / 2;
+        int schedules = Number("ECOLORA_FAULT_SCHEDULES", 20) / 2;
         ulong first = (ulong)Number("ECOLORA_FAULT_SEED", 1) + (isOverRabbit ? 1_000_000UL : 0);
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
-        await RealRun.SucceedAsync(file, "--out", folder["small"], "--set", "baselines=[]");
-        // One of ten has frames and vectors of many pieces.
-        await RealRun.SucceedAsync([file, "--out", folder["large"], "--set", "baselines=[]", .. RealRun.Larger.SelectMany(option => new[] { "--set", option })]);
         await using HubCluster hub = await HubCluster.StartAsync(isOverRabbit, app =>
         [
             "--seed", string.Create(CultureInfo.InvariantCulture, $"{first + (ulong)app}"),
@@ -33,6 +30,7 @@ public abstract class HubFaultTests(bool isOverRabbit)
             var clock = System.Diagnostics.Stopwatch.StartNew();
             var schedule = new FaultSchedule(seed, hub);
             string run = $"small-{seed}";
+            // One of ten has frames and vectors of many pieces.
             bool isLarge = seed % 10 == 3, hasDeadline = seed % 10 == 7;
             string[] options = [$"name={run}", .. isLarge ? RealRun.Larger : hasDeadline ? _deadline : []];
             await hub.SubmitAsync(RunFile.Read(file, options.Select(OptionOverride.Parse)));
@@ -46,8 +44,9 @@ public abstract class HubFaultTests(bool isOverRabbit)
             {
                 throw new InvalidOperationException($"schedule {seed} ({schedule}): {failure.Message}", failure);
             }
-            string expected = isLarge ? "large" : hasDeadline ? await ReplayAsync(hub, run, file, folder, options) : "small";
-            bool isSame = HubCluster.AdapterIn(folder[$"{expected}/adapter"]).SequenceEqual(hub.Adapter(run));
+            SortedDictionary<string, string> expected =
+                hasDeadline ? await ReplayAsync(hub, run, file, folder, options) : await RealRun.AdapterAsync(isLarge ? RealRun.Larger : []);
+            bool isSame = expected.SequenceEqual(hub.Adapter(run));
             Assert.True(isSame, $"schedule {seed} ({schedule}) ends with another adapter");
             TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"schedule {seed}: {clock.Elapsed.TotalSeconds:f1} s: {schedule}"));
         }
@@ -56,13 +55,13 @@ public abstract class HubFaultTests(bool isOverRabbit)
     }
 
     /// <summary>Follows the run's journal in one process.</summary>
-    /// <returns>The name of the folder that it wrote.</returns>
-    private static async Task<string> ReplayAsync(HubCluster hub, string run, string file, TemporaryFolder folder, string[] options)
+    /// <returns>The adapter's files.</returns>
+    private static async Task<SortedDictionary<string, string>> ReplayAsync(HubCluster hub, string run, string file, TemporaryFolder folder, string[] options)
     {
         string journal = folder[$"{run}.jsonl"];
         await File.WriteAllBytesAsync(journal, await hub["scheduler"].Client.GetByteArrayAsync($"/runs/{run}/journal", TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
         await RealRun.SucceedAsync([file, "--out", folder[run], "--replay", journal, "--set", "baselines=[]", .. options.SelectMany(option => new[] { "--set", option })]);
-        return run;
+        return HubCluster.AdapterIn(folder[$"{run}/adapter"]);
     }
 
     private static int Number(string variable, int fallback) =>

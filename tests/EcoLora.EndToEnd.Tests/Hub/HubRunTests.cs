@@ -23,8 +23,7 @@ public class HubRunTests
         Assert.Equal(HttpStatusCode.OK, await hub.SubmitAsync(RunFile.Read(file, [])));
         await hub.WaitUntilFinishedAsync("small", Limit);
 
-        await RealRun.SucceedAsync(file, "--out", folder["one-process"], "--force");
-        Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), hub.Adapter("small"));
+        Assert.Equal(await RealRun.AdapterAsync(), hub.Adapter("small"));
 
         // The services' decision log, followed by one process.
         await File.WriteAllBytesAsync(folder["journal.jsonl"], await hub["scheduler"].Client.GetByteArrayAsync("/runs/small/journal", TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
@@ -40,16 +39,14 @@ public class HubRunTests
     {
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
-        string[] larger = [.. RealRun.Larger, "federation.rounds=2", "baselines=[]"];
         await using HubCluster hub = await HubCluster.StartAsync();
 
-        await hub.SubmitAsync(RunFile.Read(file, larger.Select(OptionOverride.Parse)));
+        await hub.SubmitAsync(RunFile.Read(file, RealRun.Larger.Select(OptionOverride.Parse)));
         await hub.WaitUntilFinishedAsync("small", Limit);
 
         Assert.Contains(await hub.Redis.StreamAsync("segments"), message => message.Length == 900 * 1024);
         Assert.All(await hub.Redis.StreamAsync("segments"), message => Assert.InRange(message.Length, 1, 900 * 1024));
-        await RealRun.SucceedAsync([file, "--out", folder["one-process"], .. larger.SelectMany(option => new[] { "--set", option })]);
-        Assert.Equal(HubCluster.AdapterIn(folder["one-process/adapter"]), hub.Adapter("small"));
+        Assert.Equal(await RealRun.AdapterAsync(RealRun.Larger), hub.Adapter("small"));
     }
 
     [Fact]
@@ -90,5 +87,4 @@ public class HubRunTests
             await Task.WhenAll(apps.Select(app => app.DisposeAsync().AsTask()));
         }
     }
-
 }
