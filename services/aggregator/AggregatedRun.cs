@@ -110,8 +110,11 @@ internal sealed class AggregatedRun
         if (header.Segment != participant.Segment || header.Segments != Plan.Exchange.Segments)
             throw new FrameException("segment", $"{participant.Segment}/{Plan.Exchange.Segments}", $"{header.Segment}/{header.Segments}");
         if (header.BaseVersion != Record.Version) throw new FrameException("base version", $"{Record.Version}", $"{header.BaseVersion}");
+        // With a deadline the plan that has a new client may come after the round that it takes part in.
+        if (Plan.FindEnrolment(header.Client) is null) return (FrameFate.Early, null);
         var frame = Frame.Open(bytes, _layout);
-        FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored.
+        FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored; a number that is not finite has no code.
+        if (Plan.Exchange.MaxNorm is { } limit) CheckNorm(frame, limit);
         string digest = Frame.DigestOf(bytes.Span);
         var report = new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes);
         if (Record.Frames.FirstOrDefault(f => f.Client == header.Client) is { } stored)
@@ -122,6 +125,15 @@ internal sealed class AggregatedRun
         _frames.Write(FrameFile(header.Round, header.Client), bytes);
         await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
         return (FrameFate.Stored, report);
+    }
+
+    /// <summary>Refuses an update that would outweigh the others.</summary>
+    private static void CheckNorm(Frame frame, double limit)
+    {
+        float[] values = new float[frame.Range.Length];
+        frame.Decode(values);
+        double norm = Math.Sqrt(values.Sum(value => (double)value * value));
+        if (norm > limit) throw new FrameException("norm", FormattableString.Invariant($"at most {limit} (exchange.max_norm)"), FormattableString.Invariant($"{norm}"));
     }
 
     /// <summary>With a deadline the bytes of a late frame count; whether the client took part, the scheduler knows.</summary>
@@ -175,8 +187,17 @@ internal sealed class AggregatedRun
     public (RoundAggregated Report, byte[] Change)? LastChange(int round) =>
         Record.Report is { } report && report.Round == round && ChangeOf(round) is { } change ? (report, change) : null;
 
-    /// <summary>The frame of a published change, or null.</summary>
-    public byte[]? ChangeOf(int round) => round >= 0 && round < Record.Version ? _chain.Read(ChainFile(round)) : null;
+    /// <summary>The frame of a published change, signed when asked so, or null.</summary>
+    public byte[]? ChangeOf(int round, Func<byte[], byte[]>? sign = null)
+    {
+        if (round < 0 || round >= Record.Version) return null;
+        if (sign is null) return _chain.Read(ChainFile(round));
+        if (_chain.Read(SignedFile(round)) is { } known) return known;
+        if (_chain.Read(ChainFile(round)) is not { } change) return null;
+        byte[] signed = sign(change);
+        _chain.Write(SignedFile(round), signed);
+        return signed;
+    }
 
     /// <summary>Remembers that the last change was published.</summary>
     public Task AnnouncedAsync(CancellationToken cancellation) => _record.WriteAsync(Record with { Announced = Record.Version }, cancellation);
@@ -190,6 +211,8 @@ internal sealed class AggregatedRun
     }
 
     private static string FrameFile(int round, int client) => $"round-{round:d5}-client-{client:d5}.frame";
+
+    private static string SignedFile(int round) => $"change-{round:d5}.signed";
 
     private static string ChainFile(int round) => $"change-{round:d5}.frame";
 }

@@ -1,5 +1,6 @@
 using EcoLora.Federation;
 using EcoLora.Hosting;
+using EcoLora.Messaging;
 
 namespace EcoLora.Services.Aggregator;
 
@@ -16,11 +17,12 @@ public static class AggregatorApp
             AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(folder);
             context.Log.Say($"run {plan.Run}: adapter written to {folder}");
         });
+        Func<byte[], byte[]>? sign = context.Trust is { } trust ? change => SignedMessage.Write(Topics.Global, change, trust.Key, trust.Hub.Id) : null;
         return new RunningService(aggregator, () => aggregator.Refused, Map: endpoints =>
         {
             endpoints.MapGet("/runs/{run}/changes/{round:int}", async (HttpContext http, string run, int round, int offset) =>
                 !RunPlan.IsName(run) ? NoName(run)
-                : await aggregator.ChangeAsync(run, round, CancellationToken.None) is { } change ? ChunkedContent.Piece(http, change, offset)
+                : await aggregator.ChangeAsync(run, round, sign, CancellationToken.None) is { } change ? ChunkedContent.Piece(http, change, offset)
                 : Results.NoContent());
             endpoints.MapGet("/runs/{run}/adapter", (string run) => RunPlan.IsName(run) ? Results.Json(Files(run), AggregatorJson.Default.IReadOnlyListAdapterFile) : NoName(run));
             endpoints.MapGet("/runs/{run}/adapter/{file}", (HttpContext http, string run, string file, int offset) =>
@@ -36,5 +38,8 @@ public static class AggregatorApp
             Directory.Exists(FolderOf(run)) ? [.. new DirectoryInfo(FolderOf(run)).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => new AdapterFile(file.Name, file.Length))] : [];
 
         static IResult NoName(string run) => Answers.Bad($"run: expected {RunPlan.NameRule}, found '{run}'");
-    });
+    })
+    {
+        ReadSiteKeys = ServiceTrust.AskForSiteKeysAsync,
+    };
 }

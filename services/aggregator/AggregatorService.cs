@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EcoLora.Codec;
 using EcoLora.Federation;
+using EcoLora.Hosting;
 using EcoLora.Messaging;
 
 namespace EcoLora.Services.Aggregator;
@@ -35,12 +36,16 @@ public sealed class AggregatorService : IDisposable
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <summary>The frame of a published change, for a site that has missed it; null where there is none.</summary>
-    public async Task<byte[]?> ChangeAsync(string run, int round, CancellationToken cancellation)
+    /// <param name="run">The run's name.</param>
+    /// <param name="round">The round that made the change.</param>
+    /// <param name="sign">Signs it, or null; what was signed once stays, since a site asks for it in pieces.</param>
+    /// <param name="cancellation">Ends waiting for one's turn.</param>
+    public async Task<byte[]?> ChangeAsync(string run, int round, Func<byte[], byte[]>? sign, CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);
         try
         {
-            return (await FindAsync(FrameHeader.KeyOf(run), cancellation))?.ChangeOf(round);
+            return (await FindAsync(FrameHeader.KeyOf(run), cancellation))?.ChangeOf(round, sign);
         }
         finally
         {
@@ -50,6 +55,7 @@ public sealed class AggregatorService : IDisposable
 
     private async Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
     {
+        if (Authorship.RefusalOfHubMessage(message.Signer) is { } refusal) return Refuse(refusal);
         RoundMessage round;
         try
         {
@@ -130,7 +136,12 @@ public sealed class AggregatorService : IDisposable
         await _turn.WaitAsync(cancellation);
         try
         {
-            if (await FindAsync(header.RunKey, cancellation) is not { } run) return Verdict.Retry;
+            if (await FindAsync(header.RunKey, cancellation) is not { } run)
+            {
+                Count("unknown run");
+                return Verdict.Retry;
+            }
+            if (Authorship.RefusalOf(header, run.Plan, message.Signer) is { } refusal) return Refuse(refusal);
             (FrameFate fate, SegmentStored? report) = await run.StoreAsync(header, message.Payload, cancellation);
             switch (fate)
             {

@@ -1,5 +1,7 @@
 using System.Net;
+using EcoLora.Federation;
 using EcoLora.Hosting;
+using EcoLora.Messaging;
 
 namespace EcoLora.Services.Codec;
 
@@ -17,10 +19,16 @@ public static class CodecApp
             {
                 (HttpStatusCode code, byte[] change) = await ChunkedContent.ReadAsync(
                     context.Sidecar, AppIds.Aggregator, InvocationPaths.Change(run, round), cancellation, HttpStatusCode.NoContent);
-                return code == HttpStatusCode.OK ? change : null;
+                if (code != HttpStatusCode.OK) return null;
+                if (context.Trust is not { } trust) return change;
+                bool isHubs = SignedMessage.KeyOf(change) == trust.Hub.Id && SignedMessage.IsGenuine(Topics.Global, change, trust.Hub, trust.Hub.Id);
+                return isHubs ? change[SignedMessage.HeaderSize..] : throw new IOException($"run {run}: expected the change of round {round} with the hub's signature, found another");
             });
             var codec = new CodecService(context.Bus, context.Store, context.Volume, options);
             return new RunningService(codec, () => codec.Refused, Map: new SiteApi(codec).Map);
-        });
+        })
+        {
+            Site = site,
+        };
     }
 }

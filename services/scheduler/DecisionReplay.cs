@@ -54,7 +54,7 @@ public sealed class DecisionReplay
         Enrolment[] roster = [.. Opened.Roster.Select(enrolment => enrolment with { Site = plan.FindEnrolment(enrolment.Client)?.Site ?? enrolment.Site })];
         // With a deadline clients may never have enrolled.
         RunPlan known = Opened.Deadline is null ? plan : plan with { Roster = [.. plan.Roster.Where(enrolment => Opened.FindEnrolment(enrolment.Client) is not null)] };
-        string comparable = Text(new RunOpened(Opened.Run, Opened with { Places = null, Evaluator = null, Options = null, Roster = roster })), expected = Text(new RunOpened(plan.Run, known));
+        string comparable = Text(new RunOpened(Opened.Run, Opened with { Places = null, Evaluator = null, Options = null, Overhead = 0, Roster = roster })), expected = Text(new RunOpened(plan.Run, known));
         return comparable == expected ? Opened : throw new ReplayException(comparable, expected);
     }
 

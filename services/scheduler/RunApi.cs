@@ -55,10 +55,12 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
     }
 
     /// <summary>A submitted run before its first journal entry.</summary>
-    public static RunHistory HistoryOf(SubmittedRun run)
+    /// <param name="run">The run.</param>
+    /// <param name="overhead">Bytes that every message has besides itself.</param>
+    public static RunHistory HistoryOf(SubmittedRun run, int overhead)
     {
         RunFile file = AnnouncedOptions.Read(run.Options);
-        RunPlan draft = file.Draft(run.Name, file.Exchange) with { Options = run.Options };
+        RunPlan draft = file.Draft(run.Name, file.Exchange) with { Options = run.Options, Overhead = overhead };
         return new RunHistory(new RunAnnounced(run.Name, run.Options), new RosterState(draft, file.Federation.Clients));
     }
 
@@ -80,7 +82,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
             var run = new SubmittedRun(file.Name, options);
             bool isKnown = await directory.FindAsync(run.Name, CancellationToken.None) is not null;
             if (!await directory.TryAddAsync(run, CancellationToken.None)) return Answers.Conflict($"run {run.Name}: expected a new name, found one of a run with other options");
-            await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
+            await scheduler.StartAsync(HistoryOf(run, context.Bus.Overhead), null, CancellationToken.None);
             RunStatus status = await StatusAsync(run, CancellationToken.None);
             return Results.Json(status, StatusJson.Default.RunStatus, statusCode: isKnown ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
         }
@@ -92,7 +94,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
 
     private async Task<IResult> HoldAsync(SubmittedRun run, bool isHeld)
     {
-        ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run), null, CancellationToken.None);
+        ScheduledRun scheduled = await scheduler.StartAsync(HistoryOf(run, context.Bus.Overhead), null, CancellationToken.None);
         return await scheduled.HoldAsync(isHeld, CancellationToken.None)
             ? Results.Json(await scheduled.StatusAsync(CancellationToken.None), StatusJson.Default.RunStatus)
             : Answers.Conflict($"run {run.Name}: expected one that is under way, found it finished");
@@ -125,9 +127,9 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         return RunStatus.For(Fold(run, entries), entries.Count, null);
     }
 
-    private static RunHistory Fold(SubmittedRun run, IReadOnlyList<JournalEntry> entries)
+    private RunHistory Fold(SubmittedRun run, IReadOnlyList<JournalEntry> entries)
     {
-        RunHistory history = HistoryOf(run);
+        RunHistory history = HistoryOf(run, context.Bus.Overhead);
         foreach (JournalEntry entry in entries) history.Apply(entry);
         return history;
     }

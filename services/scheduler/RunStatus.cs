@@ -67,8 +67,8 @@ public sealed record RunTraffic(double? Loss, long UpBytes, long DownBytes, long
         for (int site = 0; site < plan.Sites; site++) versions[ArmFactsOf.SiteName(plan, site)] = 0;
         foreach (RoundRecord round in run.Rounds)
         {
-            up += round.Segments.Values.Concat(round.LateSegments.Values).Sum(stored => stored.Sizes.Framed) + round.Control.Values.Sum(control => control.Up);
-            down += round.Sites.Values.Sum(site => site.Bytes) + round.Control.Values.Sum(control => control.Down);
+            up += round.Segments.Values.Concat(round.LateSegments.Values).Sum(stored => stored.Sizes.Framed + plan.Overhead) + round.Control.Values.Sum(control => control.Up);
+            down += round.Sites.Values.Sum(site => site.Bytes + plan.Overhead) + round.Control.Values.Sum(control => control.Down);
             deliveries += round.Segments.Count + round.LateSegments.Count + round.Sites.Count;
             foreach (int site in round.Sites.Keys) versions[ArmFactsOf.SiteName(plan, site)] = round.Round + 1;
         }

@@ -1,4 +1,5 @@
 using EcoLora.Federation;
+using EcoLora.Hosting;
 using EcoLora.Messaging;
 
 namespace EcoLora.Services.Scheduler;
@@ -94,6 +95,22 @@ public sealed class ScheduledRun : IDisposable
         }
     }
 
+    /// <summary>Why the signer may not say this, or null. What another scheduler has written since may say otherwise: the run that it opened, or its growth.</summary>
+    internal async Task<string?> AuthorRefusalAsync(ReportMessage report, Signer? signer, CancellationToken cancellation)
+    {
+        if (Authorship.RefusalOf(report, History.Run?.Plan, signer) is null) return null;
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            await CatchUpAsync(cancellation);
+            return Authorship.RefusalOf(report, History.Run?.Plan, signer);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>Where the run is, by what this scheduler has written, and any other until a second ago: whoever watches shall not hold up the run.</summary>
     internal async Task<RunStatus> StatusAsync(CancellationToken cancellation)
     {
@@ -151,7 +168,7 @@ public sealed class ScheduledRun : IDisposable
     {
         if (History.Run is not { IsFinished: false, Plan.Deadline: not null } || History.Roster?.Has(report.Site, report.Trainer) != true) return "no news";
         if (report.Seconds is < 0 or > PresenceLeases.LongestSeconds) return "presence";
-        _leases.Hear(report, bytes);
+        _leases.Hear(report, bytes + _bus.Overhead);
         string trainer = RosterState.TrainerName(report.Site, report.Trainer);
         if (History.Present.Contains(trainer) != report.Seconds > 0)
         {

@@ -17,14 +17,15 @@ public static class SchedulerApp
             var scheduler = new SchedulerService(
                 context.Bus,
                 name => new StateJournal(context.Store, name),
-                async (name, cancellation) => await directory.FindAsync(name, cancellation) is { } run ? RunApi.HistoryOf(run) : null);
+                async (name, cancellation) => await directory.FindAsync(name, cancellation) is { } run ? RunApi.HistoryOf(run, context.Bus.Overhead) : null);
+            SiteApi? sites = context.Trust is { } trust ? new SiteApi(new SiteRegistry(context.Store, trust.Hub.Id, TimeProvider.System), trust.Hub, context.Store) : null;
             return new RunningService(scheduler, () => scheduler.Refused, async stopping =>
             {
                 foreach (SubmittedRun run in await directory.ListAsync(stopping))
                 {
                     try
                     {
-                        await scheduler.StartAsync(RunApi.HistoryOf(run), null, stopping);
+                        await scheduler.StartAsync(RunApi.HistoryOf(run, context.Bus.Overhead), null, stopping);
                     }
                     catch (FormatException unreadable)
                     {
@@ -33,13 +34,18 @@ public static class SchedulerApp
                     }
                 }
                 await Task.WhenAll(scheduler.RemindAsync(remind, 10 * remind, stopping), scheduler.WatchClockAsync(stopping));
-            }, Api: endpoints =>
+            }, Map: endpoints => sites?.MapServices(endpoints), Api: endpoints =>
             {
                 RouteGroupBuilder people = endpoints.MapGroup("").AddEndpointFilter(async (call, next) => access.Refusal(call.HttpContext.Request) ?? await next(call));
                 new RunApi(scheduler, directory, context).Map(people);
+                sites?.MapPeople(people);
                 people.MapOpenApi();
                 HubPage.Map(endpoints);
             });
-        }, services => services.AddOpenApi(options => options.ShouldInclude = endpoint => endpoint.RelativePath?.StartsWith("runs", StringComparison.Ordinal) == true));
+        }, services => services.AddOpenApi(options => options.ShouldInclude = endpoint =>
+            endpoint.RelativePath is { } path && (path.StartsWith("runs", StringComparison.Ordinal) || path.StartsWith("sites", StringComparison.Ordinal))))
+        {
+            ReadSiteKeys = (_, store, cancellation) => SiteRegistry.KeysAsync(store, cancellation),
+        };
     }
 }

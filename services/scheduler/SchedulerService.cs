@@ -129,6 +129,7 @@ public sealed class SchedulerService : IDisposable
             if (await _find(report.Run, cancellation) is not { } history) return Refuse("unknown run");
             run = await StartAsync(history, null, cancellation);
         }
+        if (await run.AuthorRefusalAsync(report, message.Signer, cancellation) is { } unauthorised) return Refuse(unauthorised);
         if (await run.HearAsync(report, message.Payload.Length, cancellation) is { } refusal) Count(refusal);
         return Verdict.Success;
     }

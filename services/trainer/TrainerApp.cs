@@ -34,7 +34,10 @@ public static class TrainerApp
                 await trainer.ResumeAsync(stopping);
                 await trainer.SayPresentAsync(stopping);
             });
-        });
+        })
+        {
+            Site = site,
+        };
 
         TrainerEnrolled? Enrol(RunAnnounced announced, ILogger log)
         {

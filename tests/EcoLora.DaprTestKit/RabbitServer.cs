@@ -23,6 +23,7 @@ public sealed class RabbitServer : IAsyncDisposable
     private readonly int _epmdPort = FreePort.Next();
     private Process? _epmd;
     private Process? _process;
+    private readonly List<string> _output = [];
     private IConnection? _connection;
 
     private RabbitServer()
@@ -37,6 +38,14 @@ public sealed class RabbitServer : IAsyncDisposable
 
     /// <summary>Host and port as component files want them; the user is guest.</summary>
     public string Endpoint => $"127.0.0.1:{Port}";
+
+    private string Output
+    {
+        get
+        {
+            lock (_output) return string.Join('\n', _output.TakeLast(20));
+        }
+    }
 
     /// <summary>Starts one and waits until it answers.</summary>
     public static async Task<RabbitServer> StartAsync()
@@ -54,8 +63,7 @@ public sealed class RabbitServer : IAsyncDisposable
         _epmd ??= Start("epmd", "-port", _epmdPort.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1");
         await Eventually.TrueAsync(() => FreePort.AnswersAsync(_epmdPort), "epmd answers");
         _process = Start(Executable, "-noinput");
-        await Eventually.TrueAsync(() => FreePort.AnswersAsync(Port), "rabbitmq-server listens", TimeSpan.FromMinutes(1));
-        await Eventually.TrueAsync(AnswersAsync, "rabbitmq-server answers", TimeSpan.FromMinutes(1));
+        await Eventually.TrueAsync(AnswersAsync, "rabbitmq-server answers", TimeSpan.FromMinutes(1), () => Output);
     }
 
     /// <summary>kill -9 of the node and the processes that it has started.</summary>
@@ -130,9 +138,17 @@ public sealed class RabbitServer : IAsyncDisposable
             ("RABBITMQ_ALLOW_INPUT", "1"),
         }) start.Environment[name] = value;
         Process process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) => Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return process;
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null) return;
+        lock (_output) _output.Add(line);
     }
 
     private static async Task KillAsync(Process? process)
@@ -153,7 +169,8 @@ public sealed class RabbitServer : IAsyncDisposable
 
     private async Task<bool> AnswersAsync()
     {
-        if (_process!.HasExited) throw new InvalidOperationException($"rabbitmq-server ended with {_process.ExitCode}");
+        if (_process!.HasExited) throw new InvalidOperationException($"rabbitmq-server ended with {_process.ExitCode}: {Output}");
+        if (!await FreePort.AnswersAsync(Port)) return false;
         try
         {
             return await UseAsync(_ => Task.FromResult(true));

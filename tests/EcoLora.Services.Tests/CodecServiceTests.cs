@@ -127,24 +127,4 @@ public sealed class CodecServiceTests : IDisposable
         var folder = new DurableFolder(_folder.Path);
         return new CodecService(bus, new FolderStateStore(folder.Folder("state")), folder.Folder("volume"), new CodecOptions("codec", plan => plan.SiteOf("a"), null, fetch));
     }
-
-    /// <summary>A bus that delivers when it is told, and shows the verdict.</summary>
-    private sealed class HandBus : IMessageBus
-    {
-        private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
-
-        public List<BusMessage> Published { get; } = [];
-
-        public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
-        {
-            Published.Add(new BusMessage(topic, key, payload));
-            return Task.CompletedTask;
-        }
-
-        public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) => _handlers.Add(topic, handler);
-
-        public async Task DecideAsync(RoundMessage message) => Assert.Equal(Verdict.Success, await DeliverAsync(Topics.Rounds, ProtocolJson.Write(message)));
-
-        public Task<Verdict> DeliverAsync(string topic, byte[] payload) => _handlers[topic](new BusMessage(topic, "key", payload), Cancellation);
-    }
 }

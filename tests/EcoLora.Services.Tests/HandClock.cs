@@ -9,5 +9,7 @@ internal sealed class HandClock : TimeProvider
 
     public override long GetTimestamp() => _now.Ticks;
 
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + _now;
+
     public void Pass(double seconds) => _now += TimeSpan.FromSeconds(seconds);
 }

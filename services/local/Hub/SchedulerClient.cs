@@ -53,6 +53,17 @@ internal sealed class SchedulerClient : IDisposable
     public Task<JsonElement> HoldAsync(string run, bool isHeld, CancellationToken cancellation) =>
         JsonAsync(() => _http.PostAsync(Of(run, isHeld ? "/cancel" : "/resume"), null, cancellation), cancellation);
 
+    /// <summary>The sites that may take part.</summary>
+    public Task<JsonElement> SitesAsync(CancellationToken cancellation) => JsonAsync(() => _http.GetAsync(Path("sites"), cancellation), cancellation);
+
+    /// <summary>Lets a site take part.</summary>
+    /// <returns>What its services need.</returns>
+    public Task<JsonElement> AdmitAsync(string site, CancellationToken cancellation) => JsonAsync(() => _http.PostAsync(OfSite(site), null, cancellation), cancellation);
+
+    /// <summary>Ends a site's part.</summary>
+    /// <returns>The site.</returns>
+    public Task<JsonElement> RevokeAsync(string site, CancellationToken cancellation) => JsonAsync(() => _http.PostAsync(OfSite(site, "/revoke"), null, cancellation), cancellation);
+
     /// <summary>A run's status now and after every change, until it is over. A connection that breaks is made again.</summary>
     public async IAsyncEnumerable<JsonElement> WatchAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -121,6 +132,10 @@ internal sealed class SchedulerClient : IDisposable
     private static Uri Of(string run, string path = "") => RunPlan.IsName(run)
         ? Path($"runs/{run}{path}")
         : throw new ArgumentException($"run: expected {RunPlan.NameRule}, found '{run}'");
+
+    private static Uri OfSite(string site, string path = "") => RunPlan.IsName(site)
+        ? Path($"sites/{site}{path}")
+        : throw new ArgumentException($"site: expected {RunPlan.NameRule}, found '{site}'");
 
     private static Uri Path(string path) => new(path, UriKind.Relative);
 }

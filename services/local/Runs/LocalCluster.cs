@@ -65,7 +65,7 @@ public static class LocalCluster
         {
             int number = site;
             folder = options.State.Folder($"codec-{site:d3}");
-            codecs.Add(new CodecService(bus, StoreIn(folder), folder, new CodecOptions($"codec-{site}", _ => number, options.KeepChange, aggregator.ChangeAsync)));
+            codecs.Add(new CodecService(bus, StoreIn(folder), folder, new CodecOptions($"codec-{site}", _ => number, options.KeepChange, (run, round, waiting) => aggregator.ChangeAsync(run, round, null, waiting))));
             var part = new TrainerPart(site, Evaluates: site == 0, client => plan.FindEnrolment(client)?.Site == number, () => options.Engine)
             {
                 Trains = options.Replay is { } replay ? replay.HasTrained : (_, _) => true,

@@ -61,8 +61,8 @@ public sealed class RunHistory
                 int known = Run?.Plan.Sites ?? 0;
                 Run ??= new RunState(opened.Plan);
                 Run.Apply(entry);
-                for (int site = known; site < opened.Plan.Sites; site++) Run.AddControl(site, (long)_announcedBytes * opened.Plan.SubscribersAt(site), 0);
-                foreach ((string site, int bytes) in _enrolments) Run.AddControl(opened.Plan.SiteOf(site)!.Value, 0, bytes);
+                for (int site = known; site < opened.Plan.Sites; site++) Run.AddControl(site, ((long)_announcedBytes + opened.Plan.Overhead) * opened.Plan.SubscribersAt(site), 0);
+                foreach ((string site, int bytes) in _enrolments) Run.AddControl(opened.Plan.SiteOf(site)!.Value, 0, bytes + opened.Plan.Overhead);
                 _enrolments.Clear();
                 break;
             default:

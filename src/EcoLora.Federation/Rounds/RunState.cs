@@ -73,11 +73,11 @@ public sealed partial class RunState
         {
             case Decided decided:
                 Apply(decided.Message);
-                for (int site = 0; site < Plan.Sites; site++) AddControl(site, down: (long)decided.Bytes * Plan.SubscribersAt(site), up: 0);
+                for (int site = 0; site < Plan.Sites; site++) AddControl(site, down: ((long)decided.Bytes + Plan.Overhead) * Plan.SubscribersAt(site), up: 0);
                 break;
             case Heard heard:
                 Apply(heard.Report);
-                if (SiteOf(heard.Report) is { } sender) AddControl(sender, down: 0, up: heard.Bytes);
+                if (SiteOf(heard.Report) is { } sender) AddControl(sender, down: 0, up: heard.Bytes + Plan.Overhead);
                 break;
             case PresenceChanged presence:
                 foreach ((string site, long bytes) in presence.Heartbeats)

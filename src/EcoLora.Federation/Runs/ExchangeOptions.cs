@@ -53,6 +53,9 @@ public sealed record ExchangeOptions
     /// <summary>How positions and values are coded, up and down.</summary>
     public LosslessCoding Coding { get; init; } = LosslessCoding.Entropy;
 
+    /// <summary>Most that ‖·‖₂ of a participant's segment may be, &gt; 0: a frame above it is refused by the aggregator. Null: no limit.</summary>
+    public double? MaxNorm { get; init; }
+
     /// <summary>The whole vector as plain values, every round, by every participant.</summary>
     public static ExchangeOptions Dense(ValueMode values) => new()
     {
@@ -84,6 +87,7 @@ public sealed record ExchangeOptions
         Require(Enum.IsDefined(Feedback), "exchange.feedback", Feedback, $"one of {string.Join(", ", Enum.GetNames<ResidualFeedback>())}");
         Require(Enum.IsDefined(Values), "exchange.values", Values, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
         Require(Enum.IsDefined(Coding), "exchange.coding", Coding, $"one of {string.Join(", ", Enum.GetNames<LosslessCoding>())}");
+        Require(MaxNorm is null or (> 0 and < double.PositiveInfinity), "exchange.max_norm", MaxNorm, "more than 0, or off");
         Require(MixingBeta is null or (>= 0 and < double.PositiveInfinity), "exchange.mixing_beta", MixingBeta, "0 or more, or off");
     }
 

@@ -51,6 +51,10 @@ public sealed record RunPlan(
     /// <summary>The run file's options in their canonical form, for trainers and for the adapter's export; null for a run in one process.</summary>
     public JsonElement? Options { get; init; }
 
+    /// <summary>Bytes that every message of the run has on the broker besides itself, such as a signature; 0 in one process. They count in the ledger.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Overhead { get; init; }
+
     /// <summary>Number of sites: one more than the largest site number.</summary>
     [JsonIgnore]
     public int Sites => Places?.Count ?? Roster.Max(enrolment => enrolment.Site) + 1;
@@ -103,6 +107,7 @@ public sealed record RunPlan(
         ExchangeOptions.Require(Roster.Count >= 1, "federation.clients", Roster.Count, "1 or more");
         ExchangeOptions.Require(Participants >= 1 && Participants <= Roster.Count, "federation.participants", Participants,
             $"1 to {Roster.Count} (federation.clients)");
+        ExchangeOptions.Require(Overhead is >= 0 and <= 1024, "overhead", Overhead, "0 to 1024");
         Exchange.Validate(Participants);
         Deadline?.Validate(Participants, Exchange.Segments);
         CheckModules();

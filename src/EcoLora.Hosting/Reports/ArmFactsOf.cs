@@ -71,10 +71,10 @@ public static class ArmFactsOf
     private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, int parameters)
     {
         foreach (SegmentStored stored in round.Segments.Values.Concat(round.LateSegments.Values))
-            yield return Row(round.Round, ClientName(stored.Client), Direction.Up, stored.Segment, parameters, stored.Sizes);
+            yield return Row(round.Round, ClientName(stored.Client), Direction.Up, stored.Segment, parameters, stored.Sizes with { Framed = stored.Sizes.Framed + plan.Overhead });
         foreach (SiteUpdated site in round.Sites.Values)
         {
-            Codec.FrameSizes received = round.Aggregated!.Sizes with { Framed = site.Bytes };
+            Codec.FrameSizes received = round.Aggregated!.Sizes with { Framed = site.Bytes + plan.Overhead };
             yield return Row(round.Round, SiteName(plan, site.Site), Direction.Down, LedgerRow.NoSegment, parameters, received);
         }
         foreach ((int site, ControlBytes bytes) in round.Control)

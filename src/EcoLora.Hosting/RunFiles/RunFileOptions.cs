@@ -124,6 +124,7 @@ public static class RunFileOptions
         GammaA = values.Number("exchange.gamma_a"),
         GammaB = values.Number("exchange.gamma_b"),
         MixingBeta = values.NumberOrNull("exchange.mixing_beta"),
+        MaxNorm = values.NumberOrNull("exchange.max_norm"),
         Feedback = Named(Feedbacks, values.Text("exchange.feedback")),
         Values = Named(ValueModes, values.Text("exchange.values")),
         Coding = Named(Codings, values.Text("exchange.coding")),
@@ -228,6 +229,8 @@ public static class RunFileOptions
                     + "sign: one magnitude per tensor."),
             new("exchange.coding", new ChoiceOption([.. Codings.Select(pair => pair.Name)]), NameOf(Codings, paper.Coding),
                 "entropy: the smallest of this codec's forms. golomb: the paper's coding, Golomb positions and values as they are."),
+            new("exchange.max_norm", new NumberOption(0, Above: true, Word: "off"), "off",
+                "Most that the Euclidean norm of a participant's segment may be: the aggregator refuses a larger one, so that no site can outweigh all others."),
         ];
     }
 

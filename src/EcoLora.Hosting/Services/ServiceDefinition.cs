@@ -12,7 +12,14 @@ namespace EcoLora.Hosting;
 /// <param name="OwnsVolume">Whether its volume holds tensors that its state names: then the two belong together.</param>
 /// <param name="Build">Builds it once its sidecar is there; subscribes to the bus.</param>
 /// <param name="Configure">Adds what its endpoints need of ASP.NET.</param>
-public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, Func<ServiceContext, RunningService> Build, Action<IServiceCollection>? Configure = null);
+public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, Func<ServiceContext, RunningService> Build, Action<IServiceCollection>? Configure = null)
+{
+    /// <summary>The site that it speaks for; null for the hub.</summary>
+    public string? Site { get; init; }
+
+    /// <summary>At the hub: reads the keys of the sites.</summary>
+    public Func<SidecarClient, IStateStore, CancellationToken, Task<IReadOnlyList<SiteKey>>>? ReadSiteKeys { get; init; }
+}
 
 /// <summary>What a service is given.</summary>
 /// <param name="Bus">The bus, not started yet.</param>
@@ -20,7 +27,8 @@ public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, 
 /// <param name="Store">Its state.</param>
 /// <param name="Volume">Its folder, which no other process uses.</param>
 /// <param name="Log">Its log.</param>
-public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, IStateStore Store, DurableFolder Volume, ILogger Log);
+/// <param name="Trust">Whom it speaks for and believes; null where messages are not signed.</param>
+public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, IStateStore Store, DurableFolder Volume, ILogger Log, BusTrust? Trust);
 
 /// <summary>A service that was built.</summary>
 /// <param name="Service">Disposed when everything else has stopped.</param>

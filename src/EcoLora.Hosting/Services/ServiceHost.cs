@@ -54,6 +54,7 @@ public static class ServiceHost
         DaprOptions dapr = DaprOptions.FromEnvironment(Environment.GetEnvironmentVariable);
         // Invocation and consumer groups go by app id: under another one nobody would find this service.
         if (variables.Text("APP_ID", definition.AppId) is var given && given != definition.AppId) throw new SettingException("APP_ID", definition.AppId, given);
+        bool isSigned = ServiceTrust.IsRequired(variables);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
@@ -73,12 +74,15 @@ public static class ServiceHost
         {
             HandlerFailed = (topic, exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}"),
         };
-        RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log));
+        BusTrust? trust = isSigned ? await ServiceTrust.OpenAsync(definition, variables, sidecar, store, log, stopping) : null;
+        if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
+        SignedBus? signed = trust is null ? null : new SignedBus(bus, trust) { MessageRefused = (topic, reason) => log.Warn($"{topic}: refused: {reason}") };
+        RunningService service = definition.Build(new ServiceContext((IMessageBus?)signed ?? bus, sidecar, store, volume.Folder, log, trust));
         try
         {
             app.MapDapr(sidecar, bus);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
-            guarded.MapGet("/refused", () => Results.Json(Refused(service, bus), ServiceJson.Default.DictionaryStringInt64));
+            guarded.MapGet("/refused", () => Results.Json(Refused(service, bus, signed), ServiceJson.Default.DictionaryStringInt64));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());
             await ServeAsync(app, service, log, port, stopping);
@@ -147,10 +151,12 @@ public static class ServiceHost
         return builder.Build();
     }
 
-    private static Dictionary<string, long> Refused(RunningService service, DaprBus bus)
+    private static Dictionary<string, long> Refused(RunningService service, DaprBus bus, SignedBus? signed)
     {
         var all = new Dictionary<string, long>(service.Refused(), StringComparer.Ordinal);
         foreach ((string reason, long count) in bus.Refused) all["bus: " + reason] = count;
+        if (signed is not null)
+            foreach ((string reason, long count) in signed.Refused) all["signature: " + reason] = count;
         return all;
     }
 }

@@ -4,7 +4,11 @@ namespace EcoLora.Messaging;
 /// <param name="Topic">The topic.</param>
 /// <param name="Key">The partition key: messages of one key may keep their order, others need not.</param>
 /// <param name="Payload">The bytes.</param>
-public sealed record BusMessage(string Topic, string Key, ReadOnlyMemory<byte> Payload);
+public sealed record BusMessage(string Topic, string Key, ReadOnlyMemory<byte> Payload)
+{
+    /// <summary>Who has said it; null on a bus without signatures, where everybody may say everything.</summary>
+    public Signer? Signer { get; init; }
+}
 
 /// <summary>A handler's answer, with the meaning that Dapr's pub/sub gives it.</summary>
 public enum Verdict
@@ -27,6 +31,9 @@ public interface IMessageBus
 {
     /// <summary>What a topic's name ends with that takes the messages another one dropped.</summary>
     const string DeadLetterSuffix = ".dead";
+
+    /// <summary>Bytes that every message has on the broker besides its payload, such as a signature: they count in the ledger.</summary>
+    int Overhead => 0;
 
     /// <summary>Publishes; returns when the message is accepted for delivery.</summary>
     Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation);

@@ -16,11 +16,13 @@ public sealed class DaprBus : IMessageBus, IDisposable
     private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _partTurn = new(1, 1);
+    private readonly DeadLetterQuota _deadLetters;
 
     /// <summary>Makes the bus; nothing is sent yet.</summary>
     /// <param name="sidecar">The app's sidecar.</param>
     /// <param name="parts">Where parts of large messages wait for the others.</param>
-    public DaprBus(SidecarClient sidecar, PartStore parts) => (_sidecar, _parts) = (sidecar, parts);
+    /// <param name="clock">The time, for the quota of dead letters; null for the machine's.</param>
+    public DaprBus(SidecarClient sidecar, PartStore parts, TimeProvider? clock = null) => (_sidecar, _parts, _deadLetters) = (sidecar, parts, new DeadLetterQuota(clock ?? TimeProvider.System));
 
     /// <summary>Is told why a handler answered <see cref="Verdict.Retry"/> by an exception, or null.</summary>
     public Action<string, Exception>? HandlerFailed { get; init; }
@@ -77,6 +79,14 @@ public sealed class DaprBus : IMessageBus, IDisposable
     /// <param name="envelope">The body: the envelope of a raw message.</param>
     /// <param name="cancellation">Ends waiting; the sidecar delivers again.</param>
     public async Task<Verdict> DeliverAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
+    {
+        Verdict verdict = await HandAsync(topic, envelope, cancellation);
+        if (verdict != Verdict.Drop || _deadLetters.TryTake(envelope.Length)) return verdict;
+        Refuse("dead letters over the quota");
+        return Verdict.Success;
+    }
+
+    private async Task<Verdict> HandAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
     {
         if (!_handlers.TryGetValue(topic, out Func<BusMessage, CancellationToken, Task<Verdict>>? handler)) return Refuse("unknown topic");
         byte[] bytes;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EcoLora.Messaging;
 using EcoLora.DaprTestKit;
 using EcoLora.Federation;
 using EcoLora.Services.Scheduler;
@@ -66,7 +67,8 @@ public class HubApiTests
         Assert.Equal(one.Arms[0].Final!.Loss, fetched.Arms[0].Final!.Loss);
         Assert.Equal(one.Arms[0].AdapterDigest, fetched.Arms[0].AdapterDigest);
         Assert.Equal(one.Arms[0].Rounds.Select(round => round.TrainLoss), fetched.Arms[0].Rounds.Select(round => round.TrainLoss));
-        Assert.Equal(one.Arms[0].Totals.Up.Framed, fetched.Arms[0].Totals.Up.Framed);
+        // Three rounds of four frames, each with its signature.
+        Assert.Equal(one.Arms[0].Totals.Up.Framed + 3 * 4 * SignedMessage.HeaderSize, fetched.Arms[0].Totals.Up.Framed);
         Assert.Equal(["north", "south"], fetched.Data.Clients.Select(client => client.Site).Distinct());
         Assert.Equal(one.Data.Clients.Select(client => client.Records), fetched.Data.Clients.Select(client => client.Records));
         Assert.Equal((null, one.Data.HeldOut, one.Data.Records), (fetched.Model.Parameters, fetched.Data.HeldOut, fetched.Data.Records));

@@ -17,7 +17,6 @@ internal sealed class HubApp : IAsyncDisposable
     private const string ApiToken = "of-the-app", AppToken = "of-the-sidecar";
 
     private readonly string _service;
-    private readonly IReadOnlyDictionary<string, string> _settings;
     private readonly List<string> _output = [];
     private Process? _process;
 
@@ -28,12 +27,15 @@ internal sealed class HubApp : IAsyncDisposable
     /// <param name="sidecarFlags">Faults.</param>
     public HubApp(string service, string appId, string resources, IReadOnlyDictionary<string, string> settings, params string[] sidecarFlags)
     {
-        (_service, _settings) = (service, settings);
+        (_service, Settings) = (service, new Dictionary<string, string>(settings));
         Sidecar = SidecarProcess.Prepare(appId, Port, resources, ApiToken, AppToken, sidecarFlags);
         Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}") };
         Client.DefaultRequestHeaders.Add("dapr-api-token", AppToken);
         Client.DefaultRequestHeaders.Add("authorization", $"Bearer {PeopleToken}");
     }
+
+    /// <summary>Environment variables of the process to come.</summary>
+    public Dictionary<string, string> Settings { get; }
 
     /// <summary>APP_PORT.</summary>
     public int Port { get; } = FreePort.Next();
@@ -66,7 +68,7 @@ internal sealed class HubApp : IAsyncDisposable
             RedirectStandardError = true,
         };
         ShortLived.Prepare(start);
-        foreach ((string name, string value) in _settings) start.Environment[name] = value;
+        foreach ((string name, string value) in Settings) start.Environment[name] = value;
         start.Environment["APP_ID"] = Sidecar.AppId;
         start.Environment["APP_PORT"] = Port.ToString(CultureInfo.InvariantCulture);
         start.Environment["DAPR_HTTP_PORT"] = Sidecar.HttpPort.ToString(CultureInfo.InvariantCulture);

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using EcoLora.DaprTestKit;
 using EcoLora.Hosting;
+using EcoLora.Messaging;
 using EcoLora.TestKit;
 
 namespace EcoLora.EndToEnd.Tests.Hub;
@@ -16,6 +17,8 @@ internal sealed class HubCluster : IAsyncDisposable
     private readonly TemporaryFolder _volumes = new();
     private readonly SidecarResources _resources;
     private readonly Dictionary<string, HubApp> _apps = [];
+    private readonly SigningKey _hub = SigningKey.Create();
+    private readonly Dictionary<string, SigningKey> _sites = new() { ["north"] = SigningKey.Create(), ["south"] = SigningKey.Create() };
 
     private HubCluster(RedisServer redis, RabbitServer? rabbit)
     {
@@ -53,7 +56,10 @@ internal sealed class HubCluster : IAsyncDisposable
         {
             foreach ((string service, string appId, (string Name, string Value)[] settings) in Services())
                 cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], settings, sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
-            await StartAsync([.. cluster.Apps.Where(app => !later.Contains(app.Sidecar.AppId))]);
+            // The scheduler gives out what the sites enrol with.
+            await StartAsync([cluster["scheduler"]]);
+            foreach (string site in cluster._sites.Keys) await cluster.AdmitAsync(site);
+            await StartAsync([.. cluster.Apps.Where(app => app.Sidecar.AppId != "scheduler" && !later.Contains(app.Sidecar.AppId))]);
             return cluster;
         }
         catch
@@ -61,6 +67,22 @@ internal sealed class HubCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>The hub's public key.</summary>
+    public PublicKey HubKey => _hub.Public;
+
+    /// <summary>The key of a site.</summary>
+    public SigningKey KeyOf(string site) => _sites[site];
+
+    /// <summary>Lets a site take part: its services enrol it when they start next.</summary>
+    public async Task AdmitAsync(string site)
+    {
+        using HttpResponseMessage response = await _apps["scheduler"].Client.PostAsync(new Uri($"/sites/{site}", UriKind.Relative), null);
+        response.EnsureSuccessStatusCode();
+        JsonElement invitation = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(_hub.Public.Text, invitation.GetProperty("hub").GetString());
+        foreach (HubApp app in Apps.Where(app => app.Settings.GetValueOrDefault("ECOLORA_SITE") == site)) app.Settings["ECOLORA_ENROLMENT"] = invitation.GetProperty("token").GetString()!;
     }
 
     /// <summary>Starts some of the services that were left out.</summary>
@@ -125,6 +147,7 @@ internal sealed class HubCluster : IAsyncDisposable
         await Task.WhenAll(Apps.Select(app => app.DisposeAsync().AsTask()));
         await Redis.DisposeAsync();
         if (Rabbit is not null) await Rabbit.DisposeAsync();
+        foreach (SigningKey key in _sites.Values.Append(_hub)) key.Dispose();
         _resources.Dispose();
         _volumes.Dispose();
     }
@@ -166,6 +189,11 @@ internal sealed class HubCluster : IAsyncDisposable
         _ => ["rounds"],
     };
 
-    private HubApp Make(string service, string appId, string volume, (string Name, string Value)[] settings, string[] sidecarFlags) =>
-        new(service, appId, Resources, settings.Append(("ECOLORA_VOLUME", volume)).ToDictionary(setting => setting.Item1, setting => setting.Item2), sidecarFlags);
+    private HubApp Make(string service, string appId, string volume, (string Name, string Value)[] settings, string[] sidecarFlags)
+    {
+        Dictionary<string, string> all = settings.Append(("ECOLORA_VOLUME", volume)).ToDictionary(setting => setting.Item1, setting => setting.Item2);
+        all["ECOLORA_KEY"] = (all.TryGetValue("ECOLORA_SITE", out string? site) ? _sites[site] : _hub).ToPem();
+        if (site is not null) all["ECOLORA_HUB"] = _hub.Public.Text;
+        return new HubApp(service, appId, Resources, all, sidecarFlags);
+    }
 }

@@ -115,7 +115,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         Assert.Equal(
             [
                 "/runs", "/runs/{name}", "/runs/{name}/adapter", "/runs/{name}/adapter/{file}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/journal",
-                "/runs/{name}/ledger.csv", "/runs/{name}/report", "/runs/{name}/report.html", "/runs/{name}/resume",
+                "/runs/{name}/ledger.csv", "/runs/{name}/report", "/runs/{name}/report.html", "/runs/{name}/resume", "/sites", "/sites/{name}", "/sites/{name}/revoke",
             ],
             description.GetProperty("paths").EnumerateObject().Select(path => path.Name).Order(StringComparer.Ordinal));
         Assert.True(description.GetProperty("components").GetProperty("schemas").TryGetProperty("RunStatus", out JsonElement status));

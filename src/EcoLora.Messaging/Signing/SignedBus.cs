@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+
+namespace EcoLora.Messaging;
+
+/// <summary>Whom a bus speaks for, and whom it believes.</summary>
+/// <param name="Key">Signs what is published.</param>
+/// <param name="Hub">The hub's key, whose name is part of every signature.</param>
+/// <param name="FindAsync">
+/// Looks a key up; null for one that nobody is known by. Asked of every message, before its signature is looked at, so it must cost no more than a look into
+/// memory for names that somebody made up.
+/// </param>
+public sealed record BusTrust(SigningKey Key, PublicKey Hub, Func<KeyId, CancellationToken, ValueTask<KnownKey?>> FindAsync);
+
+/// <summary>
+/// A bus whose messages are signed: handlers see only what somebody has said whom this side knows, and who that was. Everything else is dropped and counted;
+/// its dead letter has the signature, since that is what lay on the broker.
+/// </summary>
+/// <param name="inner">Carries the signed bytes.</param>
+/// <param name="trust">Whom it speaks for and believes.</param>
+public sealed class SignedBus(IMessageBus inner, BusTrust trust) : IMessageBus
+{
+    private readonly ConcurrentDictionary<string, long> _refused = new();
+
+    /// <summary>Messages that no handler saw, by reason.</summary>
+    public IReadOnlyDictionary<string, long> Refused => _refused;
+
+    /// <summary>Is told of the first, tenth, hundredth … of each reason: topic, and what is wrong.</summary>
+    public Action<string, string>? MessageRefused { get; init; }
+
+    /// <inheritdoc/>
+    public int Overhead => inner.Overhead + SignedMessage.HeaderSize;
+
+    /// <inheritdoc/>
+    public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation) =>
+        inner.PublishAsync(topic, key, SignedMessage.Write(topic, payload.Span, trust.Key, trust.Hub.Id), cancellation);
+
+    /// <inheritdoc/>
+    public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) =>
+        inner.Subscribe(topic, consumer, async (message, cancellation) =>
+        {
+            // A dead letter was signed for the topic that it comes from.
+            string saidOn = topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal) ? topic[..^IMessageBus.DeadLetterSuffix.Length] : topic;
+            if (SignedMessage.KeyOf(message.Payload.Span) is not { } id) return Refuse(topic, "unsigned");
+            if (await trust.FindAsync(id, cancellation) is not { } known) return Refuse(topic, "unknown key", $" {id}");
+            if (known.IsRevoked) return Refuse(topic, "revoked key", $" of {known.Signer}");
+            if (!SignedMessage.IsGenuine(saidOn, message.Payload.Span, known.Key, trust.Hub.Id)) return Refuse(topic, "forged signature", $", said to be of {known.Signer}");
+            return await handler(message with { Payload = message.Payload[SignedMessage.HeaderSize..], Signer = known.Signer }, cancellation);
+        });
+
+    private Verdict Refuse(string topic, string reason, string whose = "")
+    {
+        long count = _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
+        if (IsPowerOfTen(count)) MessageRefused?.Invoke(topic, reason + whose);
+        return Verdict.Drop;
+    }
+
+    private static bool IsPowerOfTen(long count)
+    {
+        while (count % 10 == 0) count /= 10;
+        return count == 1;
+    }
+}
