@@ -104,9 +104,9 @@ public abstract class DaprBusConformance : MessageBusConformance
         private TemporaryFolder? _folder;
         private SidecarInProcess? _sidecar;
         private SidecarClient? _client;
-        private DaprBus? _bus;
+        private PartedBus? _bus;
 
-        public DaprBus Bus => _bus ?? throw new InvalidOperationException("not started");
+        public PartedBus Bus => _bus ?? throw new InvalidOperationException("not started");
 
         public void Subscribe(string topic, Func<BusMessage, CancellationToken, Task<Verdict>> handler) => _handlers.Add((topic, handler));
 
@@ -118,14 +118,15 @@ public abstract class DaprBusConformance : MessageBusConformance
             _folder = new TemporaryFolder();
             var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-app", AppToken = "of-the-sidecar" };
             _client = new SidecarClient(options);
-            _bus = new DaprBus(_client, new PartStore(new DurableFolder(_folder.Path), PartLimits.Default, TimeProvider.System));
+            var dapr = new DaprBus(_client);
+            _bus = new PartedBus(dapr, new PartStore(new DurableFolder(_folder.Path), PartLimits.Default, TimeProvider.System));
             foreach ((string topic, Func<BusMessage, CancellationToken, Task<Verdict>> handler) in _handlers) _bus.Subscribe(topic, id, handler);
             await _client.WaitUntilReadyAsync(Cancellation);
             if (port is null) return;
             _web = LoopbackApp.Make(port.Value);
-            _web.MapDapr(_client, _bus);
+            _web.MapDapr(_client, dapr);
             await _web.StartAsync();
-            await _sidecar.WaitUntilSubscribedAsync([.. _bus.Topics]);
+            await _sidecar.WaitUntilSubscribedAsync([.. dapr.Topics]);
         }
 
         public async ValueTask DisposeAsync()

@@ -6,9 +6,8 @@ using EcoLora.Messaging.Dapr;
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>The adapter towards answers that a sidecar may give; what a sidecar does is tried elsewhere.</summary>
-public sealed class DaprBusTests : IDisposable
+public sealed class DaprBusTests
 {
-    private readonly string _path = Directory.CreateTempSubdirectory("dapr-bus-").FullName;
     private readonly List<(string Path, byte[] Body, string? Type, string? Token)> _requests = [];
     private readonly Queue<HttpStatusCode> _answers = new();
 
@@ -17,7 +16,7 @@ public sealed class DaprBusTests : IDisposable
     [Fact]
     public async Task A_message_is_published_raw_with_its_key_and_the_token()
     {
-        using DaprBus bus = Make(new DaprOptions(new Uri("http://127.0.0.1:3500")) { ApiToken = "secret" });
+        DaprBus bus = Make(new DaprOptions(new Uri("http://127.0.0.1:3500")) { ApiToken = "secret" });
         await bus.PublishAsync("segments", "run/7 a", (byte[])[0, 255, 10], Cancellation);
         (string path, byte[] body, string? type, string? token) = Assert.Single(_requests);
         Assert.Equal("/v1.0/publish/pubsub/segments?metadata.rawPayload=true&metadata.partitionKey=run%2F7%20a", path);
@@ -26,19 +25,9 @@ public sealed class DaprBusTests : IDisposable
     }
 
     [Fact]
-    public async Task A_large_message_is_published_in_parts()
-    {
-        using DaprBus bus = Make();
-        byte[] message = new byte[2 * MessagePart.PieceSize + 5];
-        await bus.PublishAsync("global", "run", message, Cancellation);
-        Assert.Equal(3, _requests.Count);
-        Assert.All(_requests, request => Assert.Equal(MessagePart.IdentityOf(message), MessagePart.Read(request.Body).Message));
-    }
-
-    [Fact]
     public async Task What_can_get_better_is_tried_again()
     {
-        using DaprBus bus = Make();
+        DaprBus bus = Make();
         _answers.Enqueue(HttpStatusCode.InternalServerError);
         _answers.Enqueue(0); // No connection.
         await bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation);
@@ -52,7 +41,7 @@ public sealed class DaprBusTests : IDisposable
     [InlineData(HttpStatusCode.NotFound)]
     public async Task What_cannot_is_the_callers_error_at_once(HttpStatusCode status)
     {
-        using DaprBus bus = Make();
+        DaprBus bus = Make();
         _answers.Enqueue(status);
         DaprException exception = await Assert.ThrowsAsync<DaprException>(() => bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation));
         Assert.Contains($"{(int)status} answer", exception.Message, StringComparison.Ordinal);
@@ -62,7 +51,7 @@ public sealed class DaprBusTests : IDisposable
     [Fact]
     public async Task Patience_ends()
     {
-        using DaprBus bus = Make(new DaprOptions(new Uri("http://127.0.0.1:3500")) { Patience = TimeSpan.FromMilliseconds(200) });
+        DaprBus bus = Make(new DaprOptions(new Uri("http://127.0.0.1:3500")) { Patience = TimeSpan.FromMilliseconds(200) });
         for (int i = 0; i < 100; i++) _answers.Enqueue(HttpStatusCode.InternalServerError);
         await Assert.ThrowsAsync<DaprException>(() => bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation));
         Assert.InRange(_requests.Count, 2, 5);
@@ -71,7 +60,7 @@ public sealed class DaprBusTests : IDisposable
     [Fact]
     public async Task A_delivery_reaches_its_handler_as_it_was_published()
     {
-        using DaprBus bus = Make();
+        DaprBus bus = Make();
         byte[] all = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
         var seen = new List<byte[]>();
         bus.Subscribe("rounds", "trainer", (message, _) =>
@@ -87,7 +76,7 @@ public sealed class DaprBusTests : IDisposable
     [Fact]
     public async Task A_handlers_exception_is_a_retry_and_what_is_no_message_is_dropped_and_counted()
     {
-        using DaprBus bus = Make();
+        DaprBus bus = Make();
         bus.Subscribe("rounds", "trainer", (_, _) => throw new IOException("disk full"));
         Assert.Equal(Verdict.Retry, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
         string[] poison =
@@ -97,49 +86,32 @@ public sealed class DaprBusTests : IDisposable
         ];
         foreach (string text in poison) Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Encoding.UTF8.GetBytes(text), Cancellation));
         Assert.Equal(Verdict.Drop, await bus.DeliverAsync("other", Envelope([1]), Cancellation));
-        Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope("ECLP and no more"u8.ToArray()), Cancellation));
         Assert.Equal(poison.Length, bus.Refused["not a raw message"]);
-        Assert.Equal((1, 1), (bus.Refused["unknown topic"], bus.Refused["part: length"]));
+        Assert.Equal(1, bus.Refused["unknown topic"]);
     }
 
     [Fact]
-    public async Task Parts_reach_the_handler_once_and_together()
+    public async Task Dead_letters_have_a_quota_and_what_is_over_it_is_acknowledged_and_counted()
     {
-        using DaprBus bus = Make();
-        byte[] message = [.. Enumerable.Range(0, 2 * MessagePart.PieceSize + 9).Select(i => (byte)(i / 3))];
-        var verdicts = new Queue<Verdict>([Verdict.Retry, Verdict.Success]);
-        int calls = 0;
-        bus.Subscribe("global", "codec", (found, _) =>
-        {
-            calls++;
-            Assert.Equal(message, found.Payload.ToArray());
-            return Task.FromResult(verdicts.Dequeue());
-        });
-        byte[][] parts = [.. MessagePart.Cut(message).Select(part => Envelope(part.ToArray()))];
-        Assert.Equal(Verdict.Success, await bus.DeliverAsync("global", parts[1], Cancellation));
-        Assert.Equal(Verdict.Success, await bus.DeliverAsync("global", parts[2], Cancellation));
-        Assert.Equal(Verdict.Retry, await bus.DeliverAsync("global", parts[0], Cancellation));
-        Assert.Equal(Verdict.Success, await bus.DeliverAsync("global", parts[0], Cancellation));
-        Assert.Equal(Verdict.Success, await bus.DeliverAsync("global", parts[2], Cancellation));
-        Assert.Equal(2, calls);
-    }
-
-    [Fact]
-    public async Task A_dropped_message_has_all_of_its_parts_among_the_dead_letters()
-    {
-        using DaprBus bus = Make();
-        bus.Subscribe("global", "codec", (_, _) => Task.FromResult(Verdict.Drop));
-        byte[][] parts = [.. MessagePart.Cut(new byte[2 * MessagePart.PieceSize + 9]).Select(part => part.ToArray())];
-        foreach (byte[] part in parts[..2]) Assert.Equal(Verdict.Success, await bus.DeliverAsync("global", Envelope(part), Cancellation));
-        Assert.Equal(Verdict.Drop, await bus.DeliverAsync("global", Envelope(parts[2]), Cancellation));
-        Assert.All(_requests, request => Assert.StartsWith("/v1.0/publish/pubsub/global.dead?", request.Path, StringComparison.Ordinal));
-        Assert.Equal(parts[..2], _requests.Select(request => request.Body)); // The third one is the sidecar's to move.
+        var clock = new TestClock();
+        DaprBus bus = Make(clock: clock);
+        bus.Subscribe("rounds", "trainer", (_, _) => Task.FromResult(Verdict.Drop));
+        for (int i = 0; i < DeadLetterQuota.Messages; i++) Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
+        Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
+        Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", "nonsense"u8.ToArray(), Cancellation));
+        Assert.Equal(2, bus.Refused["dead letters over the quota"]);
+        clock.Advance(DeadLetterQuota.Window);
+        Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
+        byte[] large = Envelope(new byte[900_000]);
+        int taken = 0;
+        while (await bus.DeliverAsync("rounds", large, Cancellation) == Verdict.Drop) taken++;
+        Assert.Equal(DeadLetterQuota.Bytes / large.Length, taken);
     }
 
     [Fact]
     public void Subscriptions_are_raw_and_have_dead_letters()
     {
-        using DaprBus bus = Make();
+        DaprBus bus = Make();
         bus.Subscribe("rounds", "codec", (_, _) => Task.FromResult(Verdict.Success));
         bus.Subscribe("global", "codec", (_, _) => Task.FromResult(Verdict.Success));
         Assert.Throws<InvalidOperationException>(() => bus.Subscribe("rounds", "trainer", (_, _) => Task.FromResult(Verdict.Success)));
@@ -175,14 +147,11 @@ public sealed class DaprBusTests : IDisposable
         static DaprOptions From(Dictionary<string, string> variables) => DaprOptions.FromEnvironment(variables.GetValueOrDefault);
     }
 
-    public void Dispose() => Directory.Delete(_path, recursive: true);
-
     private static byte[] Envelope(byte[] data) => JsonSerializer.SerializeToUtf8Bytes(
         new { id = "x", specversion = "1.0", extra = new { a = new[] { 1, 2 } }, data_base64 = Convert.ToBase64String(data), topic = "t" });
 
-    private DaprBus Make(DaprOptions? options = null) => new(
-        new SidecarClient(options ?? new DaprOptions(new Uri("http://127.0.0.1:3500")), new Transport(this)),
-        new PartStore(new DurableFolder(_path), PartLimits.Default, TimeProvider.System));
+    private DaprBus Make(DaprOptions? options = null, TimeProvider? clock = null) =>
+        new(new SidecarClient(options ?? new DaprOptions(new Uri("http://127.0.0.1:3500")), new Transport(this)), clock);
 
     private sealed class Transport(DaprBusTests test) : HttpMessageHandler
     {

@@ -10,7 +10,6 @@ namespace EcoLora.Messaging.Tests;
 /// <summary>What an app answers to its sidecar and to others, over a real socket.</summary>
 public sealed class DaprEndpointsTests : IAsyncLifetime
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("dapr-endpoints-").FullName;
     private readonly List<byte[]> _delivered = [];
     private readonly HttpClient _client = new();
     private SidecarClient? _sidecar;
@@ -24,7 +23,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
         // Nothing listens where the sidecar should be.
         var options = new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}")) { AppToken = "secret" };
         _sidecar = new SidecarClient(options);
-        _bus = new DaprBus(_sidecar, new PartStore(new DurableFolder(_folder), PartLimits.Default, TimeProvider.System));
+        _bus = new DaprBus(_sidecar);
         _bus.Subscribe("rounds", "trainer", (message, _) =>
         {
             _delivered.Add(message.Payload.ToArray());
@@ -82,10 +81,8 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_web is not null) await _web.DisposeAsync();
-        _bus?.Dispose();
         _sidecar?.Dispose();
         _client.Dispose();
-        Directory.Delete(_folder, recursive: true);
     }
 
     private static StringContent Envelope(byte[] data) =>

@@ -7,7 +7,7 @@ public class MessagePartTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    [InlineData(MessagePart.MaximumSize)]
+    [InlineData(MessagePart.WholeSize)]
     public void What_a_broker_takes_travels_as_it_is(int size)
     {
         byte[] message = Message(size);
@@ -15,7 +15,7 @@ public class MessagePartTests
     }
 
     [Theory]
-    [InlineData(MessagePart.MaximumSize + 1, 2)]
+    [InlineData(MessagePart.WholeSize + 1, 2)]
     [InlineData(2 * MessagePart.PieceSize, 2)]
     [InlineData(2 * MessagePart.PieceSize + 1, 3)]
     public void What_is_larger_travels_in_parts_that_a_broker_takes(int size, int count)
@@ -28,7 +28,7 @@ public class MessagePartTests
 
         static MessagePart Read(ReadOnlyMemory<byte> bytes)
         {
-            Assert.InRange(bytes.Length, MessagePart.HeaderSize + 1, MessagePart.MaximumSize);
+            Assert.InRange(bytes.Length, MessagePart.HeaderSize + 1, MessagePart.WholeSize);
             return MessagePart.Read(bytes);
         }
     }

@@ -51,7 +51,7 @@ public static class ServiceHost
     {
         var variables = new ServiceVariables(Environment.GetEnvironmentVariable);
         ServiceDefinition definition = define(variables);
-        DaprOptions dapr = DaprOptions.FromEnvironment(Environment.GetEnvironmentVariable);
+        DaprOptions options = DaprOptions.FromEnvironment(Environment.GetEnvironmentVariable);
         // Invocation and consumer groups go by app id: under another one nobody would find this service.
         if (variables.Text("APP_ID", definition.AppId) is var given && given != definition.AppId) throw new SettingException("APP_ID", definition.AppId, given);
         bool isSigned = ServiceTrust.IsRequired(variables);
@@ -64,25 +64,26 @@ public static class ServiceHost
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(definition.AppId);
         log.Say($"settings: {string.Join(", ", variables.Effective.Select(pair => $"{pair.Key}={pair.Value}"))}");
         using VolumeOwner volume = VolumeOwner.Lock(path);
-        using var sidecar = new SidecarClient(dapr);
-        log.Say($"waiting for the sidecar at {dapr.Endpoint}");
+        using var sidecar = new SidecarClient(options);
+        log.Say($"waiting for the sidecar at {options.Endpoint}");
         await sidecar.WaitUntilReadyAsync(stopping);
         var store = new DaprStateStore(sidecar);
         if (definition.OwnsVolume) await volume.ClaimAsync(definition.AppId, store, stopping);
 
-        using var bus = new DaprBus(sidecar, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System))
+        var dapr = new DaprBus(sidecar)
         {
             HandlerFailed = (topic, exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}"),
         };
         BusTrust? trust = isSigned ? await ServiceTrust.OpenAsync(definition, variables, sidecar, store, log, stopping) : null;
         if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
-        SignedBus? signed = trust is null ? null : new SignedBus(bus, trust) { MessageRefused = (topic, reason) => log.Warn($"{topic}: refused: {reason}") };
-        RunningService service = definition.Build(new ServiceContext((IMessageBus?)signed ?? bus, sidecar, store, volume.Folder, log, trust));
+        SignedBus? signed = trust is null ? null : new SignedBus(dapr, trust) { MessageRefused = (topic, reason) => log.Warn($"{topic}: refused: {reason}") };
+        using var bus = new PartedBus((IMessageBus?)signed ?? dapr, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System));
+        RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log, trust));
         try
         {
-            app.MapDapr(sidecar, bus);
+            app.MapDapr(sidecar, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
-            guarded.MapGet("/refused", () => Results.Json(Refused(service, bus, signed), ServiceJson.Default.DictionaryStringInt64));
+            guarded.MapGet("/refused", () => Results.Json(Refused(service, [("bus: ", dapr.Refused), ("bus: ", bus.Refused), ("signature: ", signed?.Refused ?? new Dictionary<string, long>())]), ServiceJson.Default.DictionaryStringInt64));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());
             await ServeAsync(app, service, log, port, stopping);
@@ -151,12 +152,11 @@ public static class ServiceHost
         return builder.Build();
     }
 
-    private static Dictionary<string, long> Refused(RunningService service, DaprBus bus, SignedBus? signed)
+    private static Dictionary<string, long> Refused(RunningService service, IReadOnlyList<(string Prefix, IReadOnlyDictionary<string, long> Refused)> buses)
     {
         var all = new Dictionary<string, long>(service.Refused(), StringComparer.Ordinal);
-        foreach ((string reason, long count) in bus.Refused) all["bus: " + reason] = count;
-        if (signed is not null)
-            foreach ((string reason, long count) in signed.Refused) all["signature: " + reason] = count;
+        foreach ((string prefix, IReadOnlyDictionary<string, long> refused) in buses)
+            foreach ((string reason, long count) in refused) all[prefix + reason] = count;
         return all;
     }
 }

@@ -23,8 +23,11 @@ public sealed record MessagePart(string Message, int Length, int Offset, ReadOnl
     /// <summary>Bytes before the piece.</summary>
     public const int HeaderSize = 32;
 
+    /// <summary>Largest message that is not cut: there is room for a signature.</summary>
+    public const int WholeSize = MaximumSize - SignedMessage.HeaderSize;
+
     /// <summary>Bytes of every piece but the last.</summary>
-    public const int PieceSize = MaximumSize - HeaderSize;
+    public const int PieceSize = WholeSize - HeaderSize;
 
     private const byte Version = 1;
     private const int IdentitySize = 16;
@@ -46,7 +49,7 @@ public sealed record MessagePart(string Message, int Length, int Offset, ReadOnl
     {
         if (message.Length > MaximumLength)
             throw new ArgumentException($"expected a message of at most {MaximumLength} bytes, found {message.Length}", nameof(message));
-        return message.Length <= MaximumSize && !IsPart(message.Span) ? [message] : CutUp(message);
+        return message.Length <= WholeSize && !IsPart(message.Span) ? [message] : CutUp(message);
     }
 
     /// <summary>Reads a part.</summary>

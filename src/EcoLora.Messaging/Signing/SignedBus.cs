@@ -32,18 +32,16 @@ public sealed class SignedBus(IMessageBus inner, BusTrust trust) : IMessageBus
 
     /// <inheritdoc/>
     public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation) =>
-        inner.PublishAsync(topic, key, SignedMessage.Write(topic, payload.Span, trust.Key, trust.Hub.Id), cancellation);
+        inner.PublishAsync(topic, key, SignedMessage.Write(SaidOn(topic), payload.Span, trust.Key, trust.Hub.Id), cancellation);
 
     /// <inheritdoc/>
     public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) =>
         inner.Subscribe(topic, consumer, async (message, cancellation) =>
         {
-            // A dead letter was signed for the topic that it comes from.
-            string saidOn = topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal) ? topic[..^IMessageBus.DeadLetterSuffix.Length] : topic;
             if (SignedMessage.KeyOf(message.Payload.Span) is not { } id) return Refuse(topic, "unsigned");
             if (await trust.FindAsync(id, cancellation) is not { } known) return Refuse(topic, "unknown key", $" {id}");
             if (known.IsRevoked) return Refuse(topic, "revoked key", $" of {known.Signer}");
-            if (!SignedMessage.IsGenuine(saidOn, message.Payload.Span, known.Key, trust.Hub.Id)) return Refuse(topic, "forged signature", $", said to be of {known.Signer}");
+            if (!SignedMessage.IsGenuine(SaidOn(topic), message.Payload.Span, known.Key, trust.Hub.Id)) return Refuse(topic, "forged signature", $", said to be of {known.Signer}");
             return await handler(message with { Payload = message.Payload[SignedMessage.HeaderSize..], Signer = known.Signer }, cancellation);
         });
 
@@ -53,6 +51,9 @@ public sealed class SignedBus(IMessageBus inner, BusTrust trust) : IMessageBus
         if (IsPowerOfTen(count)) MessageRefused?.Invoke(topic, reason + whose);
         return Verdict.Drop;
     }
+
+    /// <summary>A dead letter is signed for the topic that it comes from.</summary>
+    private static string SaidOn(string topic) => topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal) ? topic[..^IMessageBus.DeadLetterSuffix.Length] : topic;
 
     private static bool IsPowerOfTen(long count)
     {

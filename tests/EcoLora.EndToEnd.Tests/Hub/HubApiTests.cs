@@ -1,7 +1,7 @@
 using System.Text.Json;
-using EcoLora.Messaging;
 using EcoLora.DaprTestKit;
 using EcoLora.Federation;
+using EcoLora.Messaging;
 using EcoLora.Services.Scheduler;
 using EcoLora.Telemetry;
 using EcoLora.TestKit;
