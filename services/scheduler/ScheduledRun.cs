@@ -68,7 +68,7 @@ public sealed class ScheduledRun : IDisposable
         try
         {
             if (report is TrainerPresent present) return await HearAsync(present, bytes, cancellation);
-            string? refusal = "no news";
+            string? refusal = report is ClientReport said && History.Run?.Plan.FindEnrolment(said.Client) is { } enrolled && enrolled.Samples != said.Samples ? "samples" : "no news";
             // Where there are two schedulers each hears a part of the reports: what is no news here may be about a round that the other has opened.
             if (!History.IsFinished && !History.IsNews(report)) await CatchUpAsync(cancellation);
             while (refusal is not null && History.IsNews(report))
@@ -76,10 +76,10 @@ public sealed class ScheduledRun : IDisposable
                 _replay?.Check(report);
                 if (await RecordAsync(new Heard(report, bytes), cancellation)) refusal = null;
             }
-            if (refusal is not null && report is TrainerEnrolled enrolled && History.Roster?.Refusal(enrolled) is { } why)
+            if (refusal is not null && report is TrainerEnrolled trainer && History.Roster?.Refusal(trainer) is { } why)
             {
                 refusal = "enrolment";
-                _refusedEnrolment = $"{RosterState.TrainerName(enrolled.Site, enrolled.Trainer)}: {why}";
+                _refusedEnrolment = $"{RosterState.TrainerName(trainer.Site, trainer.Trainer)}: {why}";
             }
             await DecideAsync(cancellation);
             return refusal;

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace EcoLora.Services.Scheduler;
 
@@ -25,6 +26,9 @@ public sealed record SiteInvitation(string Name, string Hub, string Token);
 /// <param name="store">The state store.</param>
 internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore store)
 {
+    /// <summary>Largest enrolment: a name, a key, a token and a signature.</summary>
+    private const int LargestEnrolment = 4096;
+
     /// <summary>Maps <c>/sites</c>, for people.</summary>
     public void MapPeople(IEndpointRouteBuilder endpoints)
     {
@@ -50,6 +54,7 @@ internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore 
             Results.Json(await SiteRegistry.KeysAsync(store, cancellation), TrustJson.Default.IReadOnlyListSiteKey));
         endpoints.MapPost("/" + ServiceTrust.EnrolmentPath, async (HttpRequest request) =>
         {
+            if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestEnrolment;
             try
             {
                 return await JsonSerializer.DeserializeAsync(request.Body, TrustJson.Default.SiteEnrolment, request.HttpContext.RequestAborted) is not { } enrolment ? Answers.Bad("enrolment: expected one, found null")

@@ -50,7 +50,7 @@ public static class ServiceTrust
             new(ofHub, read is null ? null : reading => read(sidecar, store, reading), TimeProvider.System);
 
         async Task<string?> SecretAsync(string variable) =>
-            variables.Secret(variable) ?? (secrets is null ? null : await ReadSecretAsync(sidecar, secrets, variable, cancellation));
+            variables.Secret(variable) ?? (secrets is null ? null : await ReadSecretAsync(sidecar, secrets, variable, log, cancellation));
     }
 
     /// <summary>The sites' keys, asked of the scheduler.</summary>
@@ -84,6 +84,7 @@ public static class ServiceTrust
         StateRecord<EnrolledSite> record = await StateRecord.ReadAsync(store, EnrolledRecord, TrustJson.Default.EnrolledSite, cancellation);
         var now = new EnrolledSite(key.Public.Id.ToString(), hub.Id.ToString(), token is null ? null : DigestOf(token));
         if (record.Value == now) return;
+        log.Say($"site {site}: asking the scheduler to enrol key {now.Key}");
         byte[] body = JsonSerializer.SerializeToUtf8Bytes(
             new SiteEnrolment(site, key.Public.Text, token, Convert.ToBase64String(key.Sign(ProofOf(hub.Id, site, key.Public.Text, token)))), TrustJson.Default.SiteEnrolment);
         while (true)
@@ -105,11 +106,17 @@ public static class ServiceTrust
     }
 
     /// <summary>A secret: in the store it goes by the variable's name with small letters and hyphens, since Kubernetes takes no other.</summary>
-    private static async Task<string?> ReadSecretAsync(SidecarClient sidecar, string secrets, string variable, CancellationToken cancellation)
+    private static async Task<string?> ReadSecretAsync(SidecarClient sidecar, string secrets, string variable, ILogger log, CancellationToken cancellation)
     {
         string name = variable.ToLowerInvariant().Replace('_', '-'), path = $"/v1.0/secrets/{Uri.EscapeDataString(secrets)}/{name}";
-        using HttpResponseMessage response = await sidecar.SendAsync(() => new HttpRequestMessage(HttpMethod.Get, path), cancellation, HttpStatusCode.NoContent, HttpStatusCode.NotFound);
-        if (response.StatusCode != HttpStatusCode.OK) return null;
+        // What the store answers to a secret that it does not have differs from store to store: an empty one, 204, 500.
+        using HttpResponseMessage response = await sidecar.SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Get, path), cancellation, HttpStatusCode.NoContent, HttpStatusCode.NotFound, HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden, HttpStatusCode.InternalServerError);
+        if (response.StatusCode != HttpStatusCode.OK)
+        {
+            log.Warn($"secret store {secrets}: no {name}: {(int)response.StatusCode}");
+            return null;
+        }
         JsonElement values = await response.Content.ReadFromJsonAsync<JsonElement>(cancellation);
         string? value = values.ValueKind != JsonValueKind.Object ? null
             : values.TryGetProperty(name, out JsonElement named) ? named.GetString()

@@ -94,6 +94,12 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         using HttpResponseMessage refused = await hub["scheduler"].Client.PostAsync(new Uri("/runs", UriKind.Relative), bad, Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("unknown option 'round' in federation", await refused.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        foreach (string file in new[] { "/etc/passwd", "../a", "a/b" })
+        {
+            using var path = new StringContent($"{{\"name\":\"x\",\"model\":\"base\",\"data\":{{\"files\":[\"{file}\"]}}}}", System.Text.Encoding.UTF8, "application/json");
+            using HttpResponseMessage answer = await hub["scheduler"].Client.PostAsync(new Uri("/runs", UriKind.Relative), path, Cancellation);
+            Assert.Equal((HttpStatusCode.BadRequest, true), (answer.StatusCode, (await answer.Content.ReadAsStringAsync(Cancellation)).Contains("expected names of ", StringComparison.Ordinal)));
+        }
         using HttpResponseMessage unknown = await hub["scheduler"].Client.GetAsync(new Uri("/runs/none", UriKind.Relative), Cancellation);
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
     }
@@ -111,6 +117,8 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
             Assert.StartsWith("default-src 'none'; script-src 'self'; ", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
             Assert.Equal("nosniff", page.Headers.GetValues("X-Content-Type-Options").Single());
         }
+        // What is shown goes in as text.
+        Assert.DoesNotMatch("innerHTML|outerHTML|insertAdjacentHTML|document\\.write|eval\\(|new Function", await stranger.GetStringAsync(new Uri("/hub.js", UriKind.Relative), Cancellation));
         JsonElement description = JsonElement.Parse(await people.GetStringAsync("/openapi/v1.json", Cancellation));
         Assert.Equal(
             [

@@ -41,6 +41,9 @@ public class HubSignatureTests
             new ClientReport("small", header.Round, header.Client, 0, 1, 0.001), new SegmentStored("small", header.Round, header.Client, 0, "0", new FrameSizes(1, 1, 1, 1, 1, 1, 1, 1, 1)),
             new TrainerEnrolled("small", "north", 7, [new EnrolledClient(0, 1000, 4)], [new LoraModule("q", 12, 16, 4)], true),
         }) await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(report), hub.KeyOf("south"), known.Id));
+        // And for its own client, with other samples than it enrolled with.
+        FrameHeader own = Frame.ReadHeader(south.AsSpan(SignedMessage.HeaderSize));
+        await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new ClientReport("small", own.Round, own.Client, 1, 1_000_000, 0.001)), hub.KeyOf("south"), known.Id));
         byte[] end = ProtocolJson.Write(new RunFinished("small")), opened = ProtocolJson.Write(new RoundOpened("small", 1, [new Participant(0, 0, 0)], 0.1, 0.1, false));
         await SayAsync(hub, Topics.Rounds, SignedMessage.Write(Topics.Rounds, end, hub.KeyOf("south"), known.Id));
         await SayAsync(hub, Topics.Rounds, SignedMessage.Write(Topics.Rounds, opened, hub.KeyOf("south"), known.Id));
@@ -48,7 +51,7 @@ public class HubSignatureTests
         await SayAsync(hub, Topics.Global, SignedMessage.Write(Topics.Global, south.AsSpan(SignedMessage.HeaderSize), hub.KeyOf("south"), known.Id));
 
         await RefusedAsync(hub, "aggregator", ("another site's client", 1), ("signature: forged signature", 2), ("signature: unknown key", 1), ("signature: unsigned", 1), ("not the hub's", 2));
-        await RefusedAsync(hub, "scheduler", ("another site's client", 1), ("not the hub's", 1), ("another site", 1));
+        await RefusedAsync(hub, "scheduler", ("another site's client", 1), ("not the hub's", 1), ("another site", 1), ("samples", 1));
         await RefusedAsync(hub, "codec-north", ("signature: unknown key", 3));
         await RefusedAsync(hub, "trainer-south-0", ("signature: unknown key", 2));
         Dictionary<string, long> again = await RefusalsAsync(hub, "aggregator");
@@ -100,6 +103,26 @@ public class HubSignatureTests
         app.StartService();
         Assert.Equal(3, await app.WaitForExitAsync());
         Assert.Equal(expected, app.Output.Trim().Split('\n')[^1]);
+    }
+
+    [Fact]
+    public async Task Keys_come_from_a_secret_store_too()
+    {
+        using var folder = new TemporaryFolder();
+        await using RedisServer redis = await RedisServer.StartAsync();
+        using SidecarResources resources = SidecarResources.OfProduct("redis", redis);
+        using var key = SigningKey.Create();
+        // The store of the sidecar is its environment, which it has from this process.
+        Environment.SetEnvironmentVariable("ecolora-key", key.ToPem());
+        Environment.SetEnvironmentVariable("ecolora-hub", key.Public.Text);
+        var settings = new Dictionary<string, string> { ["ECOLORA_SITE"] = "north", ["ECOLORA_VOLUME"] = folder["volume"], ["ECOLORA_SECRET_STORE"] = "secretstore" };
+        await using var app = new HubApp("Codec", "codec-north", resources.Path, settings);
+        await app.Sidecar.StartAgainAsync();
+        app.StartService();
+        // With the keys in hand it asks the scheduler, which is not there.
+        await Eventually.TrueAsync(() => app.Output.Contains($"site north: asking the scheduler to enrol key {key.Public.Id}", StringComparison.Ordinal), "the codec asks to be enrolled");
+        Assert.Equal(0, await app.StopAsync());
+        Assert.DoesNotContain(key.ToPem().Split('\n')[1], app.Output, StringComparison.Ordinal);
     }
 
     private static Task<(int Code, string Output, string Error)> SitesAsync(HubCluster hub, params string[] arguments) =>
