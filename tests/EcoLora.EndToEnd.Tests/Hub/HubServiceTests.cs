@@ -98,7 +98,8 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         {
             using var path = new StringContent($"{{\"name\":\"x\",\"model\":\"base\",\"data\":{{\"files\":[\"{file}\"]}}}}", System.Text.Encoding.UTF8, "application/json");
             using HttpResponseMessage answer = await hub["scheduler"].Client.PostAsync(new Uri("/runs", UriKind.Relative), path, Cancellation);
-            Assert.Equal((HttpStatusCode.BadRequest, true), (answer.StatusCode, (await answer.Content.ReadAsStringAsync(Cancellation)).Contains("expected names of ", StringComparison.Ordinal)));
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains("data.files: expected a name of ", await answer.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
         }
         using HttpResponseMessage unknown = await hub["scheduler"].Client.GetAsync(new Uri("/runs/none", UriKind.Relative), Cancellation);
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
