@@ -1,10 +1,7 @@
 namespace EcoLora.Messaging.Tests;
 
-public class InProcessBusTests : MessageBusConformance
+public class InProcessBusTests : InProcessConformance
 {
-    private readonly InProcessBus _bus = new();
-    private bool _stopped;
-
     [Fact]
     public async Task Dropped_messages_are_counted_by_topic()
     {
@@ -15,8 +12,8 @@ public class InProcessBusTests : MessageBusConformance
         await Publish("a", "k", [2]);
         await dead.NextAsync();
         await dead.NextAsync();
-        Assert.Equal([new("a", 2)], _bus.DeadLetters);
-        Assert.False(_bus.Fault.IsCompleted);
+        Assert.Equal([new("a", 2)], InProcess.DeadLetters);
+        Assert.False(InProcess.Fault.IsCompleted);
     }
 
     [Fact]
@@ -31,14 +28,14 @@ public class InProcessBusTests : MessageBusConformance
     public async Task A_second_start_is_refused()
     {
         await StartAsync();
-        Assert.Throws<InvalidOperationException>(_bus.Start);
+        Assert.Throws<InvalidOperationException>(InProcess.Start);
     }
 
     [Fact]
     public async Task Publishing_with_a_cancelled_token_publishes_nothing()
     {
         Inbox inbox = Subscribe("a", "consumer");
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _bus.PublishAsync("a", "k", new byte[] { 1 }, new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => InProcess.PublishAsync("a", "k", new byte[] { 1 }, new CancellationToken(true)));
         await StartAsync();
         await Publish("a", "k", [2]);
         Assert.Equal([2], await inbox.NextAsync());
@@ -51,23 +48,10 @@ public class InProcessBusTests : MessageBusConformance
         Inbox failing = Subscribe("a", "failing", _ => throw new IOException("disk full")), dead = Subscribe("a.dead", "undertaker");
         await StartAsync();
         await Publish("a", "k", [1]);
-        Assert.Equal("disk full", (await _bus.Fault.WaitAsync(TimeSpan.FromMinutes(1), Cancellation)).Message);
+        Assert.Equal("disk full", (await InProcess.Fault.WaitAsync(TimeSpan.FromMinutes(1), Cancellation)).Message);
         Assert.Equal([1], await dead.NextAsync());
         Assert.Equal(60, failing.Count);
     }
 
-    protected override IMessageBus MakeBus() => _bus;
-
-    protected override Task StartAsync()
-    {
-        _bus.Start();
-        return Task.CompletedTask;
-    }
-
-    protected override async Task StopAsync()
-    {
-        if (_stopped) return;
-        _stopped = true;
-        await _bus.DisposeAsync();
-    }
+    protected override IMessageBus MakeBus() => InProcess;
 }

@@ -1,29 +1,14 @@
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>Large messages in parts, over a bus that delivers when it is told; and as every bus, over signatures.</summary>
-public sealed class PartedBusTests : MessageBusConformance
+public sealed class PartedBusTests : InProcessConformance
 {
     private static readonly SigningKey _hub = SigningKey.Create(), _north = SigningKey.Create(), _south = SigningKey.Create();
     private static readonly byte[] _message = [.. Enumerable.Range(0, 2 * MessagePart.PieceSize + 9).Select(i => (byte)(i / 3))];
 
     private readonly string _path = Directory.CreateTempSubdirectory("parted-bus-").FullName;
-    private readonly InProcessBus _inner = new();
-    private bool _stopped;
 
-    protected override IMessageBus MakeBus() => new PartedBus(Signed(_inner, _north), Store());
-
-    protected override Task StartAsync()
-    {
-        _inner.Start();
-        return Task.CompletedTask;
-    }
-
-    protected override async Task StopAsync()
-    {
-        if (_stopped) return;
-        _stopped = true;
-        await _inner.DisposeAsync();
-    }
+    protected override IMessageBus MakeBus() => new PartedBus(Signed(InProcess, _north), Store());
 
     protected override async Task EndAsync()
     {

@@ -1,11 +1,9 @@
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>A bus with signatures does what every bus does, and lets nobody be someone else.</summary>
-public sealed class SignedBusTests : MessageBusConformance
+public sealed class SignedBusTests : InProcessConformance
 {
     private static readonly SigningKey _hub = SigningKey.Create(), _site = SigningKey.Create(), _revoked = SigningKey.Create(), _stranger = SigningKey.Create();
-    private readonly InProcessBus _inner = new();
-    private bool _stopped;
 
     public static TheoryData<string, string> Fakes => new()
     {
@@ -25,19 +23,6 @@ public sealed class SignedBusTests : MessageBusConformance
 
     protected override IMessageBus MakeBus() => Signed(_site);
 
-    protected override Task StartAsync()
-    {
-        _inner.Start();
-        return Task.CompletedTask;
-    }
-
-    protected override async Task StopAsync()
-    {
-        if (_stopped) return;
-        _stopped = true;
-        await _inner.DisposeAsync();
-    }
-
     [Fact]
     public async Task A_handler_is_told_who_has_said_it_and_sees_the_payload_alone()
     {
@@ -49,7 +34,7 @@ public sealed class SignedBusTests : MessageBusConformance
             if (heard.Count == 2) both.TrySetResult();
             return Task.FromResult(Verdict.Success);
         });
-        _inner.Start();
+        InProcess.Start();
         await Signed(_site).PublishAsync("a", "k", "of the site"u8.ToArray(), Cancellation);
         await Signed(_hub).PublishAsync("a", "k", ReadOnlyMemory<byte>.Empty, Cancellation);
         await both.Task.WaitAsync(Cancellation);
@@ -95,21 +80,21 @@ public sealed class SignedBusTests : MessageBusConformance
         }
         var refused = new List<string>();
         var end = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var bus = new SignedBus(_inner, Trust(_hub)) { MessageRefused = (topic, why) => refused.Add($"{topic}: {why}") };
+        var bus = new SignedBus(InProcess, Trust(_hub)) { MessageRefused = (topic, why) => refused.Add($"{topic}: {why}") };
         bus.Subscribe("a", "consumer", (heard, _) =>
         {
             end.TrySetResult(heard.Payload.ToArray());
             return Task.FromResult(Verdict.Success);
         });
         var dead = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _inner.Subscribe("a.dead", "operator", (letter, _) =>
+        InProcess.Subscribe("a.dead", "operator", (letter, _) =>
         {
             dead.TrySetResult(letter.Payload.ToArray());
             return Task.FromResult(Verdict.Success);
         });
-        _inner.Start();
-        await _inner.PublishAsync("a", "k", message, Cancellation);
-        await _inner.PublishAsync("a", "k", genuine, Cancellation);
+        InProcess.Start();
+        await InProcess.PublishAsync("a", "k", message, Cancellation);
+        await InProcess.PublishAsync("a", "k", genuine, Cancellation);
         Assert.Equal(payload, await end.Task.WaitAsync(Cancellation));
         Assert.Equal((reason, 1), (bus.Refused.Single().Key, bus.Refused.Single().Value));
         Assert.StartsWith($"a: {reason}", refused.Single(), StringComparison.Ordinal);
@@ -121,7 +106,7 @@ public sealed class SignedBusTests : MessageBusConformance
     {
         int asked = 0;
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var bus = new SignedBus(_inner, Trust(_hub) with
+        var bus = new SignedBus(InProcess, Trust(_hub) with
         {
             FindAsync = (id, _) => ++asked == 1 ? throw new IOException("away") : FindAsync(id),
         });
@@ -130,7 +115,7 @@ public sealed class SignedBusTests : MessageBusConformance
             end.TrySetResult();
             return Task.FromResult(Verdict.Success);
         });
-        _inner.Start();
+        InProcess.Start();
         await Signed(_site).PublishAsync("a", "k", new byte[] { 1 }, Cancellation);
         await end.Task.WaitAsync(Cancellation);
         Assert.Equal((2, 0), (asked, bus.Refused.Count));
@@ -157,7 +142,7 @@ public sealed class SignedBusTests : MessageBusConformance
             Assert.Throws<FormatException>(() => PublicKey.FromText(text));
     }
 
-    private SignedBus Signed(SigningKey key) => new(_inner, Trust(key));
+    private SignedBus Signed(SigningKey key) => new(InProcess, Trust(key));
 
     private static BusTrust Trust(SigningKey key) => new(key, _hub.Public, (id, _) => FindAsync(id));
 
