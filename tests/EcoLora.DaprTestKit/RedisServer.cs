@@ -55,8 +55,6 @@ public sealed class RedisServer : IAsyncDisposable
         process = Process.Start(start)!;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        // The client library takes five seconds to give up a server that does not listen yet.
-        await Eventually.TrueAsync(() => FreePort.AnswersAsync(Port), "redis-server listens");
         await Eventually.TrueAsync(AnswersAsync, "redis-server answers");
     }
 
@@ -107,6 +105,8 @@ public sealed class RedisServer : IAsyncDisposable
     private async Task<bool> AnswersAsync()
     {
         if (process!.HasExited) throw new InvalidOperationException($"redis-server ended with {process.ExitCode}");
+        // The client library takes five seconds to give up a server that does not listen yet.
+        if (!await FreePort.AnswersAsync(Port)) return false;
         try
         {
             return (string)await CallAsync("PING") == "PONG";

@@ -1,3 +1,5 @@
+using EcoLora.TestKit;
+
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>Large messages in parts, over a bus that delivers when it is told; and as every bus, over signatures.</summary>
@@ -102,22 +104,4 @@ public sealed class PartedBusTests : InProcessConformance
         : id == _north.Public.Id ? new KnownKey(_north.Public, new Signer("north"))
         : id == _south.Public.Id ? new KnownKey(_south.Public, new Signer("south"))
         : null)));
-
-    /// <summary>A bus that delivers when it is told, and shows the verdict.</summary>
-    private sealed class HandBus : IMessageBus
-    {
-        private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
-
-        public List<BusMessage> Published { get; } = [];
-
-        public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
-        {
-            Published.Add(new BusMessage(topic, key, payload));
-            return Task.CompletedTask;
-        }
-
-        public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) => _handlers.Add(topic, handler);
-
-        public Task<Verdict> DeliverAsync(string topic, byte[] payload) => _handlers[topic](new BusMessage(topic, "", payload), Cancellation);
-    }
 }

@@ -8,7 +8,18 @@ namespace EcoLora.Local.Hub;
 /// <summary><c>ecolora key</c>, <c>sites</c>, <c>admit</c> and <c>revoke</c>: who may take part.</summary>
 internal static class SiteCommands
 {
-    public static IEnumerable<Command> Create() => [Key(), Sites(), Admit(), Revoke()];
+    public static IEnumerable<Command> Create() =>
+    [
+        Key(),
+        SchedulerCommand.Create("sites", "The sites that may take part in runs of the services.", "", "the sites", null, (scheduler, _, cancellation) => scheduler.SitesAsync(cancellation),
+            sites => SchedulerCommand.ShowList(sites, Table, "no sites yet; let one take part: ecolora admit SITE"), "ecolora sites"),
+        SchedulerCommand.Create("admit", "Let a site take part: prints what its services need to enrol its key.",
+            "The token counts once, for a day. For a site that is known it lets another key take the place of the one before.\n", "the invitation", Site(),
+            (scheduler, site, cancellation) => scheduler.AdmitAsync(site, cancellation),
+            invitation => Console.Out.WriteLine($"ECOLORA_HUB={Text(invitation, "hub")}\nECOLORA_ENROLMENT={Text(invitation, "token")}"), "ecolora admit clinic-north"),
+        SchedulerCommand.Create("revoke", "End a site's part: nothing that its key signs is believed any more.", "", "the site", Site(),
+            (scheduler, site, cancellation) => scheduler.RevokeAsync(site, cancellation), site => Table([site]).Print(), "ecolora revoke clinic-north"),
+    ];
 
     private static DocumentedCommand Key()
     {
@@ -18,58 +29,6 @@ internal static class SiteCommands
         {
             using var key = SigningKey.Create();
             Console.Out.WriteLine(key.ToPem());
-            return ExitCodes.Success;
-        });
-        return command;
-    }
-
-    private static DocumentedCommand Sites()
-    {
-        Option<string> address = SchedulerClient.Address();
-        Option<bool> json = Arguments.Json("the sites");
-        var command = new DocumentedCommand("sites", "The sites that may take part in runs of the services.", SchedulerClient.TokenDetails, "ecolora sites") { address, json };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var scheduler = SchedulerClient.Open(parsed.GetRequiredValue(address));
-            JsonElement sites = await scheduler.SitesAsync(cancellation);
-            if (parsed.GetValue(json)) Console.Out.WriteLine(sites.GetRawText());
-            else if (sites.GetArrayLength() == 0) Console.Out.WriteLine("no sites yet; let one take part: ecolora admit SITE");
-            else Table(sites.EnumerateArray()).Print();
-            return ExitCodes.Success;
-        });
-        return command;
-    }
-
-    private static DocumentedCommand Admit()
-    {
-        Option<string> address = SchedulerClient.Address();
-        Argument<string> site = Site();
-        Option<bool> json = Arguments.Json("the invitation");
-        var command = new DocumentedCommand("admit", "Let a site take part: prints what its services need to enrol its key.",
-            "The token counts once, for a day. For a site that is known it lets another key take the place of the one before.\n" + SchedulerClient.TokenDetails, "ecolora admit clinic-north") { site, address, json };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var scheduler = SchedulerClient.Open(parsed.GetRequiredValue(address));
-            JsonElement invitation = await scheduler.AdmitAsync(parsed.GetRequiredValue(site), cancellation);
-            if (parsed.GetValue(json)) Console.Out.WriteLine(invitation.GetRawText());
-            else Console.Out.WriteLine($"ECOLORA_HUB={invitation.GetProperty("hub").GetString()}\nECOLORA_ENROLMENT={invitation.GetProperty("token").GetString()}");
-            return ExitCodes.Success;
-        });
-        return command;
-    }
-
-    private static DocumentedCommand Revoke()
-    {
-        Option<string> address = SchedulerClient.Address();
-        Argument<string> site = Site();
-        Option<bool> json = Arguments.Json("the site");
-        var command = new DocumentedCommand("revoke", "End a site's part: nothing that its key signs is believed any more.", SchedulerClient.TokenDetails, "ecolora revoke clinic-north") { site, address, json };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var scheduler = SchedulerClient.Open(parsed.GetRequiredValue(address));
-            JsonElement revoked = await scheduler.RevokeAsync(parsed.GetRequiredValue(site), cancellation);
-            if (parsed.GetValue(json)) Console.Out.WriteLine(revoked.GetRawText());
-            else Table([revoked]).Print();
             return ExitCodes.Success;
         });
         return command;

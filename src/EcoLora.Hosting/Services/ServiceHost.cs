@@ -54,7 +54,7 @@ public static class ServiceHost
         DaprOptions options = DaprOptions.FromEnvironment(Environment.GetEnvironmentVariable);
         // Invocation and consumer groups go by app id: under another one nobody would find this service.
         if (variables.Text("APP_ID", definition.AppId) is var given && given != definition.AppId) throw new SettingException("APP_ID", definition.AppId, given);
-        bool isSigned = ServiceTrust.IsRequired(variables);
+        ServiceTrust? trusting = ServiceTrust.FromEnvironment(variables);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
@@ -74,7 +74,7 @@ public static class ServiceHost
         {
             HandlerFailed = (topic, exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}"),
         };
-        BusTrust? trust = isSigned ? await ServiceTrust.OpenAsync(definition, variables, sidecar, store, log, stopping) : null;
+        BusTrust? trust = trusting is null ? null : await trusting.OpenAsync(definition, sidecar, store, log, stopping);
         if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
         SignedBus? signed = trust is null ? null : new SignedBus(dapr, trust) { MessageRefused = (topic, reason) => log.Warn($"{topic}: refused: {reason}") };
         using var bus = new PartedBus((IMessageBus?)signed ?? dapr, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System));

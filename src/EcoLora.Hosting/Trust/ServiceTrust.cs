@@ -13,17 +13,18 @@ namespace EcoLora.Hosting;
 /// Whom a service speaks for and whom it believes, from its settings. ECOLORA_KEY is the private key of the hub or of the site, ECOLORA_HUB at a site the hub's public
 /// key, ECOLORA_ENROLMENT the one-time token that enrols the site's. They are read from the environment, or from the Dapr secret store that ECOLORA_SECRET_STORE names.
 /// </summary>
-public static class ServiceTrust
+public sealed class ServiceTrust
 {
     private const string KeyVariable = "ECOLORA_KEY", HubVariable = "ECOLORA_HUB", EnrolmentVariable = "ECOLORA_ENROLMENT", EnrolledRecord = "enrolled";
 
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
-    private static ReadOnlySpan<byte> Purpose => "ecolora enrolment 1\n"u8;
+    private readonly ServiceVariables _variables;
+    private readonly string? _secrets;
 
-    /// <summary>ECOLORA_SIGNATURES: whether messages are signed. Without, whoever reaches the broker can speak for everybody.</summary>
-    /// <exception cref="SettingException">The value is neither.</exception>
-    public static bool IsRequired(ServiceVariables variables) => variables.Choice("ECOLORA_SIGNATURES", "required", "off") == "required";
+    private ServiceTrust(ServiceVariables variables, string? secrets) => (_variables, _secrets) = (variables, secrets);
+
+    private static ReadOnlySpan<byte> Purpose => "ecolora enrolment 1\n"u8;
 
     /// <summary>Path at the scheduler where a site's service enrols it.</summary>
     public const string EnrolmentPath = "enrol";
@@ -31,12 +32,18 @@ public static class ServiceTrust
     /// <summary>Path at the scheduler with the sites' keys.</summary>
     public const string SiteKeysPath = "site-keys";
 
+    /// <summary>From ECOLORA_SIGNATURES and ECOLORA_SECRET_STORE; null where messages are not signed, and whoever reaches the broker can speak for everybody.</summary>
+    /// <exception cref="SettingException">ECOLORA_SIGNATURES is neither required nor off.</exception>
+    public static ServiceTrust? FromEnvironment(ServiceVariables variables)
+    {
+        bool isRequired = variables.Choice("ECOLORA_SIGNATURES", "required", "off") == "required";
+        return isRequired ? new ServiceTrust(variables, variables.Text("ECOLORA_SECRET_STORE", "") is { Length: > 0 } store ? store : null) : null;
+    }
+
     /// <summary>Reads the keys, and enrols a site that is not.</summary>
     /// <exception cref="SettingException">A key is missing or none, or the scheduler refuses the site.</exception>
-    public static async Task<BusTrust> OpenAsync(
-        ServiceDefinition definition, ServiceVariables variables, SidecarClient sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
+    public async Task<BusTrust> OpenAsync(ServiceDefinition definition, SidecarClient sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
     {
-        string? secrets = variables.Text("ECOLORA_SECRET_STORE", "") is { Length: > 0 } name ? name : null;
         string pem = await SecretAsync(KeyVariable) ?? throw new SettingException(KeyVariable, "a private key as PEM (ecolora key), since ECOLORA_SIGNATURES is required", "");
         SigningKey key = Read(KeyVariable, "a private key on P-256 as PEM of PKCS #8", pem, SigningKey.FromPem);
         if (definition.Site is not { } site) return new BusTrust(key, key.Public, Ring(key.Public, definition.ReadSiteKeys).FindAsync);
@@ -50,7 +57,7 @@ public static class ServiceTrust
             new(ofHub, read is null ? null : reading => read(sidecar, store, reading), TimeProvider.System);
 
         async Task<string?> SecretAsync(string variable) =>
-            variables.Secret(variable) ?? (secrets is null ? null : await ReadSecretAsync(sidecar, secrets, variable, log, cancellation));
+            _variables.Secret(variable) ?? (_secrets is null ? null : await ReadSecretAsync(sidecar, _secrets, variable, log, cancellation));
     }
 
     /// <summary>The sites' keys, asked of the scheduler.</summary>

@@ -19,7 +19,7 @@ public class HubSignatureTests
     {
         using var folder = new TemporaryFolder();
         await using HubCluster hub = await HubCluster.StartAsync();
-        PublicKey known = hub.HubKey;
+        KeyId hubId = hub.HubKey.Id;
         using var stranger = SigningKey.Create();
         await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), []));
         await Eventually.TrueAsync(async () => await FrameOfAsync(hub, "north") is not null && await FrameOfAsync(hub, "south") is not null, "both sites have sent frames", HubRunTests.Limit);
@@ -30,25 +30,25 @@ public class HubSignatureTests
         byte[] changed = [.. north];
         changed[^1] ^= 1;
         await SayAsync(hub, Topics.Segments, north);
-        await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, payload, hub.KeyOf("south"), known.Id));
+        await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, payload, hub.KeyOf("south"), hubId));
         await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, payload, hub.KeyOf("north"), stranger.Public.Id));
         await SayAsync(hub, Topics.Segments, changed);
-        await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, payload, stranger, known.Id));
+        await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, payload, stranger, hubId));
         await SayAsync(hub, Topics.Segments, payload);
         // South speaks for a client of north's, for the aggregator, and for the scheduler.
         foreach (ReportMessage report in new ReportMessage[]
         {
             new ClientReport("small", header.Round, header.Client, 0, 1, 0.001), new SegmentStored("small", header.Round, header.Client, 0, "0", new FrameSizes(1, 1, 1, 1, 1, 1, 1, 1, 1)),
             new TrainerEnrolled("small", "north", 7, [new EnrolledClient(0, 1000, 4)], [new LoraModule("q", 12, 16, 4)], true),
-        }) await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(report), hub.KeyOf("south"), known.Id));
+        }) await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(report), hub.KeyOf("south"), hubId));
         // And for its own client, with other samples than it enrolled with.
         FrameHeader own = Frame.ReadHeader(south.AsSpan(SignedMessage.HeaderSize));
-        await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new ClientReport("small", own.Round, own.Client, 1, 1_000_000, 0.001)), hub.KeyOf("south"), known.Id));
+        await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new ClientReport("small", own.Round, own.Client, 1, 1_000_000, 0.001)), hub.KeyOf("south"), hubId));
         byte[] end = ProtocolJson.Write(new RunFinished("small")), opened = ProtocolJson.Write(new RoundOpened("small", 1, [new Participant(0, 0, 0)], 0.1, 0.1, false));
-        await SayAsync(hub, Topics.Rounds, SignedMessage.Write(Topics.Rounds, end, hub.KeyOf("south"), known.Id));
-        await SayAsync(hub, Topics.Rounds, SignedMessage.Write(Topics.Rounds, opened, hub.KeyOf("south"), known.Id));
+        await SayAsync(hub, Topics.Rounds, SignedMessage.Write(Topics.Rounds, end, hub.KeyOf("south"), hubId));
+        await SayAsync(hub, Topics.Rounds, SignedMessage.Write(Topics.Rounds, opened, hub.KeyOf("south"), hubId));
         // What the hub said on one topic, on another; and a change that it never made.
-        await SayAsync(hub, Topics.Global, SignedMessage.Write(Topics.Global, south.AsSpan(SignedMessage.HeaderSize), hub.KeyOf("south"), known.Id));
+        await SayAsync(hub, Topics.Global, SignedMessage.Write(Topics.Global, south.AsSpan(SignedMessage.HeaderSize), hub.KeyOf("south"), hubId));
 
         await RefusedAsync(hub, "aggregator", ("another site's client", 1), ("signature: forged signature", 2), ("signature: unknown key", 1), ("signature: unsigned", 1), ("not the hub's", 2));
         await RefusedAsync(hub, "scheduler", ("another site's client", 1), ("not the hub's", 1), ("another site", 1), ("samples", 1));
@@ -65,7 +65,7 @@ public class HubSignatureTests
         // South is out, at once at the scheduler, and takes part again with another token.
         (int code, string output, string error) = await SitesAsync(hub, "revoke", "south");
         Assert.True(code == 0 && output.Contains("revoked", StringComparison.Ordinal), output + error);
-        byte[] said = SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new SiteUpdated("small", 1, 1, 1)), hub.KeyOf("south"), known.Id);
+        byte[] said = SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new SiteUpdated("small", 1, 1, 1)), hub.KeyOf("south"), hubId);
         await Eventually.TrueAsync(async () =>
         {
             await SayAsync(hub, Topics.Reports, said);

@@ -1,25 +1,26 @@
-using EcoLora.Federation;
 using EcoLora.Messaging;
 
-namespace EcoLora.Services.Tests;
+namespace EcoLora.TestKit;
 
 /// <summary>A bus that delivers when it is told, and shows the verdict.</summary>
-internal sealed class HandBus : IMessageBus
+public sealed class HandBus : IMessageBus
 {
     private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
 
+    /// <summary>What was published.</summary>
     public List<BusMessage> Published { get; } = [];
 
+    /// <inheritdoc/>
     public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
     {
         Published.Add(new BusMessage(topic, key, payload));
         return Task.CompletedTask;
     }
 
+    /// <inheritdoc/>
     public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) => _handlers.Add(topic, handler);
 
-    public async Task DecideAsync(RoundMessage message, Signer? signer = null) => Assert.Equal(Verdict.Success, await DeliverAsync(Topics.Rounds, ProtocolJson.Write(message), signer));
-
+    /// <summary>Hands a message to the topic's handler.</summary>
     public Task<Verdict> DeliverAsync(string topic, byte[] payload, Signer? signer = null) =>
-        _handlers[topic](new BusMessage(topic, "key", payload) { Signer = signer }, TestContext.Current.CancellationToken);
+        _handlers[topic](new BusMessage(topic, "key", payload) { Signer = signer }, Xunit.TestContext.Current.CancellationToken);
 }
