@@ -19,6 +19,9 @@ internal enum FrameFate
 
     /// <summary>Its round is closed: the sender keeps the change as residual.</summary>
     Late,
+
+    /// <summary>It is what was asked for, but outweighs the others: the sender keeps the change as residual.</summary>
+    TooLarge,
 }
 
 /// <summary>
@@ -98,9 +101,9 @@ internal sealed class AggregatedRun
         await _record.WriteAsync(Record with { Open = opened, Frames = Record.Open is null ? [] : Record.Frames }, cancellation);
     }
 
-    /// <summary>Checks a frame against the open round and stores it.</summary>
+    /// <summary>Checks a frame against the open round, and stores it unless its fate is another.</summary>
     /// <exception cref="FrameException">The frame is not what this participant was asked for; nothing was stored.</exception>
-    public async Task<(FrameFate Fate, SegmentStored? Report)> StoreAsync(FrameHeader header, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    public async Task<(FrameFate Fate, SegmentReceived? Report)> StoreAsync(FrameHeader header, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         if (header.Kind != FrameKind.Segment) throw new FrameException("kind", "a segment", $"{header}");
         if (header.Round < Record.Version) return (FrameFate.Late, ReportOfLate(header, bytes));
@@ -114,42 +117,34 @@ internal sealed class AggregatedRun
         if (Plan.FindEnrolment(header.Client) is null) return (FrameFate.Early, null);
         var frame = Frame.Open(bytes, _layout);
         FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored; a number that is not finite has no code.
-        if (Plan.Exchange.MaxNorm is { } limit) CheckNorm(frame, limit);
         string digest = Frame.DigestOf(bytes.Span);
-        var report = new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes);
+        var report = new SegmentReceived(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes);
         if (Record.Frames.FirstOrDefault(f => f.Client == header.Client) is { } stored)
         {
             if (stored.Digest != digest) throw new FrameException("another frame of a client", $"the frame with digest {stored.Digest}", digest);
             return (FrameFate.Repeated, report);
         }
+        if (Plan.Exchange.MaxNorm is { } limit && Aggregation.Norm(frame) is var norm && norm > limit)
+            return (FrameFate.TooLarge, report with { Refused = FormattableString.Invariant($"norm: expected at most {limit} (exchange.max_norm), found {norm:g6}") });
         _frames.Write(FrameFile(header.Round, header.Client), bytes);
         await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
         return (FrameFate.Stored, report);
     }
 
-    /// <summary>Refuses an update that would outweigh the others.</summary>
-    private static void CheckNorm(Frame frame, double limit)
-    {
-        float[] values = new float[frame.Range.Length];
-        frame.Decode(values);
-        double norm = Math.Sqrt(values.Sum(value => (double)value * value));
-        if (norm > limit) throw new FrameException("norm", FormattableString.Invariant($"at most {limit} (exchange.max_norm)"), FormattableString.Invariant($"{norm}"));
-    }
-
     /// <summary>With a deadline the bytes of a late frame count; whether the client took part, the scheduler knows.</summary>
-    private SegmentStored? ReportOfLate(FrameHeader header, ReadOnlyMemory<byte> bytes) => Plan.Deadline is null
+    private SegmentReceived? ReportOfLate(FrameHeader header, ReadOnlyMemory<byte> bytes) => Plan.Deadline is null
         ? null
-        : new SegmentStored(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes.Span), Frame.Open(bytes, _layout).Measure());
+        : new SegmentReceived(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes.Span), Frame.Open(bytes, _layout).Measure());
 
     /// <summary>The reports of those of the clients whose frames of the open round are stored.</summary>
-    public IReadOnlyList<SegmentStored> StoredOf(int round, IReadOnlyList<int> clients)
+    public IReadOnlyList<SegmentReceived> StoredOf(int round, IReadOnlyList<int> clients)
     {
         if (Record.Open?.Round != round) return [];
-        var reports = new List<SegmentStored>();
+        var reports = new List<SegmentReceived>();
         foreach (StoredFrame stored in Record.Frames.Where(frame => clients.Contains(frame.Client)))
         {
             Frame frame = Load(stored.Client, stored.Digest);
-            reports.Add(new SegmentStored(Plan.Run, round, stored.Client, frame.Header.Segment, stored.Digest, frame.Measure()));
+            reports.Add(new SegmentReceived(Plan.Run, round, stored.Client, frame.Header.Segment, stored.Digest, frame.Measure()));
         }
         return reports;
     }

@@ -16,9 +16,12 @@ public static class AggregatorApp
             string folder = context.Volume.Folder(plan.Run).FileAt("adapter");
             AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(folder);
             context.Log.Say($"run {plan.Run}: adapter written to {folder}");
-        });
+        })
+        {
+            Refused = context.Refused,
+        };
         Func<byte[], byte[]>? sign = context.Trust is { } trust ? change => SignedMessage.Write(Topics.Global, change, trust.Key, trust.Hub.Id) : null;
-        return new RunningService(aggregator, () => aggregator.Refused, Map: endpoints =>
+        return new RunningService(aggregator, Map: endpoints =>
         {
             endpoints.MapGet("/runs/{run}/changes/{round:int}", async (HttpContext http, string run, int round, int offset) =>
                 !RunPlan.IsName(run) ? NoName(run)

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Hosting;
@@ -17,7 +16,6 @@ public sealed class AggregatorService : IDisposable
     private readonly DurableFolder _folder;
     private readonly Action<RunPlan, float[]> _writeAdapter;
     private readonly Dictionary<ulong, AggregatedRun> _runs = [];
-    private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
 
     /// <summary>Subscribes to rounds and segments.</summary>
@@ -32,8 +30,8 @@ public sealed class AggregatorService : IDisposable
         bus.Subscribe(Topics.Segments, "aggregator", HandleSegmentAsync);
     }
 
-    /// <summary>Frames that were refused, or came late, early or again, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
+    /// <summary>Frames that were refused, or came late, early or again.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <summary>The frame of a published change, for a site that has missed it; null where there is none.</summary>
     /// <param name="run">The run's name.</param>
@@ -55,7 +53,7 @@ public sealed class AggregatorService : IDisposable
 
     private async Task<Verdict> HandleRoundAsync(BusMessage message, CancellationToken cancellation)
     {
-        if (Authorship.RefusalOfHubMessage(message.Signer) is { } refusal) return Refuse(refusal);
+        if (Authorship.RefusalOfHubMessage(message.Signer) is { } refusal) return Refused.Drop(refusal, message.From);
         RoundMessage round;
         try
         {
@@ -63,7 +61,7 @@ public sealed class AggregatorService : IDisposable
         }
         catch (MessageException)
         {
-            return Refuse("malformed message");
+            return Refused.Drop("malformed message", message.From);
         }
         if (round is RunAnnounced) return Verdict.Success;
         await _turn.WaitAsync(cancellation);
@@ -108,7 +106,7 @@ public sealed class AggregatorService : IDisposable
                 await ReportAsync(new AdapterWritten(run.Plan.Run, ending.Version, run.Digest()), cancellation);
                 break;
             case Reminder reminder:
-                foreach (SegmentStored stored in run.StoredOf(reminder.Round, reminder.Clients)) await ReportAsync(stored, cancellation);
+                foreach (SegmentReceived stored in run.StoredOf(reminder.Round, reminder.Clients)) await ReportAsync(stored, cancellation);
                 if (reminder.Change) await AnnounceAsync(run, reminder.Round, cancellation);
                 break;
         }
@@ -131,36 +129,40 @@ public sealed class AggregatorService : IDisposable
         }
         catch (FrameException exception)
         {
-            return Refuse(exception.Field);
+            return Refused.Drop(exception.Field, $"{exception.Message}; {message.From}");
         }
+        string about = $"{header}, {message.From}";
         await _turn.WaitAsync(cancellation);
         try
         {
             if (await FindAsync(header.RunKey, cancellation) is not { } run)
             {
-                Count("unknown run");
+                Refused.Count("unknown run", about);
                 return Verdict.Retry;
             }
-            if (Authorship.RefusalOf(header, run.Plan, message.Signer) is { } refusal) return Refuse(refusal);
-            (FrameFate fate, SegmentStored? report) = await run.StoreAsync(header, message.Payload, cancellation);
+            if (Authorship.RefusalOf(header, run.Plan, message.Signer) is { } refusal) return Refused.Drop(refusal, about);
+            (FrameFate fate, SegmentReceived? report) = await run.StoreAsync(header, message.Payload, cancellation);
             switch (fate)
             {
                 case FrameFate.Early:
-                    Count("early");
+                    Refused.Count("early", about);
                     return Verdict.Retry;
                 case FrameFate.Late:
-                    Count("late");
+                    Refused.Count("late", about);
                     if (report is not null) await ReportAsync(report, cancellation);
                     return Verdict.Success;
+                case FrameFate.TooLarge:
+                    await ReportAsync(report!, cancellation);
+                    return Refused.Drop("norm", $"{report!.Refused}; {about}");
                 default:
-                    if (fate == FrameFate.Repeated) Count("repeated");
+                    if (fate == FrameFate.Repeated) Refused.Count("repeated", about);
                     await ReportAsync(report!, cancellation);
                     return Verdict.Success;
             }
         }
         catch (FrameException exception)
         {
-            return Refuse(exception.Field);
+            return Refused.Drop(exception.Field, $"{exception.Message}; {about}");
         }
         catch (StateConflictException)
         {
@@ -183,14 +185,6 @@ public sealed class AggregatorService : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
-
-    private Verdict Refuse(string reason)
-    {
-        Count(reason);
-        return Verdict.Drop;
-    }
-
-    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
 
     private Task ReportAsync(ReportMessage report, CancellationToken cancellation) =>
         _bus.PublishAsync(Topics.Reports, report.Run, ProtocolJson.Write(report), cancellation);

@@ -24,8 +24,11 @@ public static class CodecApp
                 bool isHubs = SignedMessage.KeyOf(change) == trust.Hub.Id && SignedMessage.IsGenuine(Topics.Global, change, trust.Hub, trust.Hub.Id);
                 return isHubs ? change[SignedMessage.HeaderSize..] : throw new IOException($"run {run}: expected the change of round {round} with the hub's signature, found another");
             });
-            var codec = new CodecService(context.Bus, context.Store, context.Volume, options);
-            return new RunningService(codec, () => codec.Refused, Map: new SiteApi(codec).Map);
+            var codec = new CodecService(context.Bus, context.Store, context.Volume, options)
+            {
+                Refused = context.Refused,
+            };
+            return new RunningService(codec, Map: new SiteApi(codec).Map);
         })
         {
             Site = site,

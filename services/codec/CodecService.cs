@@ -26,7 +26,6 @@ public sealed class CodecService : ISiteCodec, IDisposable
     private readonly SitePlacement _place;
     private readonly CodecOptions _options;
     private readonly ConcurrentDictionary<ulong, SiteRun> _runs = new();
-    private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _opening = new(1, 1), _catchingUp = new(1, 1);
     private readonly StateSignal _signal = new();
 
@@ -42,8 +41,8 @@ public sealed class CodecService : ISiteCodec, IDisposable
         bus.Subscribe(Topics.Global, options.Consumer, HandleGlobalAsync);
     }
 
-    /// <summary>Messages that were refused, or came early or again, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
+    /// <summary>Messages that were refused, or came early or again.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <inheritdoc/>
     public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, int? client, CancellationToken cancellation) =>
@@ -56,7 +55,7 @@ public sealed class CodecService : ISiteCodec, IDisposable
             async () => await FindAsync(FrameHeader.KeyOf(run), cancellation) is { } found && await found.IsReadyForAsync(update, cancellation) ? found : null, cancellation);
         // What has begun is not left half done by a caller that goes away.
         (byte[]? frame, bool isLate) = await ForgetOnConflictAsync(site.Plan.Key, () => site.EncodeAsync(update, CancellationToken.None));
-        if (isLate) Count("late");
+        if (isLate) Refused.Count("late", $"run {run}, round {update.Round}, client {update.Client}");
         if (frame is not null) await _bus.PublishAsync(Topics.Segments, $"{run}/{update.Client}", frame, CancellationToken.None);
     }
 
@@ -93,7 +92,7 @@ public sealed class CodecService : ISiteCodec, IDisposable
         }
         catch (MessageException)
         {
-            return Refuse("malformed message");
+            return Refused.Drop("malformed message", message.From);
         }
         if (round is RunAnnounced) return Verdict.Success;
         SiteRun? run = round is RunOpened opened ? await OpenAsync(opened.Plan, cancellation) : await FindAsync(FrameHeader.KeyOf(round.Run), cancellation);
@@ -129,17 +128,17 @@ public sealed class CodecService : ISiteCodec, IDisposable
             bool isKnown = header.BaseVersion < run.Version;
             if (!await ForgetOnConflictAsync(header.RunKey, () => run.ApplyAsync(header, message.Payload, cancellation)))
             {
-                Count("early");
+                Refused.Count("early", $"{header}, {message.From}");
                 return Verdict.Retry;
             }
-            if (isKnown) Count("repeated");
+            if (isKnown) Refused.Count("repeated", $"{header}, {message.From}");
             _signal.Raise();
             await ReportAsync(run, site, header.BaseVersion + 1, message.Payload.Length, cancellation);
             return Verdict.Success;
         }
         catch (FrameException exception)
         {
-            return Refuse(exception.Field);
+            return Refused.Drop(exception.Field, $"{exception.Message}; {message.From}");
         }
     }
 
@@ -237,14 +236,6 @@ public sealed class CodecService : ISiteCodec, IDisposable
         await act();
         return true;
     });
-
-    private Verdict Refuse(string reason)
-    {
-        Count(reason);
-        return Verdict.Drop;
-    }
-
-    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
 
     /// <inheritdoc/>
     public void Dispose()

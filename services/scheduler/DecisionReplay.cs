@@ -85,7 +85,7 @@ public sealed class DecisionReplay
     /// <exception cref="ReplayException">The journal has no such report.</exception>
     internal void Check(ReportMessage report)
     {
-        if (report is SegmentStored stored && IsFollowed && !_accepted.Contains((stored.Round, stored.Client))) return;
+        if (report is SegmentReceived stored && IsFollowed && !_accepted.Contains((stored.Round, stored.Client))) return;
         if (IsOutcome(report) && !_outcomes.Contains(Text(report))) throw new ReplayException("a report of the journal", Text(report));
     }
 
@@ -95,13 +95,13 @@ public sealed class DecisionReplay
     private bool IsAwaited(ReportMessage report) => report switch
     {
         ClientReport r => r.Refused is null,
-        SegmentStored r => _accepted.Contains((r.Round, r.Client)),
+        SegmentReceived r => _accepted.Contains((r.Round, r.Client)),
         RoundAggregated or SiteUpdated or AdapterWritten => true,
         Evaluated r => r.Version == Opened!.Rounds, // Those on the way may come too late for their version.
         _ => false,
     };
 
-    private static bool IsOutcome(ReportMessage report) => report is SegmentStored or RoundAggregated or AdapterWritten;
+    private static bool IsOutcome(ReportMessage report) => report is SegmentReceived or RoundAggregated or AdapterWritten;
 
     private static string Text(RoundMessage message) => System.Text.Encoding.UTF8.GetString(ProtocolJson.Write(message));
 

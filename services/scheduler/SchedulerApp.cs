@@ -5,6 +5,8 @@ namespace EcoLora.Services.Scheduler;
 /// <summary>The scheduler as a service of its own. Its journals are in the state store, entry by entry, so a second one changes nothing and may take over.</summary>
 public static class SchedulerApp
 {
+    private static readonly string[] _forPeople = ["runs", "sites", "refusals"];
+
     /// <summary>Reads the settings.</summary>
     /// <exception cref="SettingException">One of them cannot be used.</exception>
     public static ServiceDefinition Define(ServiceVariables variables)
@@ -17,9 +19,12 @@ public static class SchedulerApp
             var scheduler = new SchedulerService(
                 context.Bus,
                 name => new StateJournal(context.Store, name),
-                async (name, cancellation) => await directory.FindAsync(name, cancellation) is { } run ? RunApi.HistoryOf(run, context.Bus.Overhead) : null);
-            SiteApi? sites = context.Trust is { } trust ? new SiteApi(new SiteRegistry(context.Store, trust.Hub.Id, TimeProvider.System), trust.Hub, context.Store) : null;
-            return new RunningService(scheduler, () => scheduler.Refused, async stopping =>
+                async (name, cancellation) => await directory.FindAsync(name, cancellation) is { } run ? RunApi.HistoryOf(run, context.Bus.Overhead) : null)
+            {
+                Refused = context.Refused,
+            };
+            SiteApi? sites = context.Trust is { } trust ? new SiteApi(new SiteRegistry(context.Store, trust.Hub.Id, TimeProvider.System), trust.Hub, context.Store, context.Refused) : null;
+            return new RunningService(scheduler, async stopping =>
             {
                 foreach (SubmittedRun run in await directory.ListAsync(stopping))
                 {
@@ -38,12 +43,14 @@ public static class SchedulerApp
             {
                 RouteGroupBuilder people = endpoints.MapGroup("").AddEndpointFilter(async (call, next) => access.Refusal(call.HttpContext.Request) ?? await next(call));
                 new RunApi(scheduler, directory, context).Map(people);
-                sites?.MapPeople(people);
+                new RefusalApi(context).Map(people);
+                if (sites is not null) sites.MapPeople(people);
+                else people.Map("/sites/{**path}", () => Answers.Conflict("sites: expected messages that are signed, found ECOLORA_SIGNATURES=off; whoever reaches the broker takes part")).ExcludeFromDescription();
                 people.MapOpenApi();
                 HubPage.Map(endpoints);
             });
         }, services => services.AddOpenApi(options => options.ShouldInclude = endpoint =>
-            endpoint.RelativePath is { } path && (path.StartsWith("runs", StringComparison.Ordinal) || path.StartsWith("sites", StringComparison.Ordinal))))
+            endpoint.RelativePath is { } path && _forPeople.Any(start => path.StartsWith(start, StringComparison.Ordinal))))
         {
             ReadSiteKeys = (_, store, cancellation) => SiteRegistry.KeysAsync(store, cancellation),
         };

@@ -14,7 +14,6 @@ public sealed class SchedulerService : IDisposable
     private readonly Func<string, IRunJournal> _journals;
     private readonly Func<string, CancellationToken, Task<RunHistory?>> _find;
     private readonly ConcurrentDictionary<string, ScheduledRun> _runs = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _opening = new(1, 1);
     private readonly TimeProvider _clock;
 
@@ -32,8 +31,8 @@ public sealed class SchedulerService : IDisposable
     /// <summary>The runs that were started here, by name.</summary>
     public IReadOnlyDictionary<string, ScheduledRun> Runs => _runs;
 
-    /// <summary>Reports that were refused or told nothing new, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
+    /// <summary>Reports that were refused or told nothing new.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <summary>Is told of every entry of a journal.</summary>
     public Action<RunHistory, JournalEntry>? Observer { get; init; }
@@ -121,26 +120,34 @@ public sealed class SchedulerService : IDisposable
         }
         catch (MessageException)
         {
-            return Refuse("malformed message");
+            return Refused.Drop("malformed message", message.From);
         }
-        if (!RunPlan.IsName(report.Run)) return Refuse("unknown run");
+        if (!RunPlan.IsName(report.Run)) return Refused.Drop("unknown run", message.From);
+        string about = $"run {report.Run}{Subject(report)}, {message.From}";
         if (!_runs.TryGetValue(report.Run, out ScheduledRun? run))
         {
-            if (await _find(report.Run, cancellation) is not { } history) return Refuse("unknown run");
+            if (await _find(report.Run, cancellation) is not { } history) return Refused.Drop("unknown run", about);
             run = await StartAsync(history, null, cancellation);
         }
-        if (await run.AuthorRefusalAsync(report, message.Signer, cancellation) is { } unauthorised) return Refuse(unauthorised);
-        if (await run.HearAsync(report, message.Payload.Length, cancellation) is { } refusal) Count(refusal);
+        if (await run.AuthorRefusalAsync(report, message.Signer, cancellation) is { } unauthorised) return Refused.Drop(unauthorised, about);
+        if (await run.HearAsync(report, message.Payload.Length, cancellation) is { } refusal) Refused.Count(refusal, about);
         return Verdict.Success;
     }
 
-    private Verdict Refuse(string reason)
+    /// <summary>What a report is about, for people; names in it are not checked, so they are not in this.</summary>
+    private static string Subject(ReportMessage report) => report switch
     {
-        Count(reason);
-        return Verdict.Drop;
-    }
-
-    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
+        ClientReport said => $", round {said.Round}, client {said.Client}",
+        ClientMissed said => $", round {said.Round}, client {said.Client}",
+        SegmentReceived said => $", round {said.Round}, client {said.Client}",
+        RoundAggregated said => $", round {said.Round}",
+        SiteUpdated said => $", version {said.Version}, site number {said.Site}",
+        Evaluated said => $", version {said.Version}, site number {said.Site}",
+        AdapterWritten said => $", version {said.Version}",
+        TrainerEnrolled said => $", enrolment of trainer {said.Trainer}",
+        TrainerPresent said => $", presence of trainer {said.Trainer}",
+        _ => "",
+    };
 
     /// <inheritdoc/>
     public void Dispose()

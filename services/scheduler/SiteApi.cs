@@ -9,7 +9,7 @@ namespace EcoLora.Services.Scheduler;
 
 /// <summary>A site as people see it.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="State">added, enrolled or revoked.</param>
+/// <param name="State">admitted, enrolled or revoked.</param>
 /// <param name="Key">Short name of its key, or null.</param>
 /// <param name="TokenExpires">When a token that was given out and not used counts no more, or null.</param>
 public sealed record SiteStatus(string Name, string State, string? Key, DateTimeOffset? TokenExpires);
@@ -24,7 +24,8 @@ public sealed record SiteInvitation(string Name, string Hub, string Token);
 /// <param name="registry">The sites.</param>
 /// <param name="hub">The hub's key.</param>
 /// <param name="store">The state store.</param>
-internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore store)
+/// <param name="refused">Counts enrolments that are refused.</param>
+internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore store, Refusals refused)
 {
     /// <summary>Largest enrolment: a name, a key, a token and a signature.</summary>
     private const int LargestEnrolment = 4096;
@@ -38,12 +39,12 @@ internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore 
             .WithName("sites").WithSummary("The sites that may take part.").Produces<IReadOnlyList<SiteStatus>>();
         sites.MapPost("/{name}", async (string name) =>
                 !RunPlan.IsName(name) ? Answers.Bad($"site: expected {RunPlan.NameRule}, found '{name}'")
-                : await registry.AddAsync(name, CancellationToken.None) is { } token ? Results.Json(new SiteInvitation(name, hub.Text, token), SiteJson.Default.SiteInvitation)
+                : await registry.AdmitAsync(name, CancellationToken.None) is { } token ? Results.Json(new SiteInvitation(name, hub.Text, token), SiteJson.Default.SiteInvitation)
                 : Answers.Conflict($"site {name}: expected at most {SiteRegistry.MostSites} sites"))
-            .WithName("add-site").WithSummary("Add a site, or let one that is known enrol another key: a token that counts once, for a day.").Produces<SiteInvitation>().Produces<string>(400, "text/plain").Produces<string>(409, "text/plain");
+            .WithName("admit-site").WithSummary("Admit a site, or let one that is known enrol another key: a token that counts once, for a day.").Produces<SiteInvitation>().Produces<string>(400, "text/plain").Produces<string>(409, "text/plain");
         sites.MapPost("/{name}/revoke", async (string name) => await registry.RevokeAsync(name, CancellationToken.None)
                 ? Results.Json(StatusOf((await registry.ListAsync(CancellationToken.None)).First(site => site.Name == name)), SiteJson.Default.SiteStatus)
-                : Answers.Unknown($"site {name}: expected one that was added, found none"))
+                : Answers.Unknown($"site {name}: expected one that was admitted, found none"))
             .WithName("revoke-site").WithSummary("Revoke a site: nothing that its key signs is believed any more.").Produces<SiteStatus>().Produces<string>(404, "text/plain");
     }
 
@@ -57,9 +58,10 @@ internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore 
             if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestEnrolment;
             try
             {
-                return await JsonSerializer.DeserializeAsync(request.Body, TrustJson.Default.SiteEnrolment, request.HttpContext.RequestAborted) is not { } enrolment ? Answers.Bad("enrolment: expected one, found null")
-                    : await registry.EnrolAsync(enrolment, CancellationToken.None) is { } refusal ? Results.Text(refusal, statusCode: StatusCodes.Status403Forbidden)
-                    : Results.NoContent();
+                if (await JsonSerializer.DeserializeAsync(request.Body, TrustJson.Default.SiteEnrolment, request.HttpContext.RequestAborted) is not { } enrolment) return Answers.Bad("enrolment: expected one, found null");
+                if (await registry.EnrolAsync(enrolment, CancellationToken.None) is not { } refusal) return Results.NoContent();
+                refused.Drop("enrolment of a site", refusal);
+                return Results.Text(refusal, statusCode: StatusCodes.Status403Forbidden);
             }
             catch (JsonException malformed)
             {
@@ -69,7 +71,7 @@ internal sealed class SiteApi(SiteRegistry registry, PublicKey hub, IStateStore 
     }
 
     private static SiteStatus StatusOf(KnownSite site) => new(
-        site.Name, site.IsRevoked ? "revoked" : site.Key is null ? "added" : "enrolled", site.Key is { } key ? PublicKey.FromText(key).Id.ToString() : null, site.Expires);
+        site.Name, site.IsRevoked ? "revoked" : site.Key is null ? "admitted" : "enrolled", site.Key is { } key ? PublicKey.FromText(key).Id.ToString() : null, site.Expires);
 }
 
 /// <summary>The sites' JSON.</summary>

@@ -7,7 +7,7 @@ using EcoLora.Messaging;
 
 namespace EcoLora.Services.Scheduler;
 
-/// <summary>A site that may take part, as the operator has added it.</summary>
+/// <summary>A site that may take part, as the operator has admitted it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Key">Its public key, once it has enrolled.</param>
 /// <param name="IsRevoked">Whether the key counts no more.</param>
@@ -42,9 +42,9 @@ internal sealed class SiteRegistry(IStateStore store, KeyId hub, TimeProvider cl
     public static async Task<IReadOnlyList<SiteKey>> KeysAsync(IStateStore store, CancellationToken cancellation) =>
         [.. ((await ReadAsync(store, cancellation)).Value?.Sites ?? []).Where(site => site.Key is not null).Select(site => new SiteKey(site.Name, site.Key!, site.IsRevoked))];
 
-    /// <summary>Adds a site, or gives out another token for one that is known; a token that was given out before counts no more.</summary>
+    /// <summary>Admits a site, or gives out another token for one that is known; a token that was given out before counts no more.</summary>
     /// <returns>The token, or null when there is no room for another site.</returns>
-    public async Task<string?> AddAsync(string name, CancellationToken cancellation)
+    public async Task<string?> AdmitAsync(string name, CancellationToken cancellation)
     {
         string token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         return await ChangeAsync(sites =>
@@ -83,7 +83,7 @@ internal sealed class SiteRegistry(IStateStore store, KeyId hub, TimeProvider cl
         if (!isProof) return "proof: expected a signature by the key, for this hub, found another";
         return await ChangeAsync<string?>(sites =>
         {
-            if (sites.FirstOrDefault(known => known.Name == enrolment.Site) is not { } site) return (null, $"site {enrolment.Site}: expected one that was added (ecolora admit), found none");
+            if (sites.FirstOrDefault(known => known.Name == enrolment.Site) is not { } site) return (null, $"site {enrolment.Site}: expected one that was admitted (ecolora admit), found none");
             if (site.Key == key.Text && !site.IsRevoked) return (null, null);
             if (enrolment.Token is null) return (null, $"site {enrolment.Site}: expected a token, since this key is {(site.Key == key.Text ? "revoked" : "not known")}, found none");
             bool isToken = site.Token is { } digest && CryptographicOperations.FixedTimeEquals(Convert.FromHexString(digest), Convert.FromHexString(ServiceTrust.DigestOf(enrolment.Token)));

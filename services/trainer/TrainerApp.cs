@@ -28,8 +28,11 @@ public static class TrainerApp
                 exception => context.Log.Warn($"a job ended without a report, until the scheduler asks again: {exception.Message}"),
                 new TrainerPresence(site, number, lease),
                 announced => Enrol(announced, context.Log));
-            var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options);
-            return new RunningService(trainer, () => trainer.Refused, async stopping =>
+            var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options)
+            {
+                Refused = context.Refused,
+            };
+            return new RunningService(trainer, async stopping =>
             {
                 await trainer.ResumeAsync(stopping);
                 await trainer.SayPresentAsync(stopping);

@@ -20,7 +20,6 @@ public sealed partial class TrainerService : IAsyncDisposable
     private readonly Dictionary<string, Task> _jobs = new(StringComparer.Ordinal);
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly Lock _jobLock = new();
-    private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
 
@@ -36,8 +35,8 @@ public sealed partial class TrainerService : IAsyncDisposable
         bus.Subscribe(Topics.Rounds, options.Consumer, HandleRoundAsync);
     }
 
-    /// <summary>Messages that were refused, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
+    /// <summary>Messages that were refused.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <summary>Goes on with what an earlier process had begun.</summary>
     public async Task ResumeAsync(CancellationToken cancellation)
@@ -85,8 +84,7 @@ public sealed partial class TrainerService : IAsyncDisposable
         }
         catch (MessageException)
         {
-            _refused.AddOrUpdate("malformed message", 1, (_, count) => count + 1);
-            return Verdict.Drop;
+            return Refused.Drop("malformed message", message.From);
         }
         if (round is RunAnnounced announced)
         {

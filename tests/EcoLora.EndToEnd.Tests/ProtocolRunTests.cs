@@ -47,6 +47,26 @@ public class ProtocolRunTests
     }
 
     [Fact]
+    public async Task An_update_that_would_outweigh_the_others_stays_residual_and_the_round_goes_on()
+    {
+        // About half of the updates are larger at first.
+        RunPlan plan = MadeUpRun.Plan(rounds: 6, exchange: MadeUpRun.Plan().Exchange with { MaxNorm = 2.3 });
+        float[] reference = MadeUpRun.Reference(plan);
+        Assert.NotEqual(MadeUpRun.Reference(plan with { Exchange = plan.Exchange with { MaxNorm = null } }), reference);
+        foreach (ulong? seed in new ulong?[] { null, 1, 2 })
+        {
+            using var folder = new TemporaryFolder();
+            (RunState state, float[] adapter) = await MadeUpRun.RunAsync(plan, folder.Path, options => seed is { } s ? options with { Wrap = bus => new UnreliableBus(bus, s) } : options);
+            Assert.Equal(reference, adapter);
+            SegmentReceived[] refused = [.. state.Rounds.SelectMany(round => round.Segments.Values).Where(received => received.Refused is not null)];
+            int accepted = state.Rounds.Sum(round => round.Closed!.Accepted.Count);
+            Assert.Equal(plan.Rounds * plan.Participants, accepted + refused.Length);
+            Assert.InRange(accepted, 1, plan.Rounds * plan.Participants - 1);
+            Assert.All(refused, received => Assert.StartsWith("norm: expected at most 2.3 (exchange.max_norm), found ", received.Refused, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task Repeated_reordered_and_unacknowledged_messages_change_nothing()
     {
         RunPlan plan = MadeUpRun.Plan(rounds: 3);

@@ -43,7 +43,7 @@ public class ProtocolJsonTests
         [
             new ClientReport("r", 1, 2, 3, 4, 0.1 + 0.2),
             new ClientReport("r", 1, 2, 3, 4, null, "the loss is NaN"),
-            new SegmentStored("r", 1, 2, 3, "d", MadeUpPlan.Sizes),
+            new SegmentReceived("r", 1, 2, 3, "d", MadeUpPlan.Sizes),
             new SiteUpdated("r", 1, 2, 3), new AdapterWritten("r", 1, "d"),
         ];
         foreach (ReportMessage report in reports) Assert.Equal(report, ProtocolJson.ReadReport(ProtocolJson.Write(report)));
@@ -67,7 +67,7 @@ public class ProtocolJsonTests
     [InlineData("""{"type":"client","run":"r","round":99999999999,"client":2,"site":3,"samples":4,"loss":1}""")]
     [InlineData("""{"type":"client","run":"r","round":1.5,"client":2,"site":3,"samples":4,"loss":1}""")]
     [InlineData("""{"type":"client","run":"r","round":1,"client":2,"site":3,"samples":4,"loss":"NaN"}""")]
-    [InlineData("""{"type":"segment-stored","run":"r","round":1,"client":2,"segment":0,"digest":null,"sizes":null}""")]
+    [InlineData("""{"type":"segment-received","run":"r","round":1,"client":2,"segment":0,"digest":null,"sizes":null}""")]
     [InlineData("""{"type":"evaluated","run":"r","site":1,"version":2}""")]
     [InlineData("\u0000\u0001")]
     public void Bytes_that_are_no_report_are_refused(string json)

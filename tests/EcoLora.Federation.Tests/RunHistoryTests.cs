@@ -48,7 +48,7 @@ public class RunHistoryTests
         ReportMessage[] reports =
         [
             new ClientReport("run-1", 0, 0, 0, 1, 3), new SiteUpdated("run-1", 0, 1, 90), new AdapterWritten("run-1", 0, "d"),
-            new SegmentStored("run-1", 0, 0, 0, "d", MadeUpPlan.Sizes), new Evaluated("run-1", 0, 0, new HeldOutScore(1, 1, 1, null, [])),
+            new SegmentReceived("run-1", 0, 0, 0, "d", MadeUpPlan.Sizes), new Evaluated("run-1", 0, 0, new HeldOutScore(1, 1, 1, null, [])),
         ];
         foreach (ReportMessage report in reports) Assert.False(_history.IsNews(report));
         Decide(30);

@@ -121,7 +121,7 @@ public class RunStateAwaitedTests
 
     private static ClientReport Trained(Participant participant) => new("run-1", 0, participant.Client, participant.Client % 3, participant.Client + 1, 3);
 
-    private static SegmentStored Stored(Participant participant) => new("run-1", 0, participant.Client, participant.Segment, "d", MadeUpPlan.Sizes);
+    private static SegmentReceived Stored(Participant participant) => new("run-1", 0, participant.Client, participant.Segment, "d", MadeUpPlan.Sizes);
 
     private static Evaluated Evaluation(int version) => new("run-1", 0, version, new HeldOutScore(3, 1, 2, null, []));
 }

@@ -253,7 +253,7 @@ public class RunStateDeadlineTests
     private void Deliver(int round, Participant participant)
     {
         Hear(Report(round, participant.Client));
-        Hear(new SegmentStored("run-1", round, participant.Client, participant.Segment, $"digest-{participant.Client}", MadeUpPlan.Sizes));
+        Hear(new SegmentReceived("run-1", round, participant.Client, participant.Segment, $"digest-{participant.Client}", MadeUpPlan.Sizes));
     }
 
     private static ClientReport Report(int round, int client) => new("run-1", round, client, client % 3, client + 1, 1.0 + client);

@@ -123,6 +123,21 @@ public class RunStateTests
     }
 
     [Fact]
+    public void A_frame_that_the_aggregator_refuses_is_an_answer_but_not_accepted()
+    {
+        RoundOpened opened = OpenFirst();
+        Hear(Evaluation(0));
+        Participant refused = opened.Participants[0];
+        Hear(Trained(refused, 9));
+        Hear(Stored(refused) with { Refused = "norm" });
+        foreach (Participant participant in opened.Participants.Skip(1)) Answer(participant, 3.5);
+        var closed = Assert.IsType<RoundClosed>(Decide());
+        Assert.Equal(opened.Participants.Skip(1).Select(p => p.Client), closed.Accepted.Select(accepted => accepted.Client));
+        Assert.Equal((3.5, "norm"), (_state.Rounds[0].Loss, _state.Rounds[0].RefusalOf(refused.Client)));
+        Assert.False(_state.IsNews(Stored(refused)));
+    }
+
+    [Fact]
     public void A_round_whose_updates_are_all_refused_closes_empty_and_gives_no_loss()
     {
         RoundOpened opened = OpenFirst();
@@ -191,9 +206,9 @@ public class RunStateTests
             {
                 Assert.Equal(x == 0 && participants.Contains(y), _state.IsNews(new ClientReport("run-1", x, y, y % 3, y is >= 0 and < 6 ? y + 1 : 1, 3)));
                 int segment = opened.Participants.FirstOrDefault(p => p.Client == y)?.Segment ?? 0;
-                Assert.Equal(x == 0 && participants.Contains(y), _state.IsNews(new SegmentStored("run-1", x, y, segment, "d", MadeUpPlan.Sizes)));
+                Assert.Equal(x == 0 && participants.Contains(y), _state.IsNews(new SegmentReceived("run-1", x, y, segment, "d", MadeUpPlan.Sizes)));
                 Participant first = opened.Participants[0];
-                Assert.Equal(y == first.Segment, _state.IsNews(new SegmentStored("run-1", 0, first.Client, y, "d", MadeUpPlan.Sizes)));
+                Assert.Equal(y == first.Segment, _state.IsNews(new SegmentReceived("run-1", 0, first.Client, y, "d", MadeUpPlan.Sizes)));
                 Assert.False(_state.IsNews(new SiteUpdated("run-1", x, y, 90)));
                 Assert.Equal(x == 0 && y is >= 0 and < 3, _state.IsNews(new Evaluated("run-1", y, x, Score(3))));
             }
@@ -345,7 +360,7 @@ public class RunStateTests
     private static ReportMessage Trained(Participant participant, double? loss, string? refused = null, int round = 0) =>
         new ClientReport("run-1", round, participant.Client, participant.Client % 3, participant.Client + 1, loss, refused);
 
-    private static SegmentStored Stored(Participant participant, int round = 0) =>
+    private static SegmentReceived Stored(Participant participant, int round = 0) =>
         new("run-1", round, participant.Client, participant.Segment, $"digest-{participant.Client}", MadeUpPlan.Sizes);
 
     private static RoundAggregated Aggregated(int round) => new("run-1", round, [2, 1], "change", MadeUpPlan.Sizes, 0.5);

@@ -26,7 +26,7 @@ public class AuthorshipTests
         { new ClientMissed("run-1", 0, 1, 1), "south" },
         { new SiteUpdated("run-1", 0, 1, 100), "north" },
         { new Evaluated("run-1", 1, 1, _score), "south" },
-        { new SegmentStored("run-1", 0, 0, 0, "digest", _sizes), "hub" },
+        { new SegmentReceived("run-1", 0, 0, 0, "digest", _sizes), "hub" },
         { new RoundAggregated("run-1", 0, [1], "digest", _sizes, 0), "hub" },
         { new AdapterWritten("run-1", 2, "digest"), "hub" },
         // A client that is not this site's, and sites that are not there.

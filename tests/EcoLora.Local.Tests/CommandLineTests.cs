@@ -41,7 +41,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke (see ecolora --help)")]
+    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals (see ecolora --help)")]
     [InlineData("data", "ecolora: expected a command: generate, corpus, show (see ecolora data --help)")]
     [InlineData("rum x.yaml", "ecolora: unknown argument 'rum'; did you mean 'run'? (see ecolora --help)")]
     [InlineData("run", "ecolora: Required argument 'FILE.yaml' missing for command: 'run' (see ecolora run --help)")]

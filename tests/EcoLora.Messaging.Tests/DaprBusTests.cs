@@ -86,8 +86,8 @@ public sealed class DaprBusTests
         ];
         foreach (string text in poison) Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Encoding.UTF8.GetBytes(text), Cancellation));
         Assert.Equal(Verdict.Drop, await bus.DeliverAsync("other", Envelope([1]), Cancellation));
-        Assert.Equal(poison.Length, bus.Refused["not a raw message"]);
-        Assert.Equal(1, bus.Refused["unknown topic"]);
+        Assert.Equal(poison.Length, bus.Refused["bus: not a raw message"]);
+        Assert.Equal(1, bus.Refused["bus: unknown topic"]);
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class DaprBusTests
         for (int i = 0; i < DeadLetterQuota.Messages; i++) Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
         Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
         Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", "nonsense"u8.ToArray(), Cancellation));
-        Assert.Equal(2, bus.Refused["dead letters over the quota"]);
+        Assert.Equal(2, bus.Refused["bus: dead letters over the quota"]);
         clock.Advance(DeadLetterQuota.Window);
         Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
         byte[] large = Envelope(new byte[900_000]);

@@ -80,7 +80,7 @@ public sealed class SignedBusTests : InProcessConformance
         }
         var refused = new List<string>();
         var end = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var bus = new SignedBus(InProcess, Trust(_hub)) { MessageRefused = (topic, why) => refused.Add($"{topic}: {why}") };
+        var bus = new SignedBus(InProcess, Trust(_hub)) { Refused = new Refusals { Dropped = refusal => refused.Add($"{refusal.Reason}: {refusal.About}") } };
         bus.Subscribe("a", "consumer", (heard, _) =>
         {
             end.TrySetResult(heard.Payload.ToArray());
@@ -96,8 +96,8 @@ public sealed class SignedBusTests : InProcessConformance
         await InProcess.PublishAsync("a", "k", message, Cancellation);
         await InProcess.PublishAsync("a", "k", genuine, Cancellation);
         Assert.Equal(payload, await end.Task.WaitAsync(Cancellation));
-        Assert.Equal((reason, 1), (bus.Refused.Single().Key, bus.Refused.Single().Value));
-        Assert.StartsWith($"a: {reason}", refused.Single(), StringComparison.Ordinal);
+        Assert.Equal(($"signature: {reason}", 1), (bus.Refused.All.Single().Reason, bus.Refused.All.Single().Count));
+        Assert.StartsWith($"signature: {reason}: a", refused.Single(), StringComparison.Ordinal);
         Assert.Equal(message, await dead.Task.WaitAsync(Cancellation));
     }
 
@@ -118,7 +118,7 @@ public sealed class SignedBusTests : InProcessConformance
         InProcess.Start();
         await Signed(_site).PublishAsync("a", "k", new byte[] { 1 }, Cancellation);
         await end.Task.WaitAsync(Cancellation);
-        Assert.Equal((2, 0), (asked, bus.Refused.Count));
+        Assert.Equal((2, 0), (asked, bus.Refused.All.Count));
     }
 
     [Fact]

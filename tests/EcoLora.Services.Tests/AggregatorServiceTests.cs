@@ -47,7 +47,7 @@ public sealed class AggregatorServiceTests : IDisposable
         foreach ((string reason, Verdict verdict, byte[] bytes, Signer signer) in wrong)
         {
             Assert.Equal((reason, verdict), (reason, await _bus.DeliverAsync(Topics.Segments, bytes, signer)));
-            Assert.True(aggregator.Refused.GetValueOrDefault(reason) == 1, $"{reason}: {string.Join(", ", aggregator.Refused)}");
+            Assert.True(aggregator.Refused[reason] == 1, $"{reason}: {aggregator.Refused}");
         }
         Assert.Empty(_bus.Published);
 
@@ -81,6 +81,11 @@ public sealed class AggregatorServiceTests : IDisposable
         using AggregatorService aggregator = await OpenAsync(_plan with { Exchange = _plan.Exchange with { MaxNorm = 1.5 * norm } });
         Assert.Equal(Verdict.Drop, await _bus.DeliverAsync(Topics.Segments, Frame(client: 0, scale: 2), _a));
         Assert.Equal(1, aggregator.Refused["norm"]);
+        // The round need not wait for it.
+        SegmentReceived refused = Stored(_bus.Published.Single());
+        Assert.Equal(0, refused.Client);
+        Assert.StartsWith($"norm: expected at most {1.5 * norm} (exchange.max_norm), found 0.21", refused.Refused, StringComparison.Ordinal);
+        Assert.Contains("of client 0, round 0, base version 0, segments, signed by site a", aggregator.Refused.All.Single().About, StringComparison.Ordinal);
         Assert.Equal(Verdict.Success, await _bus.DeliverAsync(Topics.Segments, Frame(client: 0), _a));
     }
 
@@ -105,7 +110,7 @@ public sealed class AggregatorServiceTests : IDisposable
         return aggregator;
     }
 
-    private static SegmentStored Stored(BusMessage message) => Assert.IsType<SegmentStored>(ProtocolJson.ReadReport(message.Payload.Span));
+    private static SegmentReceived Stored(BusMessage message) => Assert.IsType<SegmentReceived>(ProtocolJson.ReadReport(message.Payload.Span));
 
     private static byte[] Frame(int client, int round = 0, int version = 0, double scale = 1, string run = "run-1", ValueMode values = ValueMode.Fp16)
     {

@@ -34,7 +34,7 @@ internal sealed class AnsweringSite
             RoundOpened m =>
             [
                 .. m.Participants.Select(p => new ClientReport(m.Run, m.Round, p.Client, p.Client / 2, p.Client + 1, 3)),
-                .. m.Participants.Select(p => new SegmentStored(m.Run, m.Round, p.Client, p.Segment, $"digest-{p.Client}", sizes)),
+                .. m.Participants.Select(p => new SegmentReceived(m.Run, m.Round, p.Client, p.Segment, $"digest-{p.Client}", sizes)),
                 .. m.Evaluate ? [new Evaluated(m.Run, 0, m.Round, new HeldOutScore(3, 1, 2, null, []))] : Array.Empty<ReportMessage>(),
             ],
             RoundClosed m => [new RoundAggregated(m.Run, m.Round, [1, 1], "change", sizes, 0.5), new SiteUpdated(m.Run, 0, m.Round + 1, 90), new SiteUpdated(m.Run, 1, m.Round + 1, 90)],

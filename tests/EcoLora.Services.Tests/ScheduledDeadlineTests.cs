@@ -135,7 +135,7 @@ public sealed class ScheduledDeadlineTests : IDisposable
 
     private static ClientReport Report(int client) => new("run-1", 0, client, client / 2, client + 1, 1.5);
 
-    private static SegmentStored Stored(Participant participant) =>
+    private static SegmentReceived Stored(Participant participant) =>
         new("run-1", 0, participant.Client, participant.Segment, "digest", new FrameSizes(12, 6, 8, 4, 40, 60, 30, 24, 90));
 
     private static TrainerPresent Present(string site, int seconds) => new("run-1", site, 0, seconds);

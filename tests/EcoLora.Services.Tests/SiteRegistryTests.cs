@@ -30,8 +30,8 @@ public sealed class SiteRegistryTests : IDisposable
     [Fact]
     public async Task A_token_enrols_one_key_once()
     {
-        Assert.Contains("expected one that was added", await EnrolAsync("north", _key, "token"), StringComparison.Ordinal);
-        string token = (await _registry.AddAsync("north", Cancellation))!;
+        Assert.Contains("expected one that was admitted", await EnrolAsync("north", _key, "token"), StringComparison.Ordinal);
+        string token = (await _registry.AdmitAsync("north", Cancellation))!;
         Assert.Empty(await KeysAsync());
         Assert.Contains("expected a token", await EnrolAsync("north", _key, null), StringComparison.Ordinal);
         Assert.Contains("expected the token that was given out last", await EnrolAsync("north", _key, token + "x"), StringComparison.Ordinal);
@@ -48,14 +48,14 @@ public sealed class SiteRegistryTests : IDisposable
     [Fact]
     public async Task Another_token_lets_another_key_take_the_place_and_ends_the_token_before()
     {
-        string first = (await _registry.AddAsync("north", Cancellation))!, second = (await _registry.AddAsync("north", Cancellation))!;
+        string first = (await _registry.AdmitAsync("north", Cancellation))!, second = (await _registry.AdmitAsync("north", Cancellation))!;
         Assert.NotNull(await EnrolAsync("north", _key, first));
         Assert.Null(await EnrolAsync("north", _key, second));
-        string third = (await _registry.AddAsync("north", Cancellation))!;
+        string third = (await _registry.AdmitAsync("north", Cancellation))!;
         Assert.Equal(["north: of north"], await KeysAsync());
         Assert.Null(await EnrolAsync("north", _other, third));
         Assert.Equal(["north: of another"], await KeysAsync());
-        string south = (await _registry.AddAsync("south", Cancellation))!;
+        string south = (await _registry.AdmitAsync("south", Cancellation))!;
         Assert.Contains("a key of its own", await EnrolAsync("south", _other, south), StringComparison.Ordinal);
     }
 
@@ -63,24 +63,24 @@ public sealed class SiteRegistryTests : IDisposable
     public async Task A_revoked_site_comes_back_with_a_token_only_and_an_old_token_is_none()
     {
         Assert.False(await _registry.RevokeAsync("north", Cancellation));
-        string token = (await _registry.AddAsync("north", Cancellation))!;
+        string token = (await _registry.AdmitAsync("north", Cancellation))!;
         Assert.Null(await EnrolAsync("north", _key, token));
-        string unused = (await _registry.AddAsync("north", Cancellation))!;
+        string unused = (await _registry.AdmitAsync("north", Cancellation))!;
         Assert.True(await _registry.RevokeAsync("north", Cancellation));
         Assert.Equal(["north: of north, revoked"], await KeysAsync());
         Assert.Contains("revoked", await EnrolAsync("north", _key, null), StringComparison.Ordinal);
         Assert.NotNull(await EnrolAsync("north", _key, unused));
-        string late = (await _registry.AddAsync("north", Cancellation))!;
+        string late = (await _registry.AdmitAsync("north", Cancellation))!;
         _clock.Pass(SiteRegistry.TokenAge.TotalSeconds + 1);
         Assert.Contains("expected a token of the last 24 hours", await EnrolAsync("north", _key, late), StringComparison.Ordinal);
-        Assert.Null(await EnrolAsync("north", _key, await _registry.AddAsync("north", Cancellation)));
+        Assert.Null(await EnrolAsync("north", _key, await _registry.AdmitAsync("north", Cancellation)));
         Assert.Equal(["north: of north"], await KeysAsync());
     }
 
     [Fact]
     public async Task Only_who_has_the_key_enrols_it_and_only_here()
     {
-        string token = (await _registry.AddAsync("north", Cancellation))!;
+        string token = (await _registry.AdmitAsync("north", Cancellation))!;
         SiteEnrolment genuine = Enrolment("north", _key, token, _hub);
         foreach (SiteEnrolment fake in new[]
         {
@@ -101,8 +101,8 @@ public sealed class SiteRegistryTests : IDisposable
     [Fact]
     public async Task Two_schedulers_lose_no_site()
     {
-        var overtaken = new OvertakenStore(_store, async () => await _registry.AddAsync("south", Cancellation));
-        Assert.NotNull(await new SiteRegistry(overtaken, _hub.Public.Id, _clock).AddAsync("north", Cancellation));
+        var overtaken = new OvertakenStore(_store, async () => await _registry.AdmitAsync("south", Cancellation));
+        Assert.NotNull(await new SiteRegistry(overtaken, _hub.Public.Id, _clock).AdmitAsync("north", Cancellation));
         Assert.Equal(["north", "south"], (await _registry.ListAsync(Cancellation)).Select(site => site.Name));
     }
 

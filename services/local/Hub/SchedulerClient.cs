@@ -64,6 +64,9 @@ internal sealed class SchedulerClient : IDisposable
     /// <returns>The site.</returns>
     public Task<JsonElement> RevokeAsync(string site, CancellationToken cancellation) => JsonAsync(() => _http.PostAsync(OfSite(site, "/revoke"), null, cancellation), cancellation);
 
+    /// <summary>What the hub has refused.</summary>
+    public Task<JsonElement> RefusalsAsync(CancellationToken cancellation) => JsonAsync(() => _http.GetAsync(Path("refusals"), cancellation), cancellation);
+
     /// <summary>A run's status now and after every change, until it is over. A connection that breaks is made again.</summary>
     public async IAsyncEnumerable<JsonElement> WatchAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
     {

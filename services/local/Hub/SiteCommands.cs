@@ -1,11 +1,12 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using EcoLora.Federation;
 using EcoLora.Messaging;
 
 namespace EcoLora.Local.Hub;
 
-/// <summary><c>ecolora key</c>, <c>sites</c>, <c>admit</c> and <c>revoke</c>: who may take part.</summary>
+/// <summary><c>ecolora key</c>, <c>sites</c>, <c>admit</c>, <c>revoke</c> and <c>refusals</c>: who may take part, and what was refused.</summary>
 internal static class SiteCommands
 {
     public static IEnumerable<Command> Create() =>
@@ -19,6 +20,9 @@ internal static class SiteCommands
             invitation => Console.Out.WriteLine($"ECOLORA_HUB={Text(invitation, "hub")}\nECOLORA_ENROLMENT={Text(invitation, "token")}"), "ecolora admit clinic-north"),
         SchedulerCommand.Create("revoke", "End a site's part: nothing that its key signs is believed any more.", "", "the site", Site(),
             (scheduler, site, cancellation) => scheduler.RevokeAsync(site, cancellation), site => Table([site]).Print(), "ecolora revoke clinic-north"),
+        SchedulerCommand.Create("refusals", "What scheduler and aggregator have refused, and why.",
+            "Counted since they were started, with the last of each reason. What told nothing new, or came early or late, is not refused; it is counted too.\n", "the refusals", null,
+            (scheduler, _, cancellation) => scheduler.RefusalsAsync(cancellation), ShowRefusals, "ecolora refusals"),
     ];
 
     private static DocumentedCommand Key()
@@ -40,6 +44,18 @@ internal static class SiteCommands
     [
         Text(site, "name") ?? "", Text(site, "state") ?? "", Text(site, "key") ?? "–", Text(site, "tokenExpires") ?? "–",
     ])]);
+
+    private static void ShowRefusals(JsonElement answer)
+    {
+        foreach (JsonElement service in answer.GetProperty("away").EnumerateArray()) Console.Error.WriteLine($"{service.GetString()}: away, so what it has refused is not in this");
+        JsonElement refusals = answer.GetProperty("refusals");
+        if (refusals.GetArrayLength() == 0) Console.Out.WriteLine("nothing so far");
+        foreach (JsonElement refusal in refusals.EnumerateArray())
+        {
+            string what = refusal.GetProperty("isRefused").GetBoolean() ? "refused" : "no news", last = refusal.GetProperty("last").GetDateTimeOffset().ToString("u", CultureInfo.InvariantCulture);
+            Console.Out.WriteLine($"{Text(refusal, "service")}: {refusal.GetProperty("count").GetInt64()} {what}: {Text(refusal, "reason")}; last {last}: {Text(refusal, "about")}");
+        }
+    }
 
     private static string? Text(JsonElement site, string name) => site.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
 }

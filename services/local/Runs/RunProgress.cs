@@ -46,7 +46,7 @@ public sealed class ArmProgress(Arm arm)
         IsFinished = state.IsFinished;
         switch (entry)
         {
-            case Heard { Report: SegmentStored stored }:
+            case Heard { Report: SegmentReceived stored }:
                 UpBytes += stored.Sizes.Framed;
                 DenseBytes += Dense;
                 break;

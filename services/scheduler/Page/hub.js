@@ -2,7 +2,7 @@
 // What comes from the scheduler is written as text only, never as markup.
 const at = id => document.getElementById(id);
 const pause = 2000;
-let chosen = decodeURIComponent(location.hash.slice(1)), token = sessionStorage.getItem('token'), drawn = '';
+let chosen = decodeURIComponent(location.hash.slice(1)), token = sessionStorage.getItem('token'), drawn = '', keys = new Map();
 
 const size = bytes => {
   if (bytes < 1000) return `${bytes} B`;
@@ -31,7 +31,7 @@ async function ask(path, method = 'GET') {
     throw new Error(token ? 'the token was refused' : 'a token is asked for');
   }
   at('entry').hidden = true;
-  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  if (!response.ok) throw Object.assign(new Error(`${response.status}: ${await response.text()}`), { status: response.status });
   return response;
 }
 
@@ -104,15 +104,46 @@ function draw(report) {
 
 function sites(run) {
   const table = element('table'), head = element('tr');
-  head.append(element('th', 'site', 'text'), element('th', 'version'), element('th', 'trainers', 'text'));
+  head.append(element('th', 'site', 'text'), element('th', 'version'), element('th', 'key', 'text'), element('th', 'trainers', 'text'));
   table.append(head);
   for (const [site, version] of Object.entries(run.traffic?.sites ?? {})) {
     const line = element('tr'), own = run.trainers.filter(trainer => trainer.startsWith(`trainer-${site}-`) && /^\d+$/.test(trainer.slice(`trainer-${site}-`.length)));
-    line.append(element('td', site, 'text'), element('td', version));
+    const key = keys.get(site) ?? 'none';
+    line.append(element('td', site, 'text'), element('td', version), element('td', key, key === 'revoked' ? 'text fault' : 'text'));
     line.append(element('td', own.map(trainer => run.present && !run.present.includes(trainer) ? `${trainer} (away)` : trainer).join(', '), 'text'));
     table.append(line);
   }
   at('sites').replaceChildren(run.traffic ? table : element('p', `${run.trainers.length} trainers have enrolled; missing clients: ${run.missing.join(', ') || 'none'}`, 'empty'));
+}
+
+const when = text => text ? new Date(text).toLocaleString() : '–';
+
+function fill(into, headings, rows, none) {
+  if (rows.length === 0) return into.replaceChildren(element('p', none, 'empty'));
+  const made = element('table'), head = element('tr');
+  head.append(...headings.map(heading => element('th', heading, 'text')));
+  made.append(head, ...rows.map(([style, ...cells]) => {
+    const line = element('tr', undefined, style);
+    line.append(...cells.map((cell, i) => element('td', cell, headings[i] === 'about' ? 'text wide' : 'text')));
+    return line;
+  }));
+  into.replaceChildren(made);
+}
+
+async function hub() {
+  try {
+    const sites = await (await ask('sites')).json();
+    keys = new Map(sites.map(site => [site.name, site.state]));
+    fill(at('admitted'), ['site', 'state', 'key', 'token until'], sites.map(site => [site.state === 'revoked' ? 'fault' : '', site.name, site.state, site.key ?? '–', when(site.tokenExpires)]), 'no sites yet; ecolora admit SITE');
+  } catch (fault) {
+    if (fault.status !== 409) throw fault;
+    at('admitted').replaceChildren(element('p', 'Messages are not signed (ECOLORA_SIGNATURES=off): whoever reaches the broker takes part.', 'empty'));
+  }
+  const { refusals, away } = await (await ask('refusals')).json();
+  refusals.sort((a, b) => b.isRefused - a.isRefused);
+  fill(at('refusals'), ['service', 'reason', 'count', 'last', 'about'], refusals.map(refusal => [refusal.isRefused ? '' : 'dim', refusal.service, refusal.reason, refusal.count, when(refusal.last), refusal.about]), 'nothing so far');
+  if (away.length) at('refusals').append(element('p', `away: ${away.join(', ')}; what it has refused is not in this`, 'fault'));
+  at('hub').hidden = false;
 }
 
 const file = (run, path, name) => {
@@ -166,6 +197,7 @@ async function look() {
     const count = state => runs.filter(run => run.state === state).length;
     news(runs.length ? `${runs.length} submitted, ${count('running') + count('enrolling')} under way, ${count('finished')} finished` : 'none yet; submit one: ecolora submit FILE.yaml');
     await show(runs.find(run => run.name === chosen));
+    await hub();
   } catch (fault) {
     news(fault.message, true);
   }

@@ -10,7 +10,7 @@ namespace EcoLora.Federation;
 [JsonDerivedType(typeof(TrainerPresent), "trainer-present")]
 [JsonDerivedType(typeof(ClientReport), "client")]
 [JsonDerivedType(typeof(ClientMissed), "client-missed")]
-[JsonDerivedType(typeof(SegmentStored), "segment-stored")]
+[JsonDerivedType(typeof(SegmentReceived), "segment-received")]
 [JsonDerivedType(typeof(RoundAggregated), "round-aggregated")]
 [JsonDerivedType(typeof(SiteUpdated), "site-updated")]
 [JsonDerivedType(typeof(Evaluated), "evaluated")]
@@ -58,8 +58,8 @@ public sealed record ClientMissed(string Run, int Round, int Client, int Site) :
 public sealed record ClientReport(string Run, int Round, int Client, int Site, int Samples, double? Loss = null, string? Refused = null) : ReportMessage(Run);
 
 /// <summary>
-/// Aggregator: a participant's frame is stored durably. With a deadline also said of a frame that came after the close: that one is not kept, but its bytes
-/// were sent and count.
+/// Aggregator: a participant's frame has come, and is stored durably unless it is refused. With a deadline also said of a frame that came after the close. A frame
+/// that is not kept was sent all the same, and its bytes count.
 /// </summary>
 /// <param name="Run">The run's name.</param>
 /// <param name="Round">t.</param>
@@ -67,7 +67,8 @@ public sealed record ClientReport(string Run, int Round, int Client, int Site, i
 /// <param name="Segment">The segment.</param>
 /// <param name="Digest">Digest of the frame's bytes.</param>
 /// <param name="Sizes">Its sizes by stage.</param>
-public sealed record SegmentStored(string Run, int Round, int Client, int Segment, string Digest, FrameSizes Sizes) : ReportMessage(Run);
+/// <param name="Refused">Why it will not be summed, such as a norm over the run's limit; null when it may be. The round does not wait for another one.</param>
+public sealed record SegmentReceived(string Run, int Round, int Client, int Segment, string Digest, FrameSizes Sizes, string? Refused = null) : ReportMessage(Run);
 
 /// <summary>Aggregator: the round's change is published.</summary>
 /// <param name="Run">The run's name.</param>

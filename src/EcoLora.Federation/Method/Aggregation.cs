@@ -32,6 +32,14 @@ public static class Aggregation
         return sums;
     }
 
+    /// <summary>‖sent‖₂ of a frame, which <see cref="ExchangeOptions.MaxNorm"/> limits.</summary>
+    public static double Norm(Frame frame)
+    {
+        float[] values = new float[frame.Range.Length];
+        frame.Decode(values);
+        return Math.Sqrt(values.Sum(value => (double)value * value));
+    }
+
     /// <summary>How many participants delivered each segment.</summary>
     public static int[] Coverage(IEnumerable<int> segments, int count)
     {

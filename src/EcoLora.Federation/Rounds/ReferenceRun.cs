@@ -52,18 +52,21 @@ public static class ReferenceRun
                 double loss = train(client, round, adapter);
                 float[] local = method.Exchanged(adapterLayout, adapter);
                 locals[client] = (round, local);
-                lossSum += loss * plan.Roster[client].Samples;
-                samples += plan.Roster[client].Samples;
 
                 // 4. to 7. Its segment by round-robin, top-k with error feedback (Eqs. 5 and 6), lossless coding.
                 int segment = RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments);
                 var header = new FrameHeader(FrameKind.Segment, plan.Key, round, client, segment, exchange.Segments, published.Version, layoutKey);
                 ClientUpload upload = ClientUpload.Make(header, layout, published.Values.Span, local, residuals.GetValueOrDefault((client, segment)),
                     Mixing.FeedbackShare(exchange.Feedback, weight), compression);
-                residuals[(client, segment)] = upload.Residual;
-                accepted.Add(new AcceptedFrame(slot, plan.Roster[client].Samples, Frame.Open(upload.Frame, layout)));
+                var frame = Frame.Open(upload.Frame, layout);
+                bool isAccepted = !(Aggregation.Norm(frame) > exchange.MaxNorm);
+                residuals[(client, segment)] = isAccepted ? upload.Residual : upload.Unsent;
+                if (!isAccepted) continue;
+                lossSum += loss * plan.Roster[client].Samples;
+                samples += plan.Roster[client].Samples;
+                accepted.Add(new AcceptedFrame(slot, plan.Roster[client].Samples, frame));
             }
-            previousLoss = lossSum / samples;
+            if (samples > 0) previousLoss = lossSum / samples;
             firstLoss ??= previousLoss;
 
             // 8. Aggregation (Eq. 2), and 9. the published chain: D = C(U + S), S ← U + S − D, Q ← Q + D.

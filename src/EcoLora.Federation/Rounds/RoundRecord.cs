@@ -14,11 +14,11 @@ public sealed class RoundRecord
     /// <summary>Reports by client, in ascending order; with a deadline also those after the close.</summary>
     public SortedDictionary<int, ClientReport> Clients { get; } = [];
 
-    /// <summary>Stored frames by client, in ascending order.</summary>
-    public SortedDictionary<int, SegmentStored> Segments { get; } = [];
+    /// <summary>Frames that came while the round was open, by client, in ascending order: stored, or refused.</summary>
+    public SortedDictionary<int, SegmentReceived> Segments { get; } = [];
 
     /// <summary>Frames that came after the close, by client: their bytes were sent, their change is in the senders' residuals.</summary>
-    public SortedDictionary<int, SegmentStored> LateSegments { get; } = [];
+    public SortedDictionary<int, SegmentReceived> LateSegments { get; } = [];
 
     /// <summary>Participants for whom the round was over before they began.</summary>
     public SortedSet<int> Missed { get; } = [];
@@ -56,11 +56,14 @@ public sealed class RoundRecord
         }
     }
 
-    /// <summary>True when every participant has either its frame stored or its update refused.</summary>
+    /// <summary>True when every participant has its frame stored, or its update refused by its trainer or by the aggregator.</summary>
     public bool IsAnswered => Opened.Participants.All(participant => IsAnsweredBy(participant.Client));
 
-    /// <summary>True when a participant has its frame stored or its update refused.</summary>
+    /// <summary>True when a participant has its frame stored, or its update refused by its trainer or by the aggregator.</summary>
     public bool IsAnsweredBy(int client) => Clients.TryGetValue(client, out ClientReport? report) && (report.Refused is not null || Segments.ContainsKey(client));
+
+    /// <summary>Why there is no update of a participant: its trainer's reason or the aggregator's; null when there is one, or none yet.</summary>
+    public string? RefusalOf(int client) => Clients.GetValueOrDefault(client)?.Refused ?? Segments.GetValueOrDefault(client)?.Refused;
 
     /// <summary>True when a participant's frame is in the aggregate of the round, which is closed.</summary>
     public bool IsAccepted(int client) => Closed!.Accepted.Any(accepted => accepted.Client == client);

@@ -45,7 +45,7 @@ public sealed partial class RunState
             && Plan.EnrolmentOf(r.Client) == new Enrolment(r.Client, r.Site, r.Samples) && r.Loss.HasValue != (r.Refused is not null) && double.IsFinite(r.Loss ?? 0),
         ClientMissed r => Plan.Deadline is not null && RoundOf(r.Round) is { Closed: not null } round && round.Unreported.Contains(r.Client)
             && Plan.EnrolmentOf(r.Client).Site == r.Site,
-        SegmentStored r => HearsAbout(r.Round) is { } round && round.Opened.Participants.Any(p => p.Client == r.Client && p.Segment == r.Segment),
+        SegmentReceived r => HearsAbout(r.Round) is { } round && round.Opened.Participants.Any(p => p.Client == r.Client && p.Segment == r.Segment),
         RoundAggregated r => RoundOf(r.Round) is { Closed: not null },
         SiteUpdated r => RoundOf(r.Version - 1) is { Closed: not null } && IsSite(r.Site),
         Evaluated r => (RoundOf(r.Version)?.Opened.Evaluate ?? r.Version == _ending?.Version) && IsSite(r.Site) && double.IsFinite(r.Score.Loss),
@@ -58,7 +58,7 @@ public sealed partial class RunState
     {
         ClientReport r => RoundOf(r.Round)?.Clients.ContainsKey(r.Client) == true,
         ClientMissed r => RoundOf(r.Round)?.Missed.Contains(r.Client) == true,
-        SegmentStored r => RoundOf(r.Round) is { } round && (round.Segments.ContainsKey(r.Client) || round.LateSegments.ContainsKey(r.Client)),
+        SegmentReceived r => RoundOf(r.Round) is { } round && (round.Segments.ContainsKey(r.Client) || round.LateSegments.ContainsKey(r.Client)),
         RoundAggregated r => RoundOf(r.Round)?.Aggregated is not null,
         SiteUpdated r => RoundOf(r.Version - 1)?.Sites.ContainsKey(r.Site) == true,
         Evaluated r => _evaluations.ContainsKey(r.Version),
@@ -160,8 +160,7 @@ public sealed partial class RunState
     }
 
     /// <summary>True when a participant has trained and its frame is stored.</summary>
-    private static bool IsDelivered(RoundRecord round, int client) =>
-        round.Segments.ContainsKey(client) && round.Clients.TryGetValue(client, out ClientReport? report) && report.Refused is null;
+    private static bool IsDelivered(RoundRecord round, int client) => round.IsAnsweredBy(client) && round.RefusalOf(client) is null;
 
     private bool IsEvaluated(int version) => version == 0 || version == Plan.Rounds || (version < Plan.Rounds && version % Plan.EvaluateEvery == 0);
 
@@ -211,7 +210,7 @@ public sealed partial class RunState
             case ClientMissed r:
                 _rounds[r.Round].Missed.Add(r.Client);
                 break;
-            case SegmentStored r:
+            case SegmentReceived r:
                 (_rounds[r.Round].Closed is null ? _rounds[r.Round].Segments : _rounds[r.Round].LateSegments).Add(r.Client, r);
                 break;
             case RoundAggregated r:

@@ -21,5 +21,8 @@ public static class InvocationPaths
     /// <summary>One of them.</summary>
     public static string Adapter(string run, string file) => Text($"runs/{run}/adapter/{file}");
 
+    /// <summary>What a service has not taken in.</summary>
+    public const string Refused = "refused";
+
     private static string Text(FormattableString path) => path.ToString(CultureInfo.InvariantCulture);
 }

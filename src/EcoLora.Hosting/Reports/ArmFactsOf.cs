@@ -49,13 +49,14 @@ public static class ArmFactsOf
     private static Participant ParticipantOf(RunPlan plan, RoundRecord round, Federation.Participant participant)
     {
         ClientReport? report = round.Clients.GetValueOrDefault(participant.Client);
-        ParticipantStatus status = report?.Refused is not null ? ParticipantStatus.Refused
+        string? refusal = round.RefusalOf(participant.Client);
+        ParticipantStatus status = refusal is not null ? ParticipantStatus.Refused
             : round.IsAccepted(participant.Client) ? ParticipantStatus.Accepted
             : ParticipantStatus.Absent;
         Enrolment enrolment = plan.EnrolmentOf(participant.Client);
         return new Participant(
             ClientName(participant.Client), SiteName(plan, enrolment.Site), participant.Slot, plan.Exchange.Segments == 1 ? null : participant.Segment,
-            enrolment.Samples, status == ParticipantStatus.Absent ? null : report?.Loss, status, report?.Refused);
+            enrolment.Samples, status == ParticipantStatus.Accepted ? report?.Loss : null, status, refusal);
     }
 
     private static Evaluation? EvaluationOf(RunState state, int version)
@@ -70,12 +71,12 @@ public static class ArmFactsOf
 
     private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, int parameters)
     {
-        foreach (SegmentStored stored in round.Segments.Values.Concat(round.LateSegments.Values))
-            yield return Row(round.Round, ClientName(stored.Client), Direction.Up, stored.Segment, parameters, stored.Sizes with { Framed = stored.Sizes.Framed + plan.Overhead });
+        foreach (SegmentReceived received in round.Segments.Values.Concat(round.LateSegments.Values))
+            yield return Row(round.Round, ClientName(received.Client), Direction.Up, received.Segment, parameters, received.Sizes with { Framed = received.Sizes.Framed + plan.Overhead });
         foreach (SiteUpdated site in round.Sites.Values)
         {
-            Codec.FrameSizes received = round.Aggregated!.Sizes with { Framed = site.Bytes + plan.Overhead };
-            yield return Row(round.Round, SiteName(plan, site.Site), Direction.Down, LedgerRow.NoSegment, parameters, received);
+            Codec.FrameSizes change = round.Aggregated!.Sizes with { Framed = site.Bytes + plan.Overhead };
+            yield return Row(round.Round, SiteName(plan, site.Site), Direction.Down, LedgerRow.NoSegment, parameters, change);
         }
         foreach ((int site, ControlBytes bytes) in round.Control)
         {

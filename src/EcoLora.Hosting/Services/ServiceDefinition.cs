@@ -28,14 +28,14 @@ public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, 
 /// <param name="Volume">Its folder, which no other process uses.</param>
 /// <param name="Log">Its log.</param>
 /// <param name="Trust">Whom it speaks for and believes; null where messages are not signed.</param>
-public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, IStateStore Store, DurableFolder Volume, ILogger Log, BusTrust? Trust);
+/// <param name="Refused">What it and its bus have not taken in.</param>
+public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, IStateStore Store, DurableFolder Volume, ILogger Log, BusTrust? Trust, Refusals Refused);
 
 /// <summary>A service that was built.</summary>
 /// <param name="Service">Disposed when everything else has stopped.</param>
-/// <param name="Refused">Messages that were refused or told nothing new, by reason.</param>
 /// <param name="WorkAsync">Goes on with what an earlier process had begun, and does what no message asks for; the service stays when this is done.</param>
 /// <param name="Map">Maps what it answers to other services; each call shows the app's token.</param>
 /// <param name="Api">Maps what it answers to people, whose access is the endpoints' own matter (<see cref="ApiAccess"/>).</param>
 public sealed record RunningService(
-    object Service, Func<IReadOnlyDictionary<string, long>> Refused, Func<CancellationToken, Task>? WorkAsync = null, Action<IEndpointRouteBuilder>? Map = null,
+    object Service, Func<CancellationToken, Task>? WorkAsync = null, Action<IEndpointRouteBuilder>? Map = null,
     Action<IEndpointRouteBuilder>? Api = null);

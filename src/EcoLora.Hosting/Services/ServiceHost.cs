@@ -70,20 +70,25 @@ public static class ServiceHost
         var store = new DaprStateStore(sidecar);
         if (definition.OwnsVolume) await volume.ClaimAsync(definition.AppId, store, stopping);
 
+        var refused = new Refusals
+        {
+            Dropped = refusal => log.Warn($"refused, {refusal.Count} so far: {refusal.Reason}: {refusal.About}"),
+        };
         var dapr = new DaprBus(sidecar)
         {
+            Refused = refused,
             HandlerFailed = (topic, exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}"),
         };
         BusTrust? trust = trusting is null ? null : await trusting.OpenAsync(definition, sidecar, store, log, stopping);
         if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
-        SignedBus? signed = trust is null ? null : new SignedBus(dapr, trust) { MessageRefused = (topic, reason) => log.Warn($"{topic}: refused: {reason}") };
-        using var bus = new PartedBus((IMessageBus?)signed ?? dapr, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System));
-        RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log, trust));
+        IMessageBus signed = trust is null ? dapr : new SignedBus(dapr, trust) { Refused = refused };
+        using var bus = new PartedBus(signed, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System)) { Refused = refused };
+        RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log, trust, refused));
         try
         {
             app.MapDapr(sidecar, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
-            guarded.MapGet("/refused", () => Results.Json(Refused(service, [("bus: ", dapr.Refused), ("bus: ", bus.Refused), ("signature: ", signed?.Refused ?? new Dictionary<string, long>())]), ServiceJson.Default.DictionaryStringInt64));
+            guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());
             await ServeAsync(app, service, log, port, stopping);
@@ -150,13 +155,5 @@ public static class ServiceHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _drain);
         configure?.Invoke(builder.Services);
         return builder.Build();
-    }
-
-    private static Dictionary<string, long> Refused(RunningService service, IReadOnlyList<(string Prefix, IReadOnlyDictionary<string, long> Refused)> buses)
-    {
-        var all = new Dictionary<string, long>(service.Refused(), StringComparer.Ordinal);
-        foreach ((string prefix, IReadOnlyDictionary<string, long> refused) in buses)
-            foreach ((string reason, long count) in refused) all[prefix + reason] = count;
-        return all;
     }
 }

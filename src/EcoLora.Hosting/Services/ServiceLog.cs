@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using EcoLora.Messaging;
 using Microsoft.Extensions.Logging;
 
 namespace EcoLora.Hosting;
@@ -16,5 +17,6 @@ public static partial class ServiceLog
 }
 
 /// <summary>JSON of what every service answers.</summary>
-[JsonSerializable(typeof(Dictionary<string, long>))]
-internal sealed partial class ServiceJson : JsonSerializerContext;
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(IReadOnlyList<Refusal>))]
+public sealed partial class ServiceJson : JsonSerializerContext;

@@ -30,7 +30,7 @@ public static class Authorship
         if (signer is null) return null;
         return report switch
         {
-            SegmentStored or RoundAggregated or AdapterWritten => signer.Site is null ? null : "not the hub's",
+            SegmentReceived or RoundAggregated or AdapterWritten => signer.Site is null ? null : "not the hub's",
             TrainerEnrolled said => signer.Site == said.Site ? null : "another site",
             TrainerPresent said => signer.Site == said.Site ? null : "another site",
             ClientReport said => OfClient(said.Client, said.Site),

@@ -8,6 +8,9 @@ public sealed record BusMessage(string Topic, string Key, ReadOnlyMemory<byte> P
 {
     /// <summary>Who has said it; null on a bus without signatures, where everybody may say everything.</summary>
     public Signer? Signer { get; init; }
+
+    /// <summary>Topic and signer, for people.</summary>
+    public string From => Signer is null ? Topic : $"{Topic}, signed by {Signer}";
 }
 
 /// <summary>A handler's answer, with the meaning that Dapr's pub/sub gives it.</summary>

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace EcoLora.Messaging;
 
 /// <summary>
@@ -10,11 +8,10 @@ namespace EcoLora.Messaging;
 /// <param name="parts">Where parts of large messages wait for the others.</param>
 public sealed class PartedBus(IMessageBus inner, PartStore parts) : IMessageBus, IDisposable
 {
-    private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
 
-    /// <summary>Parts that no handler saw, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
+    /// <summary>Parts that no handler saw; reasons begin with <c>part: </c>.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <inheritdoc/>
     public int Overhead => inner.Overhead;
@@ -35,8 +32,7 @@ public sealed class PartedBus(IMessageBus inner, PartStore parts) : IMessageBus,
         }
         catch (PartException exception)
         {
-            Count("part: " + exception.Field);
-            return Verdict.Drop;
+            return Refused.Drop("part: " + exception.Field, message.From);
         }
     });
 
@@ -53,7 +49,7 @@ public sealed class PartedBus(IMessageBus inner, PartStore parts) : IMessageBus,
             {
                 case PartFate.Stored or PartFate.Handled: return Verdict.Success;
                 case PartFate.NoRoom:
-                    Count("part: no room");
+                    Refused.Count("part: no room", message.From);
                     return Verdict.Retry;
             }
             byte[] whole = parts.Join(part, message.Signer);
@@ -71,6 +67,4 @@ public sealed class PartedBus(IMessageBus inner, PartStore parts) : IMessageBus,
             _turn.Release();
         }
     }
-
-    private void Count(string reason) => _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
 }

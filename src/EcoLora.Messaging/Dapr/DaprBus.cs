@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
@@ -13,7 +12,6 @@ public sealed class DaprBus : IMessageBus
 {
     private readonly SidecarClient _sidecar;
     private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
-    private readonly ConcurrentDictionary<string, long> _refused = new();
     private readonly DeadLetterQuota _deadLetters;
 
     /// <summary>Makes the bus; nothing is sent yet.</summary>
@@ -24,8 +22,8 @@ public sealed class DaprBus : IMessageBus
     /// <summary>Is told why a handler answered <see cref="Verdict.Retry"/> by an exception, or null.</summary>
     public Action<string, Exception>? HandlerFailed { get; init; }
 
-    /// <summary>Deliveries that no handler saw, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
+    /// <summary>Deliveries that no handler saw; reasons begin with <c>bus: </c>.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <summary>The subscribed topics.</summary>
     public IReadOnlyCollection<string> Topics => _handlers.Keys;
@@ -86,13 +84,13 @@ public sealed class DaprBus : IMessageBus
     {
         Verdict verdict = await HandAsync(topic, envelope, cancellation);
         if (verdict != Verdict.Drop || _deadLetters.TryTake(envelope.Length)) return verdict;
-        Refuse("dead letters over the quota");
+        Refused.Count("bus: dead letters over the quota", topic);
         return Verdict.Success;
     }
 
     private async Task<Verdict> HandAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
     {
-        if (!_handlers.TryGetValue(topic, out Func<BusMessage, CancellationToken, Task<Verdict>>? handler)) return Refuse("unknown topic");
+        if (!_handlers.TryGetValue(topic, out Func<BusMessage, CancellationToken, Task<Verdict>>? handler)) return Refused.Drop("bus: unknown topic", "a delivery");
         byte[] bytes;
         try
         {
@@ -100,7 +98,7 @@ public sealed class DaprBus : IMessageBus
         }
         catch (JsonException)
         {
-            return Refuse("not a raw message");
+            return Refused.Drop("bus: not a raw message", topic);
         }
         try
         {
@@ -111,11 +109,5 @@ public sealed class DaprBus : IMessageBus
             HandlerFailed?.Invoke(topic, exception);
             return Verdict.Retry;
         }
-    }
-
-    private Verdict Refuse(string reason)
-    {
-        _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
-        return Verdict.Drop;
     }
 }

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace EcoLora.Messaging;
 
 /// <summary>Whom a bus speaks for, and whom it believes.</summary>
@@ -19,13 +17,8 @@ public sealed record BusTrust(SigningKey Key, PublicKey Hub, Func<KeyId, Cancell
 /// <param name="trust">Whom it speaks for and believes.</param>
 public sealed class SignedBus(IMessageBus inner, BusTrust trust) : IMessageBus
 {
-    private readonly ConcurrentDictionary<string, long> _refused = new();
-
-    /// <summary>Messages that no handler saw, by reason.</summary>
-    public IReadOnlyDictionary<string, long> Refused => _refused;
-
-    /// <summary>Is told of the first, tenth, hundredth … of each reason: topic, and what is wrong.</summary>
-    public Action<string, string>? MessageRefused { get; init; }
+    /// <summary>Messages that no handler saw; reasons begin with <c>signature: </c>.</summary>
+    public Refusals Refused { get; init; } = new();
 
     /// <inheritdoc/>
     public int Overhead => inner.Overhead + SignedMessage.HeaderSize;
@@ -39,25 +32,14 @@ public sealed class SignedBus(IMessageBus inner, BusTrust trust) : IMessageBus
         inner.Subscribe(topic, consumer, async (message, cancellation) =>
         {
             if (SignedMessage.KeyOf(message.Payload.Span) is not { } id) return Refuse(topic, "unsigned");
-            if (await trust.FindAsync(id, cancellation) is not { } known) return Refuse(topic, "unknown key", $" {id}");
-            if (known.IsRevoked) return Refuse(topic, "revoked key", $" of {known.Signer}");
-            if (!SignedMessage.IsGenuine(SaidOn(topic), message.Payload.Span, known.Key, trust.Hub.Id)) return Refuse(topic, "forged signature", $", said to be of {known.Signer}");
+            if (await trust.FindAsync(id, cancellation) is not { } known) return Refuse(topic, "unknown key", $", key {id}");
+            if (known.IsRevoked) return Refuse(topic, "revoked key", $", signed by {known.Signer}");
+            if (!SignedMessage.IsGenuine(SaidOn(topic), message.Payload.Span, known.Key, trust.Hub.Id)) return Refuse(topic, "forged signature", $", said to be signed by {known.Signer}");
             return await handler(message with { Payload = message.Payload[SignedMessage.HeaderSize..], Signer = known.Signer }, cancellation);
         });
 
-    private Verdict Refuse(string topic, string reason, string whose = "")
-    {
-        long count = _refused.AddOrUpdate(reason, 1, (_, count) => count + 1);
-        if (IsPowerOfTen(count)) MessageRefused?.Invoke(topic, reason + whose);
-        return Verdict.Drop;
-    }
+    private Verdict Refuse(string topic, string reason, string whose = "") => Refused.Drop("signature: " + reason, topic + whose);
 
     /// <summary>A dead letter is signed for the topic that it comes from.</summary>
     private static string SaidOn(string topic) => topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal) ? topic[..^IMessageBus.DeadLetterSuffix.Length] : topic;
-
-    private static bool IsPowerOfTen(long count)
-    {
-        while (count % 10 == 0) count /= 10;
-        return count == 1;
-    }
 }

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using EcoLora.DaprTestKit;
+using EcoLora.Messaging;
 using EcoLora.TestKit;
 
 namespace EcoLora.EndToEnd.Tests.Hub;
@@ -54,6 +56,10 @@ internal sealed class HubApp : IAsyncDisposable
             lock (_output) return string.Join('\n', _output);
         }
     }
+
+    /// <summary>What it has not taken in, by reason.</summary>
+    public async Task<Dictionary<string, long>> RefusedAsync() =>
+        (await Client.GetFromJsonAsync<Refusal[]>("/refused"))!.ToDictionary(refusal => refusal.Reason, refusal => refusal.Count);
 
     /// <summary>Whether the process is not there.</summary>
     public bool HasExited => _process?.HasExited ?? true;

@@ -65,8 +65,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         }
         foreach ((string app, long expected) in new[] { ("scheduler", 1L), ("aggregator", 2), ("codec-north", 2), ("trainer-south-0", 1) })
         {
-            Dictionary<string, long>? refused = await hub[app].Client.GetFromJsonAsync<Dictionary<string, long>>("/refused", Cancellation);
-            Assert.Equal(expected, refused!.Values.Sum());
+            Assert.Equal(expected, (await hub[app].RefusedAsync()).Values.Sum());
         }
     }
 
@@ -123,7 +122,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         JsonElement description = JsonElement.Parse(await people.GetStringAsync("/openapi/v1.json", Cancellation));
         Assert.Equal(
             [
-                "/runs", "/runs/{name}", "/runs/{name}/adapter", "/runs/{name}/adapter/{file}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/journal",
+                "/refusals", "/runs", "/runs/{name}", "/runs/{name}/adapter", "/runs/{name}/adapter/{file}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/journal",
                 "/runs/{name}/ledger.csv", "/runs/{name}/report", "/runs/{name}/report.html", "/runs/{name}/resume", "/sites", "/sites/{name}", "/sites/{name}/revoke",
             ],
             description.GetProperty("paths").EnumerateObject().Select(path => path.Name).Order(StringComparer.Ordinal));

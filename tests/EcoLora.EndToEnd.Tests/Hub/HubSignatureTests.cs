@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using EcoLora.Codec;
 using EcoLora.DaprTestKit;
 using EcoLora.Federation;
@@ -38,7 +37,7 @@ public class HubSignatureTests
         // South speaks for a client of north's, for the aggregator, and for the scheduler.
         foreach (ReportMessage report in new ReportMessage[]
         {
-            new ClientReport("small", header.Round, header.Client, 0, 1, 0.001), new SegmentStored("small", header.Round, header.Client, 0, "0", new FrameSizes(1, 1, 1, 1, 1, 1, 1, 1, 1)),
+            new ClientReport("small", header.Round, header.Client, 0, 1, 0.001), new SegmentReceived("small", header.Round, header.Client, 0, "0", new FrameSizes(1, 1, 1, 1, 1, 1, 1, 1, 1)),
             new TrainerEnrolled("small", "north", 7, [new EnrolledClient(0, 1000, 4)], [new LoraModule("q", 12, 16, 4)], true),
         }) await SayAsync(hub, Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(report), hub.KeyOf("south"), hubId));
         // And for its own client, with other samples than it enrolled with.
@@ -54,9 +53,9 @@ public class HubSignatureTests
         await RefusedAsync(hub, "scheduler", ("another site's client", 1), ("not the hub's", 1), ("another site", 1), ("samples", 1));
         await RefusedAsync(hub, "codec-north", ("signature: unknown key", 3));
         await RefusedAsync(hub, "trainer-south-0", ("signature: unknown key", 2));
-        Dictionary<string, long> again = await RefusalsAsync(hub, "aggregator");
+        Dictionary<string, long> again = await hub["aggregator"].RefusedAsync();
         Assert.True(again.GetValueOrDefault("repeated") + again.GetValueOrDefault("late") >= 1, "the frame that was said again is counted");
-        Assert.Contains("segments: refused: forged signature, said to be of site north", hub["aggregator"].Output, StringComparison.Ordinal);
+        Assert.Contains("refused, 1 so far: signature: forged signature: segments, said to be signed by site north", hub["aggregator"].Output, StringComparison.Ordinal);
         Assert.Contains(changed, await hub.Redis.StreamAsync("segments.dead"));
 
         await hub.WaitUntilFinishedAsync("small", HubRunTests.Limit);
@@ -69,7 +68,7 @@ public class HubSignatureTests
         await Eventually.TrueAsync(async () =>
         {
             await SayAsync(hub, Topics.Reports, said);
-            return (await RefusalsAsync(hub, "scheduler")).ContainsKey("signature: revoked key");
+            return (await hub["scheduler"].RefusedAsync()).ContainsKey("signature: revoked key");
         }, "the scheduler believes south no more");
         await hub["codec-south"].KillAsync();
         hub["codec-south"].Settings["ECOLORA_ENROLMENT"] = "of-nobody";
@@ -149,9 +148,6 @@ public class HubSignatureTests
     private static async Task RefusedAsync(HubCluster hub, string app, params (string Reason, long Count)[] expected)
     {
         foreach ((string reason, long count) in expected)
-            await Eventually.TrueAsync(async () => (await RefusalsAsync(hub, app)).GetValueOrDefault(reason) == count, $"{app} counts {count} of '{reason}'");
+            await Eventually.TrueAsync(async () => (await hub[app].RefusedAsync()).GetValueOrDefault(reason) == count, $"{app} counts {count} of '{reason}'");
     }
-
-    private static async Task<Dictionary<string, long>> RefusalsAsync(HubCluster hub, string app) =>
-        (await hub[app].Client.GetFromJsonAsync<Dictionary<string, long>>("/refused", Cancellation))!;
 }
