@@ -140,6 +140,7 @@ public sealed class AggregatorService : IDisposable
                 Refused.Count("unknown run", about);
                 return Verdict.Retry;
             }
+            about = $"run {run.Plan.Run}, {about}";
             if (Authorship.RefusalOf(header, run.Plan, message.Signer) is { } refusal) return Refused.Drop(refusal, about);
             (FrameFate fate, SegmentReceived? report) = await run.StoreAsync(header, message.Payload, cancellation);
             switch (fate)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using EcoLora.Codec;
 using EcoLora.DaprTestKit;
 using EcoLora.Federation;
@@ -34,6 +35,8 @@ public class HubSignatureTests
         await SayAsync(hub, Topics.Segments, changed);
         await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, payload, stranger, hubId));
         await SayAsync(hub, Topics.Segments, payload);
+        // A frame of another run, which no roster has.
+        await SayAsync(hub, Topics.Segments, SignedMessage.Write(Topics.Segments, ForeignFrame(header), hub.KeyOf("north"), hubId));
         // South speaks for a client of north's, for the aggregator, and for the scheduler.
         foreach (ReportMessage report in new ReportMessage[]
         {
@@ -55,6 +58,7 @@ public class HubSignatureTests
         await RefusedAsync(hub, "trainer-south-0", ("signature: unknown key", 2));
         Dictionary<string, long> again = await hub["aggregator"].RefusedAsync();
         Assert.True(again.GetValueOrDefault("repeated") + again.GetValueOrDefault("late") >= 1, "the frame that was said again is counted");
+        Assert.True(again.GetValueOrDefault("unknown run") >= 1, "the frame of another run is counted");
         Assert.Contains("refused, 1 so far: signature: forged signature: segments, said to be signed by site north", hub["aggregator"].Output, StringComparison.Ordinal);
         Assert.Contains(changed, await hub.Redis.StreamAsync("segments.dead"));
 
@@ -75,6 +79,17 @@ public class HubSignatureTests
         hub["codec-south"].StartService();
         Assert.Equal(3, await hub["codec-south"].WaitForExitAsync());
         Assert.Contains("site south: expected the token that was given out last", hub["codec-south"].Output, StringComparison.Ordinal);
+        (code, output, error) = await SitesAsync(hub, "refusals");
+        Assert.True(code == 0, error);
+        foreach (string line in new[]
+        {
+            "^scheduler: 1 refused: enrolment of a site; last .*: site south: expected the token that was given out last and was not used, found another$",
+            $"^scheduler: 1 refused: another site's client; last .*: run small, round {header.Round}, client {header.Client}, reports, signed by site south$",
+            "^scheduler: 1 no news: samples; last ",
+            "^aggregator: 2 refused: signature: forged signature; last .*: segments, said to be signed by site north$",
+            $"^aggregator: 1 refused: another site's client; last .*: run small, segment {header.Segment}/{header.Segments} of client {header.Client}, round {header.Round}, base version {header.BaseVersion}, segments, signed by site south$",
+            "^aggregator: [0-9]+ no news: unknown run; last ",
+        }) Assert.Contains(output.Split('\n'), found => Regex.IsMatch(found, line));
         await hub.AdmitAsync("south");
         hub["codec-south"].StartService();
         await hub["codec-south"].WaitUntilReadyAsync();
@@ -122,6 +137,13 @@ public class HubSignatureTests
         await Eventually.TrueAsync(() => app.Output.Contains($"site north: asking the scheduler to enrol key {key.Public.Id}", StringComparison.Ordinal), "the codec asks to be enrolled");
         Assert.Equal(0, await app.StopAsync());
         Assert.DoesNotContain(key.ToPem().Split('\n')[1], app.Output, StringComparison.Ordinal);
+    }
+
+    private static byte[] ForeignFrame(FrameHeader like)
+    {
+        var layout = LoraLayout.Of([new LoraModule("q", 12, 16, 4)]);
+        var header = new FrameHeader(FrameKind.Segment, FrameHeader.KeyOf("another"), like.Round, like.Client, 0, 1, like.BaseVersion, (uint)layout.Fingerprint);
+        return FrameEncoder.Encode(header, layout, new float[layout.Length], new Compression(1, 1, ValueMode.Fp16));
     }
 
     private static Task<(int Code, string Output, string Error)> SitesAsync(HubCluster hub, params string[] arguments) =>
