@@ -124,7 +124,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         if (scheduler.Runs.TryGetValue(run.Name, out ScheduledRun? scheduled)) return await scheduled.StatusAsync(cancellation);
         // One that another scheduler was told of.
         IReadOnlyList<JournalEntry> entries = await JournalAsync(run, cancellation);
-        return RunStatus.For(Fold(run, entries), entries.Count, null);
+        return RunStatus.For(Fold(run, entries), entries.Count, null, []);
     }
 
     private RunHistory Fold(SubmittedRun run, IReadOnlyList<JournalEntry> entries)

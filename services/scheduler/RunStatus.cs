@@ -18,20 +18,22 @@ namespace EcoLora.Services.Scheduler;
 /// <param name="Adapter">Digest of Q^T once it is written.</param>
 /// <param name="Refusal">The last trainer whose enrolment was refused, and why; null once the run is under way in strict mode.</param>
 /// <param name="Present">With a deadline: app ids of the trainers that are there.</param>
+/// <param name="Declined">While a trainer may still enrol: who takes no part, and why, as far as this scheduler has heard.</param>
 /// <param name="Traffic">What the run has cost and come to so far; null while enrolling.</param>
 public sealed record RunStatus(
     string Name, int Entries, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter,
-    string? Refusal, IReadOnlyList<string>? Present = null, RunTraffic? Traffic = null)
+    string? Refusal, IReadOnlyList<string> Declined, IReadOnlyList<string>? Present = null, RunTraffic? Traffic = null)
 {
     /// <summary>Where a run is by its journal.</summary>
     /// <param name="history">The fold of the journal.</param>
     /// <param name="entries">Number of its entries.</param>
     /// <param name="refusal">The last refused enrolment, or null.</param>
-    public static RunStatus For(RunHistory history, int entries, string? refusal)
+    /// <param name="declined">Trainers that take no part.</param>
+    public static RunStatus For(RunHistory history, int entries, string? refusal, IReadOnlyList<string> declined)
     {
         string[] trainers = [.. (history.Roster?.Trainers ?? []).Select(trainer => RosterState.TrainerName(trainer.Site, trainer.Trainer))];
         if (history.Run is not { } run)
-            return new RunStatus(history.Name, entries, history.IsHeld ? "cancelled" : "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null, refusal);
+            return new RunStatus(history.Name, entries, history.IsHeld ? "cancelled" : "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null, refusal, declined);
         bool grows = run.Plan.Deadline is not null;
         return new RunStatus(
             history.Name,
@@ -45,6 +47,7 @@ public sealed record RunStatus(
             run.Evaluations.Count > 0 ? run.Evaluations.Values.MaxBy(evaluation => evaluation.Version) : null,
             run.Adapter?.Digest,
             grows ? refusal : null,
+            grows ? declined : [],
             grows ? [.. history.Present] : null,
             RunTraffic.Of(run));
     }

@@ -10,6 +10,9 @@ public sealed class ScheduledRun : IDisposable
     /// <summary>How old may be what a watcher is told of another scheduler's work.</summary>
     private static readonly TimeSpan _watching = TimeSpan.FromSeconds(1);
 
+    /// <summary>Most trainers whose reasons are kept, and the longest of them.</summary>
+    private const int MostDeclined = 1000, LongestReason = 1000;
+
     private readonly IMessageBus _bus;
     private readonly IRunJournal _journal;
     private readonly DecisionReplay? _replay;
@@ -19,6 +22,7 @@ public sealed class ScheduledRun : IDisposable
     private readonly Queue<byte[]> _unsaid = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SortedDictionary<string, string> _declined = new(StringComparer.Ordinal);
     private string? _refusedEnrolment;
     private int _entries, _decisions;
     private long _openedAt, _readAt;
@@ -68,6 +72,7 @@ public sealed class ScheduledRun : IDisposable
         try
         {
             if (report is TrainerPresent present) return await HearAsync(present, bytes, cancellation);
+            if (report is TrainerDeclined declined) return Hear(declined);
             string? refusal = report is ClientReport said && History.Run?.Plan.FindEnrolment(said.Client) is { } enrolled && enrolled.Samples != said.Samples ? "samples" : "no news";
             // Where there are two schedulers each hears a part of the reports: what is no news here may be about a round that the other has opened.
             if (!History.IsFinished && !History.IsNews(report)) await CatchUpAsync(cancellation);
@@ -118,7 +123,7 @@ public sealed class ScheduledRun : IDisposable
         try
         {
             if (!History.IsFinished && _clock.GetElapsedTime(_readAt) >= _watching) await CatchUpAsync(cancellation);
-            return RunStatus.For(History, _entries, _refusedEnrolment);
+            return RunStatus.For(History, _entries, _refusedEnrolment, [.. _declined.Select(pair => $"{pair.Key}: {pair.Value}")]);
         }
         finally
         {
@@ -162,6 +167,16 @@ public sealed class ScheduledRun : IDisposable
         {
             _turn.Release();
         }
+    }
+
+    /// <summary>Remembers who takes no part and why, for people; a trainer that enrols later does.</summary>
+    private string? Hear(TrainerDeclined report)
+    {
+        string trainer = RosterState.TrainerName(report.Site, report.Trainer);
+        if (History.IsFinished || History.Roster?.Has(report.Site, report.Trainer) != false || !RunPlan.IsName(report.Site) || report.Trainer < 0) return "no news";
+        if (report.Why.Length > LongestReason || (_declined.Count == MostDeclined && !_declined.ContainsKey(trainer))) return "declined";
+        _declined[trainer] = report.Why;
+        return null;
     }
 
     private async Task<string?> HearAsync(TrainerPresent report, int bytes, CancellationToken cancellation)
@@ -227,6 +242,7 @@ public sealed class ScheduledRun : IDisposable
     private void Apply(JournalEntry entry)
     {
         History.Apply(entry);
+        if (entry is Heard { Report: TrainerEnrolled enrolled }) _declined.Remove(RosterState.TrainerName(enrolled.Site, enrolled.Trainer));
         Volatile.Write(ref _entries, _entries + 1);
         if (entry is Decided { Message: not RunAnnounced }) _decisions++;
         // A run that was held gets its time back too.

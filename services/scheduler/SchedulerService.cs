@@ -145,6 +145,7 @@ public sealed class SchedulerService : IDisposable
         Evaluated said => $", version {said.Version}, site number {said.Site}",
         AdapterWritten said => $", version {said.Version}",
         TrainerEnrolled said => $", enrolment of trainer {said.Trainer}",
+        TrainerDeclined said => $", trainer {said.Trainer} that takes no part",
         TrainerPresent said => $", presence of trainer {said.Trainer}",
         _ => "",
     };

@@ -42,21 +42,28 @@ public static class TrainerApp
             Site = site,
         };
 
-        TrainerEnrolled? Enrol(RunAnnounced announced, ILogger log)
+        ReportMessage Enrol(RunAnnounced announced, ILogger log)
         {
+            // The log has all of it; the hub hears nothing of files, of what is in them, or of what else is here.
+            string why, toHub = "its model or data cannot be used; its log says why";
             try
             {
                 RunInput input = inputs.Load(announced.Run, announced.Options);
                 int rank = input.Modules.Max(module => module.Rank);
                 EnrolledClient[] clients = [.. input.Data.Clients.Select((records, client) => new EnrolledClient(client, records.Count, rank)).Where(client => hosts(client.Client))];
                 if (clients.Length > 0) return new TrainerEnrolled(announced.Run, site, number, clients, input.Modules, evaluates);
-                log.Warn($"run {announced.Run}: no part: it has {input.Data.Clients.Count} clients, none of them here");
+                why = toHub = $"the run has {input.Data.Clients.Count} clients, none of them here";
+            }
+            catch (UnknownNameException unknown)
+            {
+                (why, toHub) = (unknown.Message, unknown.WithoutKnown);
             }
             catch (Exception refused) when (refused is FormatException or OptionsException or ArgumentException or IOException)
             {
-                log.Warn($"run {announced.Run}: no part: {refused.Message}");
+                why = refused.Message;
             }
-            return null;
+            log.Warn($"run {announced.Run}: no part: {why}");
+            return new TrainerDeclined(announced.Run, site, number, toHub);
         }
     }
 }

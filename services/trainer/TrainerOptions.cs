@@ -25,7 +25,7 @@ public sealed record TrainerPresence(string Site, int Trainer, TimeSpan Lease);
 /// <param name="Threads">Training jobs that may run at once; shared by the trainers of one machine.</param>
 /// <param name="Fault">Is told an exception of a job that ended without a report.</param>
 /// <param name="Presence">How it says that it is there, in runs with a deadline; null where all trainers are one process.</param>
-/// <param name="Enrol">Makes the enrolment for a run that was announced, or null where it can take no part; null for a run whose roster is known.</param>
+/// <param name="Enrol">Answers an announced run: <see cref="TrainerEnrolled"/> or <see cref="TrainerDeclined"/>; null where every roster is known.</param>
 public sealed record TrainerOptions(
     string Consumer, Func<RunPlan, TrainerPart?> PartIn, SemaphoreSlim Threads, Action<Exception> Fault, TrainerPresence? Presence = null,
-    Func<RunAnnounced, TrainerEnrolled?>? Enrol = null);
+    Func<RunAnnounced, ReportMessage>? Enrol = null);

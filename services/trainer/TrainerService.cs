@@ -212,7 +212,7 @@ public sealed partial class TrainerService : IAsyncDisposable
         if (_options.Enrol is not { } enrol) return;
         Start($"{announced.Run}/enrolment", async () =>
         {
-            if (await Task.Run(() => enrol(announced), _stop.Token) is { } enrolment) await ReportAsync(enrolment);
+            await ReportAsync(await Task.Run(() => enrol(announced), _stop.Token));
         }, again: true);
     }
 

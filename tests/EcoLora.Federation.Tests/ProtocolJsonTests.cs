@@ -43,6 +43,7 @@ public class ProtocolJsonTests
         [
             new ClientReport("r", 1, 2, 3, 4, 0.1 + 0.2),
             new ClientReport("r", 1, 2, 3, 4, null, "the loss is NaN"),
+            new TrainerDeclined("r", "a", 0, "no model"), new SegmentReceived("r", 1, 2, 3, "d", MadeUpPlan.Sizes, "norm"),
             new SegmentReceived("r", 1, 2, 3, "d", MadeUpPlan.Sizes),
             new SiteUpdated("r", 1, 2, 3), new AdapterWritten("r", 1, "d"),
         ];

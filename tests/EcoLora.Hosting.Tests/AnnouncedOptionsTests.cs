@@ -132,7 +132,7 @@ public sealed class AnnouncedOptionsTests : IDisposable
     }
 
     private static string Refusal(JsonElement options, Dictionary<string, string> data, Func<int, bool> hosts) =>
-        Assert.Throws<OptionsException>(() => AnnouncedOptions.Read(options, _models, data, hosts)).Message;
+        Assert.Throws<UnknownNameException>(() => AnnouncedOptions.Read(options, _models, data, hosts)).Message;
 
     private JsonElement Of(string text)
     {

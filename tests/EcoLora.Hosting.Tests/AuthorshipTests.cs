@@ -26,6 +26,7 @@ public class AuthorshipTests
         { new ClientMissed("run-1", 0, 1, 1), "south" },
         { new SiteUpdated("run-1", 0, 1, 100), "north" },
         { new Evaluated("run-1", 1, 1, _score), "south" },
+        { new TrainerDeclined("run-1", "south", 0, "no model"), "south" },
         { new SegmentReceived("run-1", 0, 0, 0, "digest", _sizes), "hub" },
         { new RoundAggregated("run-1", 0, [1], "digest", _sizes, 0), "hub" },
         { new AdapterWritten("run-1", 2, "digest"), "hub" },

@@ -51,9 +51,9 @@ public class RunFileDocumentTests
     {
         foreach (OptionDefinition option in RunFileOptions.Table.Options.Where(option => option.Default is not null))
         {
-            string text = option.Default is string[] list ? $"[{string.Join(", ", list)}]" : Shown(option.Default!);
+            string text = option.Default is string[] list ? $"[{string.Join(", ", list)}]" : OptionValues.Shown(option.Default!);
             object? read = option.Type.Read(YamlText.ReadValue(option.Path, text));
-            Assert.True(read is not null && Shown(read) == Shown(option.Default!), $"{option.Path}: {text}");
+            Assert.True(read is not null && OptionValues.Shown(read) == OptionValues.Shown(option.Default!), $"{option.Path}: {text}");
         }
     }
 
@@ -75,19 +75,12 @@ public class RunFileDocumentTests
             text.Append("| key | values | default | meaning |\n|---|---|---|---|\n");
             foreach (OptionDefinition option in RunFileOptions.Table.Options.Where(option => option.Section == section.Key))
             {
-                string preset = option.Default is null ? "" : $"`{Shown(option.Default)}`";
+                string preset = option.Default is null ? "" : $"`{OptionValues.Shown(option.Default)}`";
                 text.Append($"| `{option.Key}` | {option.Type.Expected} | {preset} | {option.Description} |\n");
             }
         }
         return text.Append('\n').ToString();
     }
-
-    private static string Shown(object value) => value switch
-    {
-        string[] list => $"[{string.Join(", ", list)}]",
-        bool truth => truth ? "true" : "false",
-        _ => FormattableString.Invariant($"{value}"),
-    };
 
     private static void AssertIsCommitted(string path, string expected)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EcoLora.Hosting;
 using EcoLora.TestKit;
 
 namespace EcoLora.Local.Tests;
@@ -22,6 +23,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("bench fuzz")]
     [InlineData("up")]
     [InlineData("submit")]
+    [InlineData("options")]
     public void Every_command_has_help_with_examples_and_exit_codes(string command)
     {
         string help = Ecolora.Succeed([.. command.Split(' '), "--help"]);
@@ -41,7 +43,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals (see ecolora --help)")]
+    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, options, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals (see ecolora --help)")]
     [InlineData("data", "ecolora: expected a command: generate, corpus, show (see ecolora data --help)")]
     [InlineData("rum x.yaml", "ecolora: unknown argument 'rum'; did you mean 'run'? (see ecolora --help)")]
     [InlineData("run", "ecolora: Required argument 'FILE.yaml' missing for command: 'run' (see ecolora run --help)")]
@@ -58,6 +60,17 @@ public sealed class CommandLineTests : IDisposable
     {
         Outcome outcome = Ecolora.Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(new Outcome(ExitCodes.Usage, "", line + "\n"), outcome);
+    }
+
+    [Fact]
+    public void The_options_are_a_run_file_with_every_default()
+    {
+        string text = Ecolora.Succeed("options");
+        File.WriteAllText(_folder["all.yaml"], text);
+        File.WriteAllText(_folder["few.yaml"], "name: my-run\nmodel: base\ndata:\n  files: [tasks.jsonl]\n");
+        Assert.Equal(RunFile.Read(_folder["few.yaml"], []).Values.ToJson().ToJsonString(), RunFile.Read(_folder["all.yaml"], []).Values.ToJson().ToJsonString());
+        foreach (OptionDefinition option in RunFileOptions.Table.Options) Assert.Matches($"(?m)^(  )?(# )?{option.Key}: ", text);
+        Assert.All(text.Split('\n'), line => Assert.InRange(line.Length, 0, 120));
     }
 
     [Fact]

@@ -70,7 +70,7 @@ public sealed class RunInputsTests : IDisposable
         RunPlan plan = Plan(Inputs().Load("run-1", Options()));
         Assert.Throws<InvalidOperationException>(() => Inputs().EngineOf(plan with { Options = null }));
         var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true);
-        Assert.Equal("model: expected a name that this trainer knows (), found 'base'", Assert.Throws<OptionsException>(() => none.EngineOf(plan)).Message);
+        Assert.Equal("model: expected a name that this trainer knows (), found 'base'", Assert.Throws<UnknownNameException>(() => none.EngineOf(plan)).Message);
     }
 
     private RunInputs Inputs(Func<int, bool>? hosts = null) =>

@@ -34,7 +34,7 @@ internal static class FetchCommand
     private static async Task FetchAsync(SchedulerClient scheduler, string run, string target, CancellationToken cancellation)
     {
         JsonElement status = await scheduler.ShowAsync(run, cancellation);
-        if (status.GetProperty("state").GetString() is var state && state != "finished") throw new ArgumentException($"run {run}: expected a finished one, found it {state}; follow it: ecolora watch {run}");
+        if (status.GetProperty("state").GetString() is var state && state != "finished") throw new ArgumentException($"run {run}: expected a finished one, found it {state}; {(state == "cancelled" ? $"go on with it: ecolora resume {run}" : $"follow it: ecolora watch {run}")}");
         AdapterFile[] adapter = JsonSerializer.Deserialize<AdapterFile[]>(await scheduler.DownloadAsync(run, "/adapter", cancellation), JsonSerializerOptions.Web)!;
         var contents = new List<(string File, byte[] Content)>();
         foreach ((string path, string file) in _files) contents.Add((file, await scheduler.DownloadAsync(run, path, cancellation)));

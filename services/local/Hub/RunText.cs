@@ -12,6 +12,8 @@ internal static class RunText
     {
         string name = Text(status, "name"), state = Text(status, "state");
         string refused = status.TryGetProperty("refusal", out JsonElement refusal) ? $"; refused {refusal.GetString()}" : "";
+        if (Names(status, "declined", "; ") is { Length: > 0 } declined) refused += $"; no part: {declined}";
+        if (state == "cancelled") refused += $"; go on: ecolora resume {name}";
         if (!status.TryGetProperty("rounds", out JsonElement rounds))
             return $"{name}: {state}: {Count(status, "trainers")} trainers, {Count(status, "missing")} clients without one{refused}";
         string line = $"{name}: {state}: round {status.GetProperty("published")}/{rounds}";
@@ -47,6 +49,7 @@ internal static class RunText
         Add("present", Names(status, "present"));
         Add("clients missing", Names(status, "missing"));
         Add("waits for", status.TryGetProperty("awaits", out JsonElement awaits) ? Awaits(awaits) : null);
+        Add("no part", Names(status, "declined", "; "));
         Add("refused", status.TryGetProperty("refusal", out JsonElement refusal) ? refusal.GetString() : null);
         Add("adapter", status.TryGetProperty("adapter", out JsonElement adapter) ? adapter.GetString() : null);
         return new ResultTable("", [Text(status, "name"), ""], rows);
@@ -77,7 +80,7 @@ internal static class RunText
     private static JsonElement? Traffic(JsonElement status, string name) =>
         status.TryGetProperty("traffic", out JsonElement traffic) && traffic.TryGetProperty(name, out JsonElement value) ? value : null;
 
-    private static string Names(JsonElement status, string name) => status.TryGetProperty(name, out JsonElement names) ? string.Join(", ", names.EnumerateArray()) : "";
+    private static string Names(JsonElement status, string name, string between = ", ") => status.TryGetProperty(name, out JsonElement names) ? string.Join(between, names.EnumerateArray()) : "";
 
     private static int Count(JsonElement status, string name) => status.TryGetProperty(name, out JsonElement items) ? items.GetArrayLength() : 0;
 

@@ -14,7 +14,9 @@ namespace EcoLora.Local.Hub;
 internal sealed class SchedulerClient : IDisposable
 {
     /// <summary>Said in the details of every command that asks the scheduler.</summary>
-    public const string TokenDetails = $"The token that a scheduler asks for is read from {ApiAccess.Variable}.";
+    public const string TokenDetails = $"The token that a scheduler asks for is read from {ApiAccess.Variable}, its address, unless --scheduler gives it, from {AddressVariable}.";
+
+    private const string AddressVariable = "ECOLORA_SCHEDULER";
 
     private readonly HttpClient _http;
 
@@ -26,7 +28,7 @@ internal sealed class SchedulerClient : IDisposable
     }
 
     /// <summary>The option that says where the scheduler is.</summary>
-    public static Option<string> Address() => new("--scheduler") { Description = "The scheduler.", HelpName = "URL", DefaultValueFactory = _ => "http://127.0.0.1:5100" };
+    public static Option<string> Address() => new("--scheduler") { Description = "The scheduler.", HelpName = "URL", DefaultValueFactory = _ => Environment.GetEnvironmentVariable(AddressVariable) is { Length: > 0 } given ? given : "http://127.0.0.1:5100" };
 
     /// <summary>The argument that names a run.</summary>
     public static Argument<string> Run() => new("run") { Description = "Name of a submitted run: ecolora list.", HelpName = "NAME" };
@@ -67,7 +69,7 @@ internal sealed class SchedulerClient : IDisposable
     /// <summary>What the hub has refused.</summary>
     public Task<JsonElement> RefusalsAsync(CancellationToken cancellation) => JsonAsync(() => _http.GetAsync(Path("refusals"), cancellation), cancellation);
 
-    /// <summary>A run's status now and after every change, until it is over. A connection that breaks is made again.</summary>
+    /// <summary>A run's status now and after every change, until it is over or cancelled. A connection that breaks is made again.</summary>
     public async IAsyncEnumerable<JsonElement> WatchAsync(string run, [EnumeratorCancellation] CancellationToken cancellation)
     {
         while (true)
@@ -79,7 +81,7 @@ internal sealed class SchedulerClient : IDisposable
             {
                 JsonElement status = JsonElement.Parse(events.Current.Data);
                 yield return status;
-                if (status.GetProperty("state").GetString() == "finished") yield break;
+                if (status.GetProperty("state").GetString() is "finished" or "cancelled") yield break;
             }
         }
 
@@ -126,8 +128,8 @@ internal sealed class SchedulerClient : IDisposable
         if (response.IsSuccessStatusCode) return response;
         using (response)
         {
-            string answer = response.StatusCode == HttpStatusCode.Unauthorized ? $"its token is expected in {ApiAccess.Variable}" : await response.Content.ReadAsStringAsync(cancellation);
-            string refusal = $"{_http.BaseAddress}: {(int)response.StatusCode}: {answer}";
+            string hint = response.StatusCode == HttpStatusCode.NotFound ? " (ecolora list, ecolora sites)" : "";
+            string refusal = $"{_http.BaseAddress}: {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(cancellation)}{hint}";
             throw (int)response.StatusCode >= 500 ? new IOException(refusal) : new ArgumentException(refusal);
         }
     }

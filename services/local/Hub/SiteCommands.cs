@@ -21,7 +21,7 @@ internal static class SiteCommands
         SchedulerCommand.Create("revoke", "End a site's part: nothing that its key signs is believed any more.", "", "the site", Site(),
             (scheduler, site, cancellation) => scheduler.RevokeAsync(site, cancellation), site => Table([site]).Print(), "ecolora revoke clinic-north"),
         SchedulerCommand.Create("refusals", "What scheduler and aggregator have refused, and why.",
-            "Counted since they were started, with the last of each reason. What told nothing new, or came early or late, is not refused; it is counted too.\n", "the refusals", null,
+            "Messages since they were started, by reason, with the last of each. What told nothing new (no news, repeated), or came early or late, is counted too; that is usual.\n", "the refusals", null,
             (scheduler, _, cancellation) => scheduler.RefusalsAsync(cancellation), ShowRefusals, "ecolora refusals"),
     ];
 
@@ -52,8 +52,8 @@ internal static class SiteCommands
         if (refusals.GetArrayLength() == 0) Console.Out.WriteLine("nothing so far");
         foreach (JsonElement refusal in refusals.EnumerateArray())
         {
-            string what = refusal.GetProperty("isRefused").GetBoolean() ? "refused" : "no news", last = refusal.GetProperty("last").GetDateTimeOffset().ToString("u", CultureInfo.InvariantCulture);
-            Console.Out.WriteLine($"{Text(refusal, "service")}: {refusal.GetProperty("count").GetInt64()} {what}: {Text(refusal, "reason")}; last {last}: {Text(refusal, "about")}");
+            string what = refusal.GetProperty("isRefused").GetBoolean() ? " refused" : "", last = refusal.GetProperty("last").GetDateTimeOffset().ToString("u", CultureInfo.InvariantCulture);
+            Console.Out.WriteLine($"{Text(refusal, "service")}: {refusal.GetProperty("count").GetInt64()}{what}: {Text(refusal, "reason")}; last {last}: {Text(refusal, "about")}");
         }
     }
 

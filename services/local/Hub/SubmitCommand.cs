@@ -8,8 +8,9 @@ namespace EcoLora.Local.Hub;
 internal static class SubmitCommand
 {
     private const string Details =
-        "Model and data travel by name only: trainers find them where their own ECOLORA_MODELS and ECOLORA_DATA say. Dense baselines are left out; they belong to\n"
-        + "ecolora run. Submitting the same run again changes nothing. " + SchedulerClient.TokenDetails;
+        "The run file's options with their defaults: ecolora options. Model and data travel by name only, of a path its last part: trainers find them where their own\n"
+        + "ECOLORA_MODELS and ECOLORA_DATA say, and ecolora show has who takes no part, and why. Dense baselines are left out; they belong to ecolora run. Submitting\n"
+        + "the same run again changes nothing. " + SchedulerClient.TokenDetails;
 
     public static Command Create()
     {

@@ -11,7 +11,7 @@ internal static class WatchCommand
         Argument<string> run = SchedulerClient.Run();
         Option<string> address = SchedulerClient.Address();
         Option<bool> json = Arguments.Json("the status at the end");
-        var command = new DocumentedCommand("watch", "Follow a run of the services to its end.", $"A line whenever the run gets further. Ctrl-C ends the watching, not the run.\n{SchedulerClient.TokenDetails}",
+        var command = new DocumentedCommand("watch", "Follow a run of the services to its end.", $"A line whenever the run gets further, until it is finished or cancelled. Ctrl-C ends the watching, not the run.\n{SchedulerClient.TokenDetails}",
             "ecolora watch quickstart") { run, address, json };
         command.SetAction(async (parsed, cancellation) =>
         {

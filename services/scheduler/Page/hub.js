@@ -171,7 +171,7 @@ async function show(run) {
   if (waits.change) waiting.push('the change');
   if (waits.sites?.length) waiting.push(`${waits.sites.length} sites`);
   if (waits.evaluation != null) waiting.push(`the evaluation of version ${waits.evaluation}`);
-  at('where').textContent = `${run.state}${waiting.length ? `, waits for ${waiting.join('; ')}` : ''}${run.refusal ? `; refused: ${run.refusal}` : ''}${run.adapter ? `; adapter ${run.adapter}` : ''}`;
+  at('where').textContent = `${run.state}${waiting.length ? `, waits for ${waiting.join('; ')}` : ''}${run.refusal ? `; refused: ${run.refusal}` : ''}${run.declined.length ? `; no part: ${run.declined.join('; ')}` : ''}${run.adapter ? `; adapter ${run.adapter}` : ''}`;
   at('cancel').disabled = run.state === 'finished' || run.state === 'cancelled';
   at('resume').disabled = run.state !== 'cancelled';
   sites(run);

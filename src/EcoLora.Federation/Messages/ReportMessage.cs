@@ -7,6 +7,7 @@ namespace EcoLora.Federation;
 /// <param name="Run">The run's name.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(TrainerEnrolled), "trainer-enrolled")]
+[JsonDerivedType(typeof(TrainerDeclined), "trainer-declined")]
 [JsonDerivedType(typeof(TrainerPresent), "trainer-present")]
 [JsonDerivedType(typeof(ClientReport), "client")]
 [JsonDerivedType(typeof(ClientMissed), "client-missed")]
@@ -32,6 +33,13 @@ public sealed record EnrolledClient(int Client, int Samples, int Rank);
 /// <param name="Evaluates">Whether it can evaluate on held-out records.</param>
 public sealed record TrainerEnrolled(
     string Run, string Site, int Trainer, IReadOnlyList<EnrolledClient> Clients, IReadOnlyList<LoraModule> Modules, bool Evaluates) : ReportMessage(Run);
+
+/// <summary>Trainer: it can take no part in a run that was announced, as it is set up now. No decision depends on it, so it is in no journal.</summary>
+/// <param name="Run">The run's name.</param>
+/// <param name="Site">Name of its site.</param>
+/// <param name="Trainer">Its number at the site.</param>
+/// <param name="Why">Why, in words that say nothing of the site's data, files and other names.</param>
+public sealed record TrainerDeclined(string Run, string Site, int Trainer, string Why) : ReportMessage(Run);
 
 /// <summary>Trainer, with a deadline: it is there. Said again and again while the run goes on; the scheduler samples from those who are there.</summary>
 /// <param name="Run">The run's name.</param>

@@ -38,6 +38,14 @@ public sealed class OptionValues
     /// <summary>A whole number of up to 2^63 − 1.</summary>
     public long LongInteger(string path) => Value(path) is long value ? value : throw Wrong(path);
 
+    /// <summary>A value as it stands in an option file.</summary>
+    public static string Shown(object value) => value switch
+    {
+        string[] list => $"[{string.Join(", ", list)}]",
+        bool truth => truth ? "true" : "false",
+        _ => FormattableString.Invariant($"{value}"),
+    };
+
     /// <summary>A number; null where a word or nothing stands in its place.</summary>
     public double? NumberOrNull(string path) => Value(path) switch { double value => value, long value => value, _ => null };
 

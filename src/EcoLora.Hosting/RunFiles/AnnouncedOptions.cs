@@ -94,7 +94,7 @@ public static class AnnouncedOptions
 
     private static string PathOf(IReadOnlyDictionary<string, string> places, string name, string option) => places.TryGetValue(name, out string? path)
         ? path
-        : throw new OptionsException($"{option}: expected a name that this trainer knows ({string.Join(", ", places.Keys)}), found '{name}'");
+        : throw new UnknownNameException(option, name, places.Keys);
 
     private static string Source(JsonElement options) =>
         options.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String && RunPlan.IsName(name.GetString()) ? name.GetString()! : "options";

@@ -230,7 +230,7 @@ public static class RunFileOptions
             new("exchange.coding", new ChoiceOption([.. Codings.Select(pair => pair.Name)]), NameOf(Codings, paper.Coding),
                 "entropy: the smallest of this codec's forms. golomb: the paper's coding, Golomb positions and values as they are."),
             new("exchange.max_norm", new NumberOption(0, Above: true, Word: "off"), "off",
-                "Most that the Euclidean norm of a participant's segment may be: the aggregator refuses a larger one, so that no site can outweigh all others."),
+                "Most that the Euclidean norm of what a participant sends may be, so that no site can outweigh all others: the aggregator refuses a larger one, and the round goes on without it."),
         ];
     }
 

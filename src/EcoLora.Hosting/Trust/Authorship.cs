@@ -32,6 +32,7 @@ public static class Authorship
         {
             SegmentReceived or RoundAggregated or AdapterWritten => signer.Site is null ? null : "not the hub's",
             TrainerEnrolled said => signer.Site == said.Site ? null : "another site",
+            TrainerDeclined said => signer.Site == said.Site ? null : "another site",
             TrainerPresent said => signer.Site == said.Site ? null : "another site",
             ClientReport said => OfClient(said.Client, said.Site),
             ClientMissed said => OfClient(said.Client, said.Site),

@@ -21,9 +21,15 @@ public class HubApiTests
         Task<(int Code, string Output, string Error)> Ask(params string[] arguments) => RealRun.EcoloraAsync(HubApp.PeopleToken, [.. arguments, "--scheduler", url]);
 
         (int code, string output, string error) = await RealRun.EcoloraAsync("of-people-who-guess", "submit", file, "--scheduler", url);
-        Assert.Equal((3, $"ecolora: {url}/: 401: its token is expected in ECOLORA_API_TOKEN\n"), (code, error));
+        Assert.Equal((3, $"ecolora: {url}/: 401: expected the token of ECOLORA_API_TOKEN as a bearer token, found another\n"), (code, error));
         Assert.Equal((0, "no runs yet; submit one: ecolora submit FILE.yaml\n", ""), await Ask("list"));
-        Assert.Equal((3, "", $"ecolora: {url}/: 404: run small: expected one that was submitted, found none\n"), await Ask("cancel", "small"));
+        Assert.Equal((3, "", $"ecolora: {url}/: 404: run small: expected one that was submitted, found none (ecolora list, ecolora sites)\n"), await Ask("cancel", "small"));
+
+        // Whoever names a model that no site has is told so by each trainer, in words that tell of nothing else that is there.
+        Assert.Equal((0, ""), await CodeAndErrorAsync(Ask("submit", file, "--set", "name=lost", "--model", "bsae")));
+        await Eventually.TrueAsync(async () => (await Ask("show", "lost")).Output is var shown && new[] { "north-0", "north-1", "south-0" }.All(
+            trainer => shown.Contains($"trainer-{trainer}: model: expected a name that this trainer knows, found 'bsae'", StringComparison.Ordinal)), "every trainer says why it takes no part");
+        Assert.Equal(0, (await Ask("cancel", "lost")).Code);
 
         (code, output, error) = await Ask("submit", file);
         Assert.Equal((0, ""), (code, error));
@@ -31,8 +37,9 @@ public class HubApiTests
         await Eventually.TrueAsync(async () => (await hub.StatusAsync("small"))?.GetProperty("published").GetInt32() >= 1, "the run is under way", HubRunTests.Limit);
         (code, output, error) = await Ask("cancel", "small", "--json");
         Assert.Equal("cancelled", JsonElement.Parse(output).GetProperty("state").GetString());
-        Assert.Equal((3, $"ecolora: run small: expected a finished one, found it cancelled; follow it: ecolora watch small\n"), await CodeAndErrorAsync(Ask("fetch", "small", "--out", folder["early"])));
+        Assert.Equal((3, $"ecolora: run small: expected a finished one, found it cancelled; go on with it: ecolora resume small\n"), await CodeAndErrorAsync(Ask("fetch", "small", "--out", folder["early"])));
         Assert.False(Path.Exists(folder["early"]));
+        Assert.EndsWith("; go on: ecolora resume small\n", (await Ask("watch", "small")).Output, StringComparison.Ordinal);
         // A scheduler that starts again leaves a cancelled run alone.
         await hub["scheduler"].KillAsync();
         hub["scheduler"].StartService();
