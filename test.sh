@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 and numpy for the independent readers
-# and decoders, redis-server and rabbitmq-server for the brokers' tests, which start their own on free ports, nodejs and npm for Dapr's JavaScript SDK, which
+# and decoders, redis-server and rabbitmq-server for the brokers' tests and prometheus for the metrics', which start their own on free ports, nodejs and npm for Dapr's JavaScript SDK, which
 # comes from the npm registry); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
@@ -15,7 +15,7 @@ fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # Debian's services are neither needed nor wanted: policy-rc.d of containers, or their failure, does not matter.
     missing=()
-    for package in redis-server rabbitmq-server npm; do command -v "$package" >/dev/null || missing+=("$package"); done
+    for package in redis-server rabbitmq-server prometheus npm; do command -v "$package" >/dev/null || missing+=("$package"); done
     command -v node >/dev/null || missing+=(nodejs)
     [ ${#missing[@]} = 0 ] || { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; }
 fi

@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
+using EcoLora.Telemetry;
+using Participant = EcoLora.Federation.Participant;
 
 namespace EcoLora.Services.Aggregator;
 
@@ -157,11 +160,15 @@ internal sealed class AggregatedRun
 
         List<AcceptedFrame> accepted =
             [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.EnrolmentOf(a.Client).Samples, Load(a.Client, a.Digest)))];
+        long start = Stopwatch.GetTimestamp();
         double[] update = _method.Aggregate(accepted, _layout.Length);
+        Instruments.Coded("aggregate", accepted.Sum(frame => (long)frame.Frame.Range.Length), start);
         float[] residual = [.. _serverResidual];
         var header = new FrameHeader(
             FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
+        start = Stopwatch.GetTimestamp();
         byte[] change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding));
+        Instruments.Coded("encode", _layout.Length, start);
 
         var next = new PublishedAdapter(Plan.Key, _layout, Record.Version, _published.Values.ToArray());
         next.Apply(change);

@@ -2,6 +2,7 @@ using System.Net;
 using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
+using EcoLora.Telemetry;
 
 namespace EcoLora.Services.Codec;
 
@@ -28,6 +29,7 @@ public static class CodecApp
             {
                 Refused = context.Refused,
             };
+            Instruments.Meter.CreateObservableGauge("ecolora.outbox.depth", () => codec.Unsettled, "{frame}", "Frames whose fate no closing message has told yet.");
             return new RunningService(codec, Map: new SiteApi(codec).Map);
         })
         {

@@ -44,6 +44,9 @@ public sealed class CodecService : ISiteCodec, IDisposable
     /// <summary>Messages that were refused, or came early or again.</summary>
     public Refusals Refused { get; init; } = new();
 
+    /// <summary>Frames whose fate no closing message has told yet.</summary>
+    public int Unsettled => _runs.Values.Sum(run => run.Unsettled);
+
     /// <inheritdoc/>
     public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, int? client, CancellationToken cancellation) =>
         await ReadPublishedAsync(run, version, client, Range.All, cancellation);

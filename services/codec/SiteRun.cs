@@ -1,6 +1,9 @@
+using System.Diagnostics;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
+using EcoLora.Telemetry;
+using Participant = EcoLora.Federation.Participant;
 
 namespace EcoLora.Services.Codec;
 
@@ -48,6 +51,9 @@ internal sealed partial class SiteRun : IDisposable
 
     /// <summary>t of the site's Q^t.</summary>
     public int Version => Record.Version;
+
+    /// <summary>Frames whose fate no closing message has told yet.</summary>
+    public int Unsettled => _clients.Values.Count(record => record.Value?.Outbox is not null);
 
     /// <summary>Whether the site hosts a client.</summary>
     public bool Hosts(int client) => _clients.ContainsKey(client);
@@ -113,7 +119,9 @@ internal sealed partial class SiteRun : IDisposable
     {
         if (header.BaseVersion != _published.Version) return header.BaseVersion < _published.Version;
         var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());
+        long start = Stopwatch.GetTimestamp();
         next.Apply(change);
+        Instruments.Coded("decode", _layout.Length, start);
         string file = PublishedFile(next.Version);
         VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Values);
         await _record.WriteAsync(Record with { Version = next.Version, Received = change.Length }, cancellation);
@@ -184,8 +192,10 @@ internal sealed partial class SiteRun : IDisposable
             FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)_layout.Fingerprint);
         double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
         var compression = new Compression(Record.Open.KeepA, Record.Open.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding);
-        ClientUpload upload = ClientUpload.Make(
-            header, _layout, _published.Values.Span, update.Adapter.Span, residual is null ? [] : ReadResidual(residual), feedback, compression);
+        float[] before = residual is null ? [] : ReadResidual(residual);
+        long start = Stopwatch.GetTimestamp();
+        ClientUpload upload = ClientUpload.Make(header, _layout, _published.Values.Span, update.Adapter.Span, before, feedback, compression);
+        Instruments.Coded("encode", upload.Residual.Length, start);
         var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin");
         var outboxHeader = new OutboxHeader(update.Round, update.Client, upload.Frame);
         VectorFile.Write(_folder, outbox.File, outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
@@ -210,6 +220,7 @@ internal sealed partial class SiteRun : IDisposable
     {
         var residual = new ResidualEntry(of.Segment, of.Round, $"residual-{of.Client:d5}-{of.Segment:d3}-{of.Round:d5}.bin");
         VectorFile.Write(_folder, residual.File, new ResidualHeader(of.Round), SiteJson.Default.ResidualHeader, values);
+        Instruments.Left(Plan.Run, values);
         ClientRecord client = record.Value ?? ClientRecord.New;
         ResidualEntry? former = client.ResidualOf(of.Segment);
         await record.WriteAsync(new ClientRecord(null, [.. client.Residuals.Where(r => r.Segment != of.Segment), residual]), cancellation);

@@ -24,6 +24,9 @@ public sealed record RunStatus(
     string Name, int Entries, string State, int Published, int? Rounds, IReadOnlyList<string> Trainers, IReadOnlyList<int> Missing, Reminder? Awaits, Evaluated? Evaluation, string? Adapter,
     string? Refusal, IReadOnlyList<string> Declined, IReadOnlyList<string>? Present = null, RunTraffic? Traffic = null)
 {
+    /// <summary>enrolling, running, cancelled or finished.</summary>
+    public static string StateOf(RunHistory history) => history.IsFinished ? "finished" : history.IsHeld ? "cancelled" : history.Run is null ? "enrolling" : "running";
+
     /// <summary>Where a run is by its journal.</summary>
     /// <param name="history">The fold of the journal.</param>
     /// <param name="entries">Number of its entries.</param>
@@ -33,12 +36,12 @@ public sealed record RunStatus(
     {
         string[] trainers = [.. (history.Roster?.Trainers ?? []).Select(trainer => RosterState.TrainerName(trainer.Site, trainer.Trainer))];
         if (history.Run is not { } run)
-            return new RunStatus(history.Name, entries, history.IsHeld ? "cancelled" : "enrolling", 0, null, trainers, [.. history.Roster!.Missing], null, null, null, refusal, declined);
+            return new RunStatus(history.Name, entries, StateOf(history), 0, null, trainers, [.. history.Roster!.Missing], null, null, null, refusal, declined);
         bool grows = run.Plan.Deadline is not null;
         return new RunStatus(
             history.Name,
             entries,
-            run.IsFinished ? "finished" : history.IsHeld ? "cancelled" : "running",
+            StateOf(history),
             run.Rounds.Count(round => round.Aggregated is not null),
             run.Plan.Rounds,
             trainers,

@@ -25,7 +25,9 @@ public sealed class ScheduledRun : IDisposable
     private readonly SortedDictionary<string, string> _declined = new(StringComparer.Ordinal);
     private string? _refusedEnrolment;
     private int _entries, _decisions;
-    private long _openedAt, _readAt;
+    private long _openedAt, _readAt, _grownAt;
+    private volatile RunFigures? _figures;
+    private int _figuresAt = -1;
 
     private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer, TimeProvider clock) =>
         (History, _journal, _bus, _replay, _observer, _clock, _leases) = (history, journal, bus, replay, observer, clock, new PresenceLeases(clock));
@@ -129,6 +131,23 @@ public sealed class ScheduledRun : IDisposable
         {
             _turn.Release();
         }
+    }
+
+    /// <summary>The run in numbers: as it is now or, while something is written, as it was when it was asked for last; null before that.</summary>
+    internal RunFigures? Figures()
+    {
+        if (_turn.Wait(0))
+        {
+            try
+            {
+                if (_figuresAt != _entries) (_figures, _figuresAt) = (RunFigures.Of(History), _entries);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+        return _figures is { } figures ? figures with { Idle = _clock.GetElapsedTime(Volatile.Read(ref _grownAt)) } : null;
     }
 
     /// <summary>Cancels the run or resumes it; one that is as it should be stays so. What participants are about to finish is heard in any case.</summary>
@@ -244,6 +263,7 @@ public sealed class ScheduledRun : IDisposable
         History.Apply(entry);
         if (entry is Heard { Report: TrainerEnrolled enrolled }) _declined.Remove(RosterState.TrainerName(enrolled.Site, enrolled.Trainer));
         Volatile.Write(ref _entries, _entries + 1);
+        Volatile.Write(ref _grownAt, _clock.GetTimestamp());
         if (entry is Decided { Message: not RunAnnounced }) _decisions++;
         // A run that was held gets its time back too.
         if (entry is Decided { Message: RoundOpened } or RunHeld) _openedAt = _clock.GetTimestamp();

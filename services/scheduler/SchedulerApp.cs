@@ -1,4 +1,5 @@
 using EcoLora.Hosting;
+using EcoLora.Telemetry;
 
 namespace EcoLora.Services.Scheduler;
 
@@ -23,6 +24,7 @@ public static class SchedulerApp
             {
                 Refused = context.Refused,
             };
+            RunMetrics.Observe(Instruments.Meter, () => scheduler.Runs.Values.Select(run => run.Figures()).OfType<RunFigures>());
             SiteApi? sites = context.Trust is { } trust ? new SiteApi(new SiteRegistry(context.Store, trust.Hub.Id, TimeProvider.System), trust.Hub, context.Store, context.Refused) : null;
             return new RunningService(scheduler, async stopping =>
             {
@@ -52,6 +54,7 @@ public static class SchedulerApp
         }, services => services.AddOpenApi(options => options.ShouldInclude = endpoint =>
             endpoint.RelativePath is { } path && _forPeople.Any(start => path.StartsWith(start, StringComparison.Ordinal))))
         {
+            MetricsAccess = access,
             ReadSiteKeys = (_, store, cancellation) => SiteRegistry.KeysAsync(store, cancellation),
         };
     }

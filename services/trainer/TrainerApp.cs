@@ -1,5 +1,6 @@
 using EcoLora.Federation;
 using EcoLora.Hosting;
+using EcoLora.Telemetry;
 
 namespace EcoLora.Services.Trainer;
 
@@ -32,6 +33,7 @@ public static class TrainerApp
             {
                 Refused = context.Refused,
             };
+            Instruments.Meter.CreateObservableGauge("ecolora.jobs", () => trainer.Jobs, "{job}", "Participations and evaluations that are under way or wait for a thread.");
             return new RunningService(trainer, async stopping =>
             {
                 await trainer.ResumeAsync(stopping);

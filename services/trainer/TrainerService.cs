@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
+using EcoLora.Telemetry;
+using Participant = EcoLora.Federation.Participant;
 
 namespace EcoLora.Services.Trainer;
 
@@ -37,6 +40,15 @@ public sealed partial class TrainerService : IAsyncDisposable
 
     /// <summary>Messages that were refused.</summary>
     public Refusals Refused { get; init; } = new();
+
+    /// <summary>Participations and evaluations that are under way or wait for a thread.</summary>
+    public int Jobs
+    {
+        get
+        {
+            lock (_jobLock) return _jobs.Count;
+        }
+    }
 
     /// <summary>Goes on with what an earlier process had begun.</summary>
     public async Task ResumeAsync(CancellationToken cancellation)
@@ -180,7 +192,7 @@ public sealed partial class TrainerService : IAsyncDisposable
             float[] start = new float[published.Length];
             Mixing.Mix(weight, published.Span, local?.Values, start);
             float[] adapter = run.Whole(start);
-            TrainingOutcome outcome = await ComputeAsync(() => part.Engine().Train(plan, client, round, adapter, _stop.Token));
+            TrainingOutcome outcome = await ComputeAsync(plan, "train", () => part.Engine().Train(plan, client, round, adapter, _stop.Token));
             string? refused = outcome.Refused ?? FirstNonFinite(run, adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
             if (refused is not null)
             {
@@ -201,7 +213,7 @@ public sealed partial class TrainerService : IAsyncDisposable
         {
             ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token);
             float[] adapter = run.Whole(published.Span);
-            HeldOutScore score = await ComputeAsync(() => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
+            HeldOutScore score = await ComputeAsync(run.Plan, "evaluate", () => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
             if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
             await ReportAsync(new Evaluated(run.Plan.Run, part.Site, version, score));
         }, again);
@@ -272,12 +284,15 @@ public sealed partial class TrainerService : IAsyncDisposable
         }
     }
 
-    private async Task<T> ComputeAsync<T>(Func<T> compute)
+    private async Task<T> ComputeAsync<T>(RunPlan plan, string operation, Func<T> compute)
     {
         await _options.Threads.WaitAsync(_stop.Token);
         try
         {
-            return await Task.Run(compute, _stop.Token);
+            long start = Stopwatch.GetTimestamp();
+            T result = await Task.Run(compute, _stop.Token);
+            Instruments.Trained(plan.Run, operation, start);
+            return result;
         }
         finally
         {

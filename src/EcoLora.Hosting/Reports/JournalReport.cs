@@ -25,6 +25,9 @@ public static class JournalReport
         return RunReport.Of(facts, [ArmFactsOf.Journal(arm, state)], timing: null);
     }
 
+    /// <summary>The rounds that are complete, in numbers.</summary>
+    public static ArmReport ArmReportOf(RunState state) => ArmReport.Of(ArmFactsOf.Journal(ArmOf(state.Plan), state));
+
     /// <summary>The ledger of the rounds that are complete.</summary>
     public static IReadOnlyList<LedgerRow> LedgerOf(RunState state) => ArmFactsOf.Journal(ArmOf(state.Plan), state).Ledger;
 

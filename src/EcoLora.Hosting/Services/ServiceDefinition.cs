@@ -17,6 +17,9 @@ public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, 
     /// <summary>The site that it speaks for; null for the hub.</summary>
     public string? Site { get; init; }
 
+    /// <summary>Who may read the metrics; null for whoever reaches the port.</summary>
+    public ApiAccess? MetricsAccess { get; init; }
+
     /// <summary>At the hub: reads the keys of the sites.</summary>
     public Func<SidecarClient, IStateStore, CancellationToken, Task<IReadOnlyList<SiteKey>>>? ReadSiteKeys { get; init; }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using EcoLora.Hosting.Dapr;
 using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
+using EcoLora.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -18,6 +19,7 @@ namespace EcoLora.Hosting;
 /// </summary>
 public static class ServiceHost
 {
+    private static readonly string[] _otlpEndpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
     private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs until a signal.</summary>
@@ -57,6 +59,7 @@ public static class ServiceHost
         ServiceTrust? trusting = ServiceTrust.FromEnvironment(variables);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
+        bool pushes = _otlpEndpoints.Any(endpoint => variables.Text(endpoint, "").Length > 0);
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 
@@ -82,12 +85,16 @@ public static class ServiceHost
         BusTrust? trust = trusting is null ? null : await trusting.OpenAsync(definition, sidecar, store, log, stopping);
         if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
         IMessageBus signed = trust is null ? dapr : new SignedBus(dapr, trust) { Refused = refused };
-        using var bus = new PartedBus(signed, new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System)) { Refused = refused };
+        var parts = new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System);
+        using var bus = new PartedBus(signed, parts) { Refused = refused };
+        using var telemetry = new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes);
+        ServiceMetrics.Observe(Instruments.Meter, refused, parts);
         RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log, trust, refused));
         try
         {
             app.MapDapr(sidecar, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
+            app.MapGet("/metrics", (HttpRequest request) => definition.MetricsAccess?.Refusal(request) ?? Results.Text(telemetry.Prometheus.Read(), PrometheusReader.ContentType)).ExcludeFromDescription();
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());

@@ -35,6 +35,15 @@ public sealed class PartStore(DurableFolder folder, PartLimits limits, TimeProvi
     /// <summary>Parts that found no room.</summary>
     public long Refused { get; private set; }
 
+    /// <summary>Bytes of incomplete messages.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_lock) return _bytes;
+        }
+    }
+
     /// <summary>Takes a part.</summary>
     /// <param name="part">The part.</param>
     /// <param name="signer">Who has sent it; null where nobody signs. Parts of two signers never make one message.</param>

@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Text;
+using EcoLora.DaprTestKit;
+using EcoLora.Hosting;
+using EcoLora.Telemetry;
+using EcoLora.TestKit;
+
+namespace EcoLora.EndToEnd.Tests.Hub;
+
+/// <summary>What a real Prometheus reads from the services is what the ledger has, to the byte.</summary>
+public class HubMetricsTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Prometheus_sums_what_the_ledger_has_and_goes_on_after_a_crash()
+    {
+        using var folder = new TemporaryFolder();
+        await using HubCluster hub = await HubCluster.StartAsync();
+        await using PrometheusServer prometheus = await PrometheusServer.StartAsync(ConfigurationOf(hub));
+        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), []));
+        await hub.WaitUntilFinishedAsync("small", HubRunTests.Limit);
+        RunReport report = ReportJson.Read(await hub["scheduler"].Client.GetByteArrayAsync(new Uri("/runs/small/report", UriKind.Relative), Cancellation), "report.json");
+        using var ledger = new StringReader(await hub["scheduler"].Client.GetStringAsync(new Uri("/runs/small/ledger.csv", UriKind.Relative), Cancellation));
+        LedgerTotals totals = LedgerTotals.Of(LedgerCsv.Read(ledger, "ledger.csv"));
+        ArmReport arm = report.Arms[0];
+
+        (string Query, double Expected)[] expected =
+        [
+            ("up", 1), // Of each of the seven.
+            .. Stages("up", totals.All.Up), .. Stages("down", totals.All.Down),
+            ("ecolora_traffic_bytes_total{ecolora_direction=\"control-up\"}", totals.All.ControlUp.Framed), ("ecolora_traffic_bytes_total{ecolora_direction=\"control-down\"}", totals.All.ControlDown.Framed),
+            ("sum(ecolora_traffic_bytes_total{ecolora_stage=\"framed\"})", totals.All.TotalBytes), ("sum(ecolora_site_traffic_bytes_total)", totals.All.TotalBytes),
+            ("sum(ecolora_site_traffic_bytes_total{ecolora_direction=\"up\"})", totals.All.UpBytes),
+            ("ecolora_reduction_ratio{ecolora_baseline=\"dense_fp32\"}", 1 - 1 / arm.Computed.TotalFp32!.Value), ("ecolora_reduction_ratio{ecolora_baseline=\"dense_fp16\"}", 1 - 1 / arm.Computed.TotalFp16!.Value),
+            ("ecolora_density_ratio{ecolora_direction=\"up\",ecolora_matrix=\"A\"}", arm.Rounds[^1].DensityA!.Value), ("ecolora_density_ratio{ecolora_direction=\"down\",ecolora_matrix=\"B\"}", arm.Rounds[^1].DownDensityB!.Value),
+            ("sum(ecolora_coverage)", arm.Rounds[^1].Coverage.Sum()), ("ecolora_rounds_total", 3), ("ecolora_rounds_planned", 3), ("ecolora_participations_total{ecolora_state=\"accepted\"}", 12),
+            ("ecolora_loss{ecolora_kind=\"training\"}", arm.Rounds[^1].TrainLoss!.Value), ("ecolora_loss{ecolora_kind=\"held_out\"}", arm.Final!.Loss!.Value),
+            ("ecolora_run_state{ecolora_state=\"finished\"}", 1), ("ecolora_run_state{ecolora_state=\"running\"}", 0), ("ecolora_trainers", 3), ("sum(ecolora_awaited)", 0),
+            // Twelve frames of participants and three of changes are encoded, three changes decoded at each of two sites, and twelve residuals left.
+            ("sum(ecolora_codec_duration_seconds_count{ecolora_operation=\"encode\"})", 15), ("sum(ecolora_codec_duration_seconds_count{ecolora_operation=\"decode\"})", 6),
+            ("sum(ecolora_codec_duration_seconds_count{ecolora_operation=\"aggregate\"})", 3), ("sum(ecolora_residual_norm_count)", 12), ("sum(ecolora_outbox_depth)", 0), ("sum(ecolora_parts_size_bytes)", 0),
+            ("sum(ecolora_training_duration_seconds_count{ecolora_operation=\"train\"})", 12), ("sum(ecolora_training_duration_seconds_count{ecolora_operation=\"evaluate\"})", 4), ("sum(ecolora_jobs)", 0),
+        ];
+        foreach ((string query, double value) in expected) await ComesToAsync(prometheus, query, value);
+        Assert.Equal(7, (await prometheus.QueryAsync("up")).Count);
+        // A refused message is seen by reason, and no series names a client.
+        using (var poison = new ByteArrayContent("poison"u8.ToArray())) (await hub["scheduler"].Sidecar.Client.PostAsync("/v1.0/publish/pubsub/rounds?metadata.rawPayload=true", poison, Cancellation)).Dispose();
+        await ComesToAsync(prometheus, "ecolora_messages_refused_total{ecolora_reason=\"signature: unsigned\",job=\"aggregator\"}", 1);
+        foreach (HubApp app in hub.Apps)
+        {
+            string page = await app.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
+            // 3 is for matters of taste, which .NET's own names are.
+            (int code, string said) = await PrometheusServer.PromtoolAsync(page, "check", "metrics");
+            Assert.Equal(3, code);
+            Assert.All(said.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith("dotnet_", line, StringComparison.Ordinal));
+            Assert.DoesNotContain("client-", page, StringComparison.Ordinal);
+            Assert.Contains($"service_name=\"{app.Sidecar.AppId}\"", page, StringComparison.Ordinal);
+        }
+        // Without the token the scheduler tells nothing.
+        using (var stranger = new HttpClient()) Assert.Equal(System.Net.HttpStatusCode.Unauthorized, (await stranger.GetAsync(new Uri($"http://127.0.0.1:{hub["scheduler"].Port}/metrics"), Cancellation)).StatusCode);
+
+        await hub["scheduler"].KillAsync();
+        hub["scheduler"].StartService();
+        await hub.WaitUntilReadyAsync();
+        // The new process reads the journal and goes on where the one before was.
+        string restarted = await hub["scheduler"].Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
+        Assert.Equal(totals.All.TotalBytes, restarted.Split('\n').Where(line => line.StartsWith("ecolora_traffic_bytes_total{", StringComparison.Ordinal) && line.Contains("ecolora_stage=\"framed\"", StringComparison.Ordinal))
+            .Sum(line => long.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture)));
+    }
+
+    private static IEnumerable<(string, double)> Stages(string direction, StageBytes bytes) =>
+        from stage in new (string Name, long Bytes)[]
+        {
+            ("dense_fp32", bytes.DenseFp32), ("dense_fp16", bytes.DenseFp16), ("segment", bytes.Segment), ("sparse", bytes.Sparse), ("golomb", bytes.Golomb), ("coded", bytes.Coded), ("framed", bytes.Framed),
+        }
+        select ($"ecolora_traffic_bytes_total{{ecolora_run=\"small\",ecolora_direction=\"{direction}\",ecolora_stage=\"{stage.Name}\"}}", (double)stage.Bytes);
+
+    private static async Task ComesToAsync(PrometheusServer prometheus, string query, double expected)
+    {
+        string found = "";
+        await Eventually.TrueAsync(async () =>
+        {
+            IReadOnlyList<(IReadOnlyDictionary<string, string>, double Value)> series = await prometheus.QueryAsync(query);
+            found = string.Join(", ", series.Select(one => one.Value));
+            return series.Count > 0 && series.All(one => Math.Abs(one.Value - expected) <= 1e-12 * Math.Abs(expected));
+        }, $"{query} comes to {expected}", details: () => $"found {found}");
+    }
+
+    private static string ConfigurationOf(HubCluster hub)
+    {
+        var text = new StringBuilder("global: { scrape_interval: 500ms, scrape_timeout: 500ms }\nscrape_configs:\n");
+        foreach (HubApp app in hub.Apps)
+        {
+            text.Append($"- job_name: {app.Sidecar.AppId}\n  static_configs: [{{ targets: ['127.0.0.1:{app.Port}'] }}]\n");
+            if (app.Sidecar.AppId == "scheduler") text.Append($"  authorization: {{ credentials: {HubApp.PeopleToken} }}\n");
+        }
+        return text.ToString();
+    }
+}
