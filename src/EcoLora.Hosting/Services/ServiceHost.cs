@@ -59,7 +59,7 @@ public static class ServiceHost
         ServiceTrust? trusting = ServiceTrust.FromEnvironment(variables);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
-        bool pushes = _otlpEndpoints.Any(endpoint => variables.Text(endpoint, "").Length > 0);
+        bool pushes = _otlpEndpoints.Any(endpoint => variables.Text(endpoint, "").Length > 0), measures = variables.Text("OTEL_SDK_DISABLED", "false") != "true";
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 
@@ -87,14 +87,15 @@ public static class ServiceHost
         IMessageBus signed = trust is null ? dapr : new SignedBus(dapr, trust) { Refused = refused };
         var parts = new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System);
         using var bus = new PartedBus(signed, parts) { Refused = refused };
-        using var telemetry = new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes);
+        using ServiceTelemetry? telemetry = measures ? new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes) : null;
         ServiceMetrics.Observe(Instruments.Meter, refused, parts);
         RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log, trust, refused));
         try
         {
             app.MapDapr(sidecar, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
-            app.MapGet("/metrics", (HttpRequest request) => definition.MetricsAccess?.Refusal(request) ?? Results.Text(telemetry.Prometheus.Read(), PrometheusReader.ContentType)).ExcludeFromDescription();
+            app.MapGet("/metrics", (HttpRequest request) => definition.MetricsAccess?.Refusal(request)
+                ?? (telemetry is null ? Answers.Unknown("metrics: expected them, found OTEL_SDK_DISABLED") : Results.Text(telemetry.Prometheus.Read(), PrometheusReader.ContentType))).ExcludeFromDescription();
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());

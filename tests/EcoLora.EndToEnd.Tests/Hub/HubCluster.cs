@@ -47,15 +47,16 @@ internal sealed class HubCluster : IAsyncDisposable
     /// <summary>Starts everything, sidecars and services at once, and waits until every service is ready and subscribed.</summary>
     /// <param name="isOverRabbit">RabbitMQ for the topics instead of Redis.</param>
     /// <param name="sidecarFlags">Faults of every sidecar, given the number of its service.</param>
+    /// <param name="settings">Environment variables of every service.</param>
     /// <param name="later">App ids that are not started with the others.</param>
-    public static async Task<HubCluster> StartAsync(bool isOverRabbit = false, Func<int, string[]>? sidecarFlags = null, params string[] later)
+    public static async Task<HubCluster> StartAsync(bool isOverRabbit = false, Func<int, string[]>? sidecarFlags = null, (string Name, string Value)[]? settings = null, params string[] later)
     {
         RabbitServer? rabbit = isOverRabbit ? await RabbitServer.StartAsync() : null;
         var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit);
         try
         {
-            foreach ((string service, string appId, (string Name, string Value)[] settings) in Services())
-                cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], settings, sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
+            foreach ((string service, string appId, (string Name, string Value)[] own) in Services())
+                cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], [.. own, .. settings ?? []], sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
             // The scheduler gives out what the sites enrol with.
             await StartAsync([cluster["scheduler"]]);
             foreach (string site in cluster._sites.Keys) await cluster.AdmitAsync(site);

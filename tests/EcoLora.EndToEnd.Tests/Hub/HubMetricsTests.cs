@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using EcoLora.DaprTestKit;
+using EcoLora.Federation;
 using EcoLora.Hosting;
+using EcoLora.Messaging;
 using EcoLora.Telemetry;
 using EcoLora.TestKit;
 
@@ -44,9 +47,12 @@ public class HubMetricsTests
         ];
         foreach ((string query, double value) in expected) await ComesToAsync(prometheus, query, value);
         Assert.Equal(7, (await prometheus.QueryAsync("up")).Count);
-        // A refused message is seen by reason, and no series names a client.
-        using (var poison = new ByteArrayContent("poison"u8.ToArray())) (await hub["scheduler"].Sidecar.Client.PostAsync("/v1.0/publish/pubsub/rounds?metadata.rawPayload=true", poison, Cancellation)).Dispose();
+        // What is refused, and what tells nothing new, is seen by reason, and no series names a client.
+        await SayAsync(hub["scheduler"], Topics.Rounds, "poison"u8.ToArray());
+        await SayAsync(hub["codec-north"], Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new SiteUpdated("small", 0, 1, 1)), hub.KeyOf("north"), hub.HubKey.Id));
         await ComesToAsync(prometheus, "ecolora_messages_refused_total{ecolora_reason=\"signature: unsigned\",job=\"aggregator\"}", 1);
+        await Eventually.TrueAsync(async () => (await prometheus.QueryAsync("ecolora_messages_unheeded_total{ecolora_reason=\"no news\",job=\"scheduler\"} > 0")).Count == 1, "what told nothing new is counted");
+        var names = new SortedSet<string>(StringComparer.Ordinal);
         foreach (HubApp app in hub.Apps)
         {
             string page = await app.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
@@ -55,8 +61,12 @@ public class HubMetricsTests
             Assert.Equal(3, code);
             Assert.All(said.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith("dotnet_", line, StringComparison.Ordinal));
             Assert.DoesNotContain("client-", page, StringComparison.Ordinal);
+            names.UnionWith(page.Split('\n').Where(line => line.StartsWith("# TYPE ecolora_", StringComparison.Ordinal)).Select(line => line.Split(' ')[2]));
             Assert.Contains($"service_name=\"{app.Sidecar.AppId}\"", page, StringComparison.Ordinal);
         }
+        // The first cells of the tables in docs/metrics.md name all of them and no others.
+        string documented = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "metrics.md"), Cancellation);
+        Assert.Equal(Regex.Matches(documented, "(?m)^\\|[^|]+\\|").SelectMany(cell => Regex.Matches(cell.Value, "ecolora_[a-z0-9_]+")).Select(name => name.Value).Order(StringComparer.Ordinal), names);
         // Without the token the scheduler tells nothing.
         using (var stranger = new HttpClient()) Assert.Equal(System.Net.HttpStatusCode.Unauthorized, (await stranger.GetAsync(new Uri($"http://127.0.0.1:{hub["scheduler"].Port}/metrics"), Cancellation)).StatusCode);
 
@@ -64,10 +74,12 @@ public class HubMetricsTests
         hub["scheduler"].StartService();
         await hub.WaitUntilReadyAsync();
         // The new process reads the journal and goes on where the one before was.
-        string restarted = await hub["scheduler"].Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
-        Assert.Equal(totals.All.TotalBytes, restarted.Split('\n').Where(line => line.StartsWith("ecolora_traffic_bytes_total{", StringComparison.Ordinal) && line.Contains("ecolora_stage=\"framed\"", StringComparison.Ordinal))
-            .Sum(line => long.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture)));
+        await Eventually.TrueAsync(async () => Framed(await hub["scheduler"].Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation)) == totals.All.TotalBytes, "the bytes are those of before");
     }
+
+    private static long Framed(string page) => page.Split('\n')
+        .Where(line => line.StartsWith("ecolora_traffic_bytes_total{", StringComparison.Ordinal) && line.Contains("ecolora_stage=\"framed\"", StringComparison.Ordinal))
+        .Sum(line => long.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
 
     private static IEnumerable<(string, double)> Stages(string direction, StageBytes bytes) =>
         from stage in new (string Name, long Bytes)[]
@@ -75,6 +87,12 @@ public class HubMetricsTests
             ("dense_fp32", bytes.DenseFp32), ("dense_fp16", bytes.DenseFp16), ("segment", bytes.Segment), ("sparse", bytes.Sparse), ("golomb", bytes.Golomb), ("coded", bytes.Coded), ("framed", bytes.Framed),
         }
         select ($"ecolora_traffic_bytes_total{{ecolora_run=\"small\",ecolora_direction=\"{direction}\",ecolora_stage=\"{stage.Name}\"}}", (double)stage.Bytes);
+
+    private static async Task SayAsync(HubApp app, string topic, byte[] bytes)
+    {
+        using var content = new ByteArrayContent(bytes);
+        (await app.Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation)).Dispose();
+    }
 
     private static async Task ComesToAsync(PrometheusServer prometheus, string query, double expected)
     {
