@@ -129,6 +129,7 @@ internal sealed class AggregatedRun
         }
         if (Plan.Exchange.MaxNorm is { } limit && Aggregation.Norm(frame) is var norm && norm > limit)
             return (FrameFate.TooLarge, report with { Refused = FormattableString.Invariant($"norm: expected at most {limit} (exchange.max_norm), found {norm:g6}") });
+        using Activity? span = RoundTrace.Start("store", Plan.Run, header.Round)?.SetTag(Instruments.Client, header.Client).SetTag(Instruments.Bytes, bytes.Length);
         _frames.Write(FrameFile(header.Round, header.Client), bytes);
         await _record.WriteAsync(Record with { Frames = [.. Record.Frames, new StoredFrame(header.Client, digest)] }, cancellation);
         return (FrameFate.Stored, report);
@@ -160,15 +161,17 @@ internal sealed class AggregatedRun
 
         List<AcceptedFrame> accepted =
             [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.EnrolmentOf(a.Client).Samples, Load(a.Client, a.Digest)))];
-        long start = Stopwatch.GetTimestamp();
-        double[] update = _method.Aggregate(accepted, _layout.Length);
-        Instruments.Coded("aggregate", accepted.Sum(frame => (long)frame.Frame.Range.Length), start);
+        double[] update;
+        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = _method.Aggregate(accepted, _layout.Length);
         float[] residual = [.. _serverResidual];
         var header = new FrameHeader(
             FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
-        start = Stopwatch.GetTimestamp();
-        byte[] change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding));
-        Instruments.Coded("encode", _layout.Length, start);
+        byte[] change;
+        using (Measured work = Instruments.Code("encode", Plan.Run, closed.Round, _layout.Length))
+        {
+            change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding));
+            work.Span?.SetTag(Instruments.Bytes, change.Length);
+        }
 
         var next = new PublishedAdapter(Plan.Key, _layout, Record.Version, _published.Values.ToArray());
         next.Apply(change);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
@@ -119,9 +118,11 @@ internal sealed partial class SiteRun : IDisposable
     {
         if (header.BaseVersion != _published.Version) return header.BaseVersion < _published.Version;
         var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());
-        long start = Stopwatch.GetTimestamp();
-        next.Apply(change);
-        Instruments.Coded("decode", _layout.Length, start);
+        using (Measured work = Instruments.Code("decode", Plan.Run, header.Round, _layout.Length))
+        {
+            work.Span?.SetTag(Instruments.Bytes, change.Length);
+            next.Apply(change);
+        }
         string file = PublishedFile(next.Version);
         VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Values);
         await _record.WriteAsync(Record with { Version = next.Version, Received = change.Length }, cancellation);
@@ -193,9 +194,12 @@ internal sealed partial class SiteRun : IDisposable
         double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
         var compression = new Compression(Record.Open.KeepA, Record.Open.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding);
         float[] before = residual is null ? [] : ReadResidual(residual);
-        long start = Stopwatch.GetTimestamp();
-        ClientUpload upload = ClientUpload.Make(header, _layout, _published.Values.Span, update.Adapter.Span, before, feedback, compression);
-        Instruments.Coded("encode", upload.Residual.Length, start);
+        ClientUpload upload;
+        using (Measured work = Instruments.Code("encode", Plan.Run, update.Round, header.Range(_layout.Length).Length))
+        {
+            upload = ClientUpload.Make(header, _layout, _published.Values.Span, update.Adapter.Span, before, feedback, compression);
+            work.Span?.SetTag(Instruments.Client, update.Client).SetTag(Instruments.Bytes, upload.Frame.Length);
+        }
         var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin");
         var outboxHeader = new OutboxHeader(update.Round, update.Client, upload.Frame);
         VectorFile.Write(_folder, outbox.File, outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);

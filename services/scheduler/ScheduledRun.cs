@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
+using EcoLora.Telemetry;
 
 namespace EcoLora.Services.Scheduler;
 
@@ -28,6 +30,7 @@ public sealed class ScheduledRun : IDisposable
     private long _openedAt, _readAt, _grownAt;
     private volatile RunFigures? _figures;
     private int _figuresAt = -1;
+    private (int Round, DateTimeOffset At)? _opened;
 
     private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer, TimeProvider clock) =>
         (History, _journal, _bus, _replay, _observer, _clock, _leases) = (history, journal, bus, replay, observer, clock, new PresenceLeases(clock));
@@ -245,6 +248,7 @@ public sealed class ScheduledRun : IDisposable
         if (await _journal.TryAppendAsync(_entries, entry, cancellation))
         {
             Apply(entry);
+            if (entry is Decided { Message: RoundOpened or RunEnding } decided) Trace(decided.Message);
             return true;
         }
         await CatchUpAsync(cancellation);
@@ -268,6 +272,18 @@ public sealed class ScheduledRun : IDisposable
         // A run that was held gets its time back too.
         if (entry is Decided { Message: RoundOpened } or RunHeld) _openedAt = _clock.GetTimestamp();
         _observer?.Invoke(History, entry);
+    }
+
+    /// <summary>A round that this process has opened has its span once what follows it is decided.</summary>
+    private void Trace(RoundMessage next)
+    {
+        int complete = (next as RoundOpened)?.Round - 1 ?? ((RunEnding)next).Version - 1;
+        if (_opened is { } opened && opened.Round == complete && History.Run!.Rounds[complete] is { Closed: { } closed } round)
+        {
+            using Activity? span = RoundTrace.Start("round", History.Name, complete, opened.At);
+            span?.SetTag("ecolora.participants", round.Opened.Participants.Count).SetTag("ecolora.accepted", closed.Accepted.Count);
+        }
+        if (_opened?.Round != (next as RoundOpened)?.Round) _opened = next is RoundOpened begun ? (begun.Round, _clock.GetUtcNow()) : null;
     }
 
     /// <inheritdoc/>

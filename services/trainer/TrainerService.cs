@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
@@ -192,7 +191,7 @@ public sealed partial class TrainerService : IAsyncDisposable
             float[] start = new float[published.Length];
             Mixing.Mix(weight, published.Span, local?.Values, start);
             float[] adapter = run.Whole(start);
-            TrainingOutcome outcome = await ComputeAsync(plan, "train", () => part.Engine().Train(plan, client, round, adapter, _stop.Token));
+            TrainingOutcome outcome = await ComputeAsync(() => Instruments.Train("train", plan.Run, round), () => part.Engine().Train(plan, client, round, adapter, _stop.Token));
             string? refused = outcome.Refused ?? FirstNonFinite(run, adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
             if (refused is not null)
             {
@@ -213,7 +212,7 @@ public sealed partial class TrainerService : IAsyncDisposable
         {
             ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token);
             float[] adapter = run.Whole(published.Span);
-            HeldOutScore score = await ComputeAsync(run.Plan, "evaluate", () => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
+            HeldOutScore score = await ComputeAsync(() => Instruments.Train("evaluate", run.Plan.Run, version), () => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
             if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
             await ReportAsync(new Evaluated(run.Plan.Run, part.Site, version, score));
         }, again);
@@ -284,15 +283,13 @@ public sealed partial class TrainerService : IAsyncDisposable
         }
     }
 
-    private async Task<T> ComputeAsync<T>(RunPlan plan, string operation, Func<T> compute)
+    private async Task<T> ComputeAsync<T>(Func<Measured> begin, Func<T> compute)
     {
         await _options.Threads.WaitAsync(_stop.Token);
         try
         {
-            long start = Stopwatch.GetTimestamp();
-            T result = await Task.Run(compute, _stop.Token);
-            Instruments.Trained(plan.Run, operation, start);
-            return result;
+            using Measured work = begin();
+            return await Task.Run(compute, _stop.Token);
         }
         finally
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -22,7 +21,7 @@ public class ServiceTelemetryTests
         Task<(string Path, string Body)> received = ReceiveAsync(collector);
         using (var telemetry = new ServiceTelemetry("codec-a", "0.1.0", pushes: true))
         {
-            Instruments.Coded("encode", 100, Stopwatch.GetTimestamp());
+            Instruments.Code("encode", "run-1", 0, 100).Dispose();
             Instruments.Left("run-1", [3, 4]);
             Assert.Contains("ecolora_residual_norm_sum{ecolora_run=\"run-1\"} 5\n", telemetry.Prometheus.Read(), StringComparison.Ordinal);
         } // What was measured is sent at the end.

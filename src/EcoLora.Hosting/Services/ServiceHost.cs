@@ -19,7 +19,6 @@ namespace EcoLora.Hosting;
 /// </summary>
 public static class ServiceHost
 {
-    private static readonly string[] _otlpEndpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
     private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs until a signal.</summary>
@@ -59,7 +58,7 @@ public static class ServiceHost
         ServiceTrust? trusting = ServiceTrust.FromEnvironment(variables);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
-        bool pushes = _otlpEndpoints.Any(endpoint => variables.Text(endpoint, "").Length > 0), measures = variables.Text("OTEL_SDK_DISABLED", "false") != "true";
+        bool measures = variables.Text("OTEL_SDK_DISABLED", "false") != "true", pushes = variables.Text("OTEL_EXPORTER_OTLP_ENDPOINT", "").Length > 0;
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Reflection;
 
@@ -22,6 +21,9 @@ public static class Instruments
     /// <summary>Attribute: which way bytes go, or what a codec does.</summary>
     public const string Direction = "ecolora.direction", Operation = "ecolora.operation";
 
+    /// <summary>Attributes of spans: a participant, and bytes of a frame. No metric has the first.</summary>
+    public const string Client = "ecolora.client", Bytes = "ecolora.frame.size";
+
     /// <summary>The meter.</summary>
     public static Meter Meter { get; } = new(MeterName, typeof(Instruments).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0]);
 
@@ -36,14 +38,15 @@ public static class Instruments
     private static readonly Histogram<double> _training = Meter.CreateHistogram(
         "ecolora.training.duration", "s", "Time that a participant trains in a round, or that an evaluation takes.", null, Buckets(0.01, 1e5));
 
-    /// <summary>A frame was coded.</summary>
+    /// <summary>A frame or vector is coded: counted and timed, with a span in the round's trace, until what comes back is disposed.</summary>
     /// <param name="operation">encode, decode or aggregate.</param>
-    /// <param name="entries">Entries of the vector, or of all that were summed.</param>
-    /// <param name="start">When it began, by <see cref="Stopwatch.GetTimestamp"/>.</param>
-    public static void Coded(string operation, long entries, long start)
+    /// <param name="run">The run's name.</param>
+    /// <param name="round">t.</param>
+    /// <param name="entries">Entries of the vector, or of all that are summed.</param>
+    public static Measured Code(string operation, string run, int round, long entries)
     {
-        _coding.Record(Stopwatch.GetElapsedTime(start).TotalSeconds, new KeyValuePair<string, object?>(Operation, operation));
         _entries.Add(entries, new KeyValuePair<string, object?>(Operation, operation));
+        return new Measured(_coding, RoundTrace.Start(operation, run, round), new KeyValuePair<string, object?>(Operation, operation));
     }
 
     /// <summary>A participant's residual is what it now is.</summary>
@@ -57,12 +60,12 @@ public static class Instruments
         _residual.Record(Math.Sqrt(squares), new KeyValuePair<string, object?>(Run, run));
     }
 
-    /// <summary>A job of a trainer is done.</summary>
-    /// <param name="run">The run's name.</param>
+    /// <summary>A participant trains, or a version is evaluated, until what comes back is disposed.</summary>
     /// <param name="operation">train or evaluate.</param>
-    /// <param name="start">When it began, by <see cref="Stopwatch.GetTimestamp"/>.</param>
-    public static void Trained(string run, string operation, long start) => _training.Record(
-        Stopwatch.GetElapsedTime(start).TotalSeconds, new KeyValuePair<string, object?>(Run, run), new KeyValuePair<string, object?>(Operation, operation));
+    /// <param name="run">The run's name.</param>
+    /// <param name="round">t of the round, or of the version.</param>
+    public static Measured Train(string operation, string run, int round) =>
+        new(_training, RoundTrace.Start(operation, run, round), new KeyValuePair<string, object?>(Run, run), new KeyValuePair<string, object?>(Operation, operation));
 
     /// <summary>Bounds 1, 2, 5, 10 … from one power of ten to another.</summary>
     private static InstrumentAdvice<double> Buckets(double from, double to)

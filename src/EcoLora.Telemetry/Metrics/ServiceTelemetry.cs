@@ -1,12 +1,13 @@
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace EcoLora.Telemetry;
 
 /// <summary>
-/// A service's metrics, for whoever asks (<see cref="Prometheus"/>) and, where OpenTelemetry's own environment variables name an endpoint, sent there by OTLP. Of the runtime it has
-/// System.Runtime, of ASP.NET the requests.
+/// A service's metrics, for whoever asks (<see cref="Prometheus"/>) and, where OTEL_EXPORTER_OTLP_ENDPOINT names an endpoint, sent there by OTLP, with its spans. Of the
+/// runtime it has System.Runtime, of ASP.NET the requests.
 /// </summary>
 public sealed class ServiceTelemetry : IDisposable
 {
@@ -14,21 +15,25 @@ public sealed class ServiceTelemetry : IDisposable
     private const int MostSeries = 20_000;
 
     private readonly MeterProvider _metrics;
+    private readonly TracerProvider? _traces;
 
     /// <summary>Begins to measure.</summary>
     /// <param name="service">The app id: service.name of OpenTelemetry.</param>
     /// <param name="version">The product's version.</param>
-    /// <param name="pushes">Whether OTEL_EXPORTER_OTLP_ENDPOINT, or that of metrics, names an endpoint.</param>
+    /// <param name="pushes">Whether OTEL_EXPORTER_OTLP_ENDPOINT names an endpoint.</param>
     public ServiceTelemetry(string service, string version, bool pushes)
     {
         MeterProviderBuilder builder = Sdk.CreateMeterProviderBuilder()
-            .ConfigureResource(resource => resource.AddService(service, serviceVersion: version))
+            .ConfigureResource(Describe)
             .AddMeter(Instruments.MeterName, "System.Runtime", "Microsoft.AspNetCore.Hosting")
             .AddView(Instruments.SiteTraffic, new MetricStreamConfiguration { CardinalityLimit = MostSeries })
             .AddView(Instruments.Coverage, new MetricStreamConfiguration { CardinalityLimit = MostSeries })
             .AddReader(Prometheus.Reader);
         if (pushes) builder.AddOtlpExporter();
         _metrics = builder.Build();
+        if (pushes) _traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(RoundTrace.SourceName).AddOtlpExporter().Build();
+
+        void Describe(ResourceBuilder resource) => resource.AddService(service, serviceVersion: version);
     }
 
     /// <summary>The page for Prometheus.</summary>
@@ -37,6 +42,7 @@ public sealed class ServiceTelemetry : IDisposable
     /// <summary>Sends what is left, and ends.</summary>
     public void Dispose()
     {
+        _traces?.Dispose();
         _metrics.Dispose();
         Prometheus.Dispose();
     }

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using EcoLora.DaprTestKit;
 using EcoLora.Federation;
@@ -67,6 +69,11 @@ public class HubMetricsTests
         // The first cells of the tables in docs/metrics.md name all of them and no others.
         string documented = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "metrics.md"), Cancellation);
         Assert.Equal(Regex.Matches(documented, "(?m)^\\|[^|]+\\|").SelectMany(cell => Regex.Matches(cell.Value, "ecolora_[a-z0-9_]+")).Select(name => name.Value).Order(StringComparer.Ordinal), names);
+        foreach ((string panel, string query) in Panels())
+        {
+            string asked = query.Replace("$run", "small", StringComparison.Ordinal).Replace("$__rate_interval", "1m", StringComparison.Ordinal);
+            Assert.True((await prometheus.QueryAsync(asked)).Count > 0, $"{panel}: {asked} gives nothing");
+        }
         // Without the token the scheduler tells nothing.
         using (var stranger = new HttpClient()) Assert.Equal(System.Net.HttpStatusCode.Unauthorized, (await stranger.GetAsync(new Uri($"http://127.0.0.1:{hub["scheduler"].Port}/metrics"), Cancellation)).StatusCode);
 
@@ -76,6 +83,34 @@ public class HubMetricsTests
         // The new process reads the journal and goes on where the one before was.
         await Eventually.TrueAsync(async () => Framed(await hub["scheduler"].Client.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation)) == totals.All.TotalBytes, "the bytes are those of before");
     }
+
+    [Fact]
+    public async Task The_alerts_fire_when_they_should_and_only_then()
+    {
+        (int code, string said) = await PrometheusServer.PromtoolAsync("", "test", "rules", Path.Combine(Repository.Root, "deploy", "prometheus", "alerts.test.yml"));
+        Assert.True(code == 0, said);
+    }
+
+    [Fact]
+    public async Task The_dashboards_are_what_their_script_writes()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/python3"), "needs Debian's package python3");
+        using var folder = new TemporaryFolder();
+        string source = Path.Combine(Repository.Root, "deploy", "grafana");
+        File.Copy(Path.Combine(source, "make_dashboards.py"), folder["make_dashboards.py"]);
+        using Process python = Process.Start("/usr/bin/python3", [folder["make_dashboards.py"]]);
+        await python.WaitForExitAsync(Cancellation);
+        string[] names = ["operations.json", "savings.json", "training.json"];
+        Assert.Equal(names, Directory.GetFiles(folder["dashboards"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.All(names, name => Assert.Equal(File.ReadAllText(Path.Combine(folder["dashboards"], name)), File.ReadAllText(Path.Combine(source, "dashboards", name))));
+    }
+
+    /// <summary>Every query of every dashboard.</summary>
+    private static IEnumerable<(string Panel, string Query)> Panels() =>
+        from file in Directory.GetFiles(Path.Combine(Repository.Root, "deploy", "grafana", "dashboards"))
+        from panel in JsonElement.Parse(File.ReadAllText(file)).GetProperty("panels").EnumerateArray()
+        from target in panel.GetProperty("targets").EnumerateArray()
+        select ($"{Path.GetFileName(file)}: {panel.GetProperty("title").GetString()}", target.GetProperty("expr").GetString()!);
 
     private static long Framed(string page) => page.Split('\n')
         .Where(line => line.StartsWith("ecolora_traffic_bytes_total{", StringComparison.Ordinal) && line.Contains("ecolora_stage=\"framed\"", StringComparison.Ordinal))
