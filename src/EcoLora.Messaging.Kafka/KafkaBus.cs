@@ -75,7 +75,7 @@ public sealed class KafkaBus : IMessageBus, IAsyncDisposable
     /// <summary>Ends the messages that are being handled, and leaves the group.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_consumer is not null) await _consumer.DisposeAsync();
+        if (Interlocked.Exchange(ref _consumer, null) is { } consumer) await consumer.DisposeAsync();
         _publisher.Dispose();
         _places.Dispose();
     }

@@ -101,7 +101,7 @@ public sealed class MockKafka : IDisposable
         await Task.Run(() => Eventually.TrueAsync(
             () =>
             {
-                if (consumer.Consume(TimeSpan.FromMilliseconds(100)) is { } result) messages.Add(result.Message);
+                while (messages.Count < count && consumer.Consume(TimeSpan.FromMilliseconds(100)) is { } result) messages.Add(result.Message);
                 return messages.Count == count;
             },
             $"{count} messages on {topic}"));

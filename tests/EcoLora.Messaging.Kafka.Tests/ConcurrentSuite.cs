@@ -2,6 +2,9 @@ using System.Reflection;
 using EcoLora.DaprTestKit;
 using EcoLora.Messaging.Tests;
 
+// They wait for groups more than they compute.
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
+
 namespace EcoLora.Messaging.Kafka.Tests;
 
 /// <summary>
