@@ -33,17 +33,19 @@ public sealed class SidecarResources : IDisposable
     public string Path => folder.Path;
 
     /// <summary>The product's own component files of a broker, at the addresses of the test's servers.</summary>
-    /// <param name="broker">The folder in components/: redis or rabbitmq.</param>
+    /// <param name="broker">The folder in components/: redis, rabbitmq or kafka.</param>
     /// <param name="redis">Stands for localhost:6379.</param>
     /// <param name="rabbit">Stands for localhost:5672.</param>
+    /// <param name="kafka">Stands for localhost:9092.</param>
     /// <param name="areTopicsScoped">Whether only the product's topics may be used, as its files say; most tests have topics of their own.</param>
-    public static SidecarResources OfProduct(string broker, RedisServer redis, RabbitServer? rabbit = null, bool areTopicsScoped = false)
+    public static SidecarResources OfProduct(string broker, RedisServer redis, RabbitServer? rabbit = null, MockKafka? kafka = null, bool areTopicsScoped = false)
     {
         SidecarResources resources = new();
         foreach (string file in Directory.GetFiles(System.IO.Path.Combine(Repository.Root, "components", broker), "*.yaml"))
         {
             string yaml = File.ReadAllText(file).Replace("localhost:6379", redis.Endpoint, StringComparison.Ordinal);
             if (rabbit is not null) yaml = yaml.Replace("localhost:5672", rabbit.Endpoint, StringComparison.Ordinal);
+            if (kafka is not null) yaml = yaml.Replace("localhost:9092", kafka.Endpoint, StringComparison.Ordinal);
             if (!areTopicsScoped) yaml = Regex.Replace(yaml, "  - name: (allowedTopics|publishingScopes|subscriptionScopes)\n    value: .*\n", "");
             resources.Add(System.IO.Path.GetFileName(file), yaml);
         }

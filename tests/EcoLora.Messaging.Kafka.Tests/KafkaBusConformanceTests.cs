@@ -1,4 +1,8 @@
+using EcoLora.Messaging.Tests;
 using EcoLora.TestKit;
+
+// They wait for groups more than they compute.
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
 
 namespace EcoLora.Messaging.Kafka.Tests;
 

@@ -1,11 +1,7 @@
 using System.Reflection;
 using EcoLora.DaprTestKit;
-using EcoLora.Messaging.Tests;
 
-// They wait for groups more than they compute.
-[assembly: CollectionBehavior(MaxParallelThreads = 6)]
-
-namespace EcoLora.Messaging.Kafka.Tests;
+namespace EcoLora.Messaging.Tests;
 
 /// <summary>
 /// The cases of <see cref="MessageBusConformance"/>, some of them beside each other: each waits three seconds for the first member of its group, and xunit runs the tests of
