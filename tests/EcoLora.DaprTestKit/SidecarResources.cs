@@ -4,7 +4,7 @@ using EcoLora.TestKit;
 namespace EcoLora.DaprTestKit;
 
 /// <summary>
-/// A resources folder in the making: a pubsub named <c>pubsub</c> on Redis or RabbitMQ, a state store named <c>statestore</c> on Redis, and what is added.
+/// A resources folder in the making: a pubsub named <c>pubsub</c> on Redis, RabbitMQ or Kafka, a state store named <c>statestore</c> on Redis, and what is added.
 /// </summary>
 public sealed class SidecarResources : IDisposable
 {
@@ -24,6 +24,13 @@ public sealed class SidecarResources : IDisposable
     public SidecarResources(RedisServer redis, RabbitServer rabbit, params (string Name, string Value)[] pubsub)
         : this(redis) =>
         Add("pubsub.yaml", Component("pubsub", "pubsub.rabbitmq", [("hostname", rabbit.Endpoint), .. pubsub]));
+
+    /// <param name="redis">The server behind the state store.</param>
+    /// <param name="kafka">The brokers behind the pubsub.</param>
+    /// <param name="pubsub">More metadata of the pubsub. Without any it has Dapr's defaults, by which a new app misses what was published before.</param>
+    public SidecarResources(RedisServer redis, MockKafka kafka, params (string Name, string Value)[] pubsub)
+        : this(redis) =>
+        Add("pubsub.yaml", Component("pubsub", "pubsub.kafka", [("brokers", kafka.Endpoint), ("authType", "none"), .. pubsub]));
 
     private SidecarResources()
     {
