@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test. As root on Debian it first installs what some tests use (python3 and numpy for the independent readers
-# and decoders, redis-server and rabbitmq-server for the brokers' tests and prometheus for the metrics', which start their own on free ports, nodejs and npm for Dapr's JavaScript SDK, which
-# comes from the npm registry); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
+# and decoders, redis-server, rabbitmq-server and librdkafka1 for the brokers' tests and prometheus for the metrics', which start their own on free ports, nodejs and npm for
+# Dapr's JavaScript SDK, which comes from the npm registry); otherwise those tests are reported as skipped, with the reason. Ends with one line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
@@ -17,6 +17,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
     for package in redis-server rabbitmq-server prometheus npm; do command -v "$package" >/dev/null || missing+=("$package"); done
     command -v node >/dev/null || missing+=(nodejs)
+    # Confluent.Kafka speaks through it, and its mock cluster is the tests' Kafka.
+    ldconfig -p | grep -q librdkafka.so.1 || missing+=(librdkafka1)
     [ ${#missing[@]} = 0 ] || { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; }
 fi
 

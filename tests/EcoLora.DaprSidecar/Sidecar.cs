@@ -77,6 +77,7 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             resources.Resiliency.Outbound(component.Name);
             if (component.Type == "pubsub.redis") brokers.Add(component.Name, await RedisStreamBroker.OpenAsync(component, options.AppId, faults));
             if (component.Type == "pubsub.rabbitmq") brokers.Add(component.Name, await RabbitBroker.OpenAsync(component, options.AppId, faults));
+            if (component.Type == "pubsub.kafka") brokers.Add(component.Name, KafkaBroker.Open(component, options.AppId, faults));
             if (component.Type == "state.redis") stores.Add(component.Name, await RedisStateStore.OpenAsync(component, options.AppId));
             if (component.Type.EndsWith(".redis", StringComparison.Ordinal)) registry ??= await RedisConnection.OpenAsync(component);
         }

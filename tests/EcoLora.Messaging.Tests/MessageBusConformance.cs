@@ -29,6 +29,9 @@ public abstract class MessageBusConformance : IAsyncDisposable
     /// <summary>Whether messages wait for a consumer that has never been started; else only for those that were started before.</summary>
     protected virtual bool KeepsForNewConsumers => true;
 
+    /// <summary>The largest message that the bus takes; it refuses a larger one by an <see cref="IOException"/>.</summary>
+    protected virtual int LargestMessage => int.MaxValue;
+
     /// <summary>Makes a bus that does not deliver yet.</summary>
     protected abstract IMessageBus MakeBus();
 
@@ -74,6 +77,11 @@ public abstract class MessageBusConformance : IAsyncDisposable
         await StartAsync();
         byte[] payload = new byte[size];
         for (int i = 0; i < size; i++) payload[i] = (byte)(i * 31 + i / 256);
+        if (size > LargestMessage)
+        {
+            await Assert.ThrowsAsync<IOException>(() => Publish("a", "k", payload));
+            return;
+        }
         await Publish("a", "k", payload);
         Assert.Equal(payload, await inbox.NextAsync());
     }

@@ -14,7 +14,7 @@ internal sealed record Component(string Name, string Type, string Version, Dicti
 internal sealed class ResourceFolder
 {
     public const string EnvironmentStore = "secretstores.local.env";
-    private static readonly string[] KnownTypes = ["pubsub.redis", "pubsub.rabbitmq", "state.redis", EnvironmentStore];
+    private static readonly string[] KnownTypes = ["pubsub.redis", "pubsub.rabbitmq", "pubsub.kafka", "state.redis", EnvironmentStore];
     private readonly List<(Component Component, string Store, SecretReference[] References)> _secrets = [];
 
     public List<Component> Components { get; } = [];

@@ -1,4 +1,4 @@
-namespace EcoLora.Messaging.Dapr;
+namespace EcoLora.Messaging;
 
 /// <summary>
 /// How much an app may put among the dead letters of its topics, so that whoever can send rubbish cannot fill the broker a second time with it. A window begins with its
