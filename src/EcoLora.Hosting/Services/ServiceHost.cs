@@ -2,6 +2,7 @@ using System.Net;
 using EcoLora.Hosting.Dapr;
 using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
+using EcoLora.Messaging.Kafka;
 using EcoLora.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -59,6 +60,7 @@ public static class ServiceHost
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
         bool measures = variables.Text("OTEL_SDK_DISABLED", "false") != "true", pushes = variables.Text("OTEL_EXPORTER_OTLP_ENDPOINT", "").Length > 0;
+        KafkaOptions? kafka = KafkaSettings.Read(variables, definition.AppId);
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 
@@ -83,7 +85,13 @@ public static class ServiceHost
         };
         BusTrust? trust = trusting is null ? null : await trusting.OpenAsync(definition, sidecar, store, log, stopping);
         if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
-        IMessageBus signed = trust is null ? dapr : new SignedBus(dapr, trust) { Refused = refused };
+        KafkaBus? direct = kafka is null ? null : new KafkaBus(kafka)
+        {
+            Refused = refused,
+            HandlerFailed = dapr.HandlerFailed,
+            Troubled = what => log.Warn($"kafka: {what}"),
+        };
+        IMessageBus carrier = (IMessageBus?)direct ?? dapr, signed = trust is null ? carrier : new SignedBus(carrier, trust) { Refused = refused };
         var parts = new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System);
         using var bus = new PartedBus(signed, parts) { Refused = refused };
         using ServiceTelemetry? telemetry = measures ? new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes) : null;
@@ -98,16 +106,18 @@ public static class ServiceHost
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());
-            await ServeAsync(app, service, log, port, stopping);
+            await ServeAsync(app, service, direct, log, port, stopping);
         }
         finally
         {
+            // Handlers end before the service does.
+            if (direct is not null) await direct.DisposeAsync();
             if (service.Service is IAsyncDisposable asynchronous) await asynchronous.DisposeAsync();
             else (service.Service as IDisposable)?.Dispose();
         }
     }
 
-    private static async Task ServeAsync(WebApplication app, RunningService service, ILogger log, int port, CancellationToken stopping)
+    private static async Task ServeAsync(WebApplication app, RunningService service, KafkaBus? direct, ILogger log, int port, CancellationToken stopping)
     {
         try
         {
@@ -117,6 +127,7 @@ public static class ServiceHost
         {
             throw new IOException($"APP_PORT: expected a port that is free, found {port}: {taken.Message}", taken);
         }
+        direct?.Start();
         log.Say($"ready on port {port}");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         Task work = WorkAsync(service, log, ending.Token);

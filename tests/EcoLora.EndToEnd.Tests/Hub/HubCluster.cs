@@ -8,6 +8,22 @@ using EcoLora.TestKit;
 
 namespace EcoLora.EndToEnd.Tests.Hub;
 
+/// <summary>What carries the topics of a <see cref="HubCluster"/>.</summary>
+public enum HubBroker
+{
+    /// <summary>Redis, by the sidecars.</summary>
+    Redis,
+
+    /// <summary>RabbitMQ, by the sidecars.</summary>
+    RabbitMq,
+
+    /// <summary>A mock of Kafka, by the sidecars.</summary>
+    Kafka,
+
+    /// <summary>The same, by the services themselves.</summary>
+    KafkaItself,
+}
+
 /// <summary>
 /// The whole system as processes: a broker, and beside each of the services its sidecar. Two sites: <c>north</c> with two trainers, <c>south</c> with one, so
 /// that trainers share a codec.
@@ -15,15 +31,17 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 internal sealed class HubCluster : IAsyncDisposable
 {
     private readonly TemporaryFolder _volumes = new();
+    private readonly MockKafka? _kafka;
+    private readonly bool _isDirect;
     private readonly SidecarResources _resources;
     private readonly Dictionary<string, HubApp> _apps = [];
     private readonly SigningKey _hub = SigningKey.Create();
     private readonly Dictionary<string, SigningKey> _sites = new() { ["north"] = SigningKey.Create(), ["south"] = SigningKey.Create() };
 
-    private HubCluster(RedisServer redis, RabbitServer? rabbit)
+    private HubCluster(RedisServer redis, RabbitServer? rabbit, MockKafka? kafka, bool isDirect)
     {
-        (Redis, Rabbit) = (redis, rabbit);
-        _resources = SidecarResources.OfProduct(rabbit is null ? "redis" : "rabbitmq", redis, rabbit, areTopicsScoped: true);
+        (Redis, Rabbit, _kafka, _isDirect) = (redis, rabbit, kafka, isDirect);
+        _resources = SidecarResources.OfProduct(rabbit is not null ? "rabbitmq" : kafka is not null && !isDirect ? "kafka" : "redis", redis, rabbit, kafka, areTopicsScoped: true);
         // The product's policy with shorter pauses, since a test's round takes less than one of them.
         string policy = File.ReadAllText(Path.Combine(_resources.Path, "resiliency.yaml"));
         _resources.Add("resiliency.yaml", policy.Replace("duration: 1s", "duration: 100ms", StringComparison.Ordinal).Replace("maxRetries: 90", "maxRetries: 900", StringComparison.Ordinal));
@@ -45,22 +63,23 @@ internal sealed class HubCluster : IAsyncDisposable
     public string Resources => _resources.Path;
 
     /// <summary>Starts everything, sidecars and services at once, and waits until every service is ready and subscribed.</summary>
-    /// <param name="isOverRabbit">RabbitMQ for the topics instead of Redis.</param>
+    /// <param name="broker">What carries the topics.</param>
     /// <param name="sidecarFlags">Faults of every sidecar, given the number of its service.</param>
     /// <param name="settings">Environment variables of every service.</param>
     /// <param name="later">App ids that are not started with the others.</param>
-    public static async Task<HubCluster> StartAsync(bool isOverRabbit = false, Func<int, string[]>? sidecarFlags = null, (string Name, string Value)[]? settings = null, params string[] later)
+    public static async Task<HubCluster> StartAsync(HubBroker broker = HubBroker.Redis, Func<int, string[]>? sidecarFlags = null, (string Name, string Value)[]? settings = null, params string[] later)
     {
-        RabbitServer? rabbit = isOverRabbit ? await RabbitServer.StartAsync() : null;
-        var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit);
+        RabbitServer? rabbit = broker == HubBroker.RabbitMq ? await RabbitServer.StartAsync() : null;
+        bool isDirect = broker == HubBroker.KafkaItself;
+        var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit, isDirect || broker == HubBroker.Kafka ? MockKafka.Start(3) : null, isDirect);
         try
         {
             foreach ((string service, string appId, (string Name, string Value)[] own) in Services())
                 cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], [.. own, .. settings ?? []], sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
             // The scheduler gives out what the sites enrol with.
-            await StartAsync([cluster["scheduler"]]);
+            await cluster.StartAsync([cluster["scheduler"]]);
             foreach (string site in cluster._sites.Keys) await cluster.AdmitAsync(site);
-            await StartAsync([.. cluster.Apps.Where(app => app.Sidecar.AppId != "scheduler" && !later.Contains(app.Sidecar.AppId))]);
+            await cluster.StartAsync([.. cluster.Apps.Where(app => app.Sidecar.AppId != "scheduler" && !later.Contains(app.Sidecar.AppId))]);
             return cluster;
         }
         catch
@@ -148,24 +167,25 @@ internal sealed class HubCluster : IAsyncDisposable
         await Task.WhenAll(Apps.Select(app => app.DisposeAsync().AsTask()));
         await Redis.DisposeAsync();
         if (Rabbit is not null) await Rabbit.DisposeAsync();
+        _kafka?.Dispose();
         foreach (SigningKey key in _sites.Values.Append(_hub)) key.Dispose();
         _resources.Dispose();
         _volumes.Dispose();
     }
 
-    private static async Task StartAsync(IReadOnlyCollection<HubApp> apps)
+    private async Task StartAsync(IReadOnlyCollection<HubApp> apps)
     {
         foreach (HubApp app in apps) app.StartService();
         await Task.WhenAll(apps.Select(app => app.Sidecar.StartAgainAsync()));
         await WaitUntilReadyAsync(apps);
     }
 
-    private static async Task WaitUntilReadyAsync(IReadOnlyCollection<HubApp> apps)
+    private async Task WaitUntilReadyAsync(IReadOnlyCollection<HubApp> apps)
     {
         foreach (HubApp app in apps)
         {
             await app.WaitUntilReadyAsync();
-            await app.Sidecar.WaitUntilSubscribedAsync(TopicsOf(app.Sidecar.AppId));
+            if (!_isDirect) await app.Sidecar.WaitUntilSubscribedAsync(TopicsOf(app.Sidecar.AppId));
         }
     }
 
@@ -193,6 +213,7 @@ internal sealed class HubCluster : IAsyncDisposable
     private HubApp Make(string service, string appId, string volume, (string Name, string Value)[] settings, string[] sidecarFlags)
     {
         Dictionary<string, string> all = settings.Append(("ECOLORA_VOLUME", volume)).ToDictionary(setting => setting.Item1, setting => setting.Item2);
+        if (_isDirect) all["ECOLORA_KAFKA"] = _kafka!.Endpoint;
         all["ECOLORA_KEY"] = (all.TryGetValue("ECOLORA_SITE", out string? site) ? _sites[site] : _hub).ToPem();
         if (site is not null) all["ECOLORA_HUB"] = _hub.Public.Text;
         return new HubApp(service, appId, Resources, all, sidecarFlags);

@@ -8,7 +8,7 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 /// Seeded schedules of kills, on sidecars that delay, repeat, reorder and refuse messages on a seed: every run ends with the bytes of the undisturbed run in one
 /// process, or, of one with a deadline, of a replay of its own journal. ECOLORA_FAULT_SCHEDULES asks for more of them, ECOLORA_FAULT_SEED for others: bench/fault-schedules.sh.
 /// </summary>
-public abstract class HubFaultTests(bool isOverRabbit)
+public abstract class HubFaultTests(HubBroker broker)
 {
     private static readonly string[] _deadline = ["federation.deadline=1", "federation.over_sampling=0.5"];
 
@@ -16,10 +16,10 @@ public abstract class HubFaultTests(bool isOverRabbit)
     public async Task Whatever_is_killed_the_adapter_is_the_same()
     {
         int schedules = Number("ECOLORA_FAULT_SCHEDULES", 20) / 2;
-        ulong first = (ulong)Number("ECOLORA_FAULT_SEED", 1) + (isOverRabbit ? 1_000_000UL : 0);
+        ulong first = (ulong)Number("ECOLORA_FAULT_SEED", 1) + (broker == HubBroker.RabbitMq ? 1_000_000UL : 0);
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
-        await using HubCluster hub = await HubCluster.StartAsync(isOverRabbit, app =>
+        await using HubCluster hub = await HubCluster.StartAsync(broker, app =>
         [
             "--seed", string.Create(CultureInfo.InvariantCulture, $"{first + (ulong)app}"),
             "--fault-delay-rate", "0.1", "--fault-delay-ms", "100", "--fault-duplicate-rate", "0.1", "--fault-reorder-rate", "0.1", "--fault-refuse-rate", "0.05",
@@ -69,7 +69,7 @@ public abstract class HubFaultTests(bool isOverRabbit)
 }
 
 /// <summary>Over Redis Streams.</summary>
-public sealed class HubFaultsOverRedis() : HubFaultTests(isOverRabbit: false);
+public sealed class HubFaultsOverRedis() : HubFaultTests(HubBroker.Redis);
 
 /// <summary>Over RabbitMQ.</summary>
-public sealed class HubFaultsOverRabbit() : HubFaultTests(isOverRabbit: true);
+public sealed class HubFaultsOverRabbit() : HubFaultTests(HubBroker.RabbitMq);

@@ -11,13 +11,15 @@ public class HubRunTests
     internal static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Over_a_broker_a_run_ends_with_the_bytes_of_the_run_in_one_process(bool isOverRabbit)
+    [InlineData(HubBroker.Redis)]
+    [InlineData(HubBroker.RabbitMq)]
+    [InlineData(HubBroker.Kafka)]
+    [InlineData(HubBroker.KafkaItself)]
+    public async Task Over_a_broker_a_run_ends_with_the_bytes_of_the_run_in_one_process(HubBroker broker)
     {
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
-        await using HubCluster hub = await HubCluster.StartAsync(isOverRabbit);
+        await using HubCluster hub = await HubCluster.StartAsync(broker);
 
         Assert.Equal(HttpStatusCode.Accepted, await hub.SubmitAsync(RunFile.Read(file, [])));
         Assert.Equal(HttpStatusCode.OK, await hub.SubmitAsync(RunFile.Read(file, [])));

@@ -1,0 +1,26 @@
+using EcoLora.Messaging.Kafka;
+
+namespace EcoLora.Hosting;
+
+/// <summary>Kafka from a service's settings: with ECOLORA_KAFKA its messages go there directly; state, invocation and secrets stay the sidecar's.</summary>
+internal static class KafkaSettings
+{
+    private const string Brokers = "ECOLORA_KAFKA", Security = "ECOLORA_KAFKA_SECURITY";
+
+    /// <summary>Reads them; null where messages go through the sidecar.</summary>
+    /// <param name="variables">The settings.</param>
+    /// <param name="appId">The consumer group.</param>
+    /// <exception cref="FormatException">One cannot be used.</exception>
+    public static KafkaOptions? Read(ServiceVariables variables, string appId)
+    {
+        if (variables.Text(Brokers, "") is not { Length: > 0 } brokers) return null;
+        var security = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string entry in (variables.Secret(Security) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
+            // A secret is not shown, not even a bad one.
+            if (parts.Length < 2 || !security.TryAdd(parts[0], parts[1])) throw new SettingException(Security, "security.protocol, sasl.* and ssl.* as name=value;name=value, each name once", "others");
+        }
+        return new KafkaOptions(brokers, appId) { Security = security }.Checked();
+    }
+}
