@@ -59,14 +59,14 @@ public static class FreePort
 /// <summary>Waits for conditions.</summary>
 public static class Eventually
 {
-    /// <summary>Asks again every 10 ms until the answer is true; fails with <paramref name="what"/> after the limit (15 s unless told), and what <paramref name="details"/> adds.</summary>
+    /// <summary>Asks again every 25 ms until the answer is true; fails with <paramref name="what"/> after the limit (15 s unless told), and what <paramref name="details"/> adds.</summary>
     public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? limit = null, Func<string>? details = null)
     {
         long end = Environment.TickCount64 + (long)(limit ?? TimeSpan.FromSeconds(15)).TotalMilliseconds;
         while (!await condition())
         {
             if (Environment.TickCount64 > end) throw new TimeoutException($"waited in vain: {what}{(details is null ? "" : "\n" + details())}");
-            await Task.Delay(10);
+            await Task.Delay(25);
         }
     }
 

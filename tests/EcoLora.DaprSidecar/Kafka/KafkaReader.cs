@@ -12,6 +12,9 @@ namespace EcoLora.DaprSidecar;
 /// </summary>
 internal sealed class KafkaReader(KafkaSettings settings, Faults faults) : IAsyncDisposable
 {
+    /// <summary>Subscriptions that come closer together make the group join once.</summary>
+    private static readonly TimeSpan _together = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<string, BrokerHandler> _handlers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<TopicPartition, Channel<ConsumeResult<byte[], byte[]>>> _partitions = [];
     private readonly ConcurrentBag<Task> _handling = [];
@@ -32,6 +35,7 @@ internal sealed class KafkaReader(KafkaSettings settings, Faults faults) : IAsyn
             EnableAutoOffsetStore = false,
             AutoCommitIntervalMs = 1000,
             AllowAutoCreateTopics = true,
+            SessionTimeoutMs = 6000,
             ReconnectBackoffMaxMs = 1000,
         })
             .SetErrorHandler((_, error) => Console.Error.WriteLine($"kafka: {error.Reason}"))
@@ -43,7 +47,6 @@ internal sealed class KafkaReader(KafkaSettings settings, Faults faults) : IAsyn
                         queue.Writer.TryComplete();
             })
             .Build();
-        _consumer.Subscribe(_handlers.Keys);
         if (isFirst) _reading = Task.Factory.StartNew(() => Read(_consumer), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -73,10 +76,18 @@ internal sealed class KafkaReader(KafkaSettings settings, Faults faults) : IAsyn
 
     private void Read(IConsumer<byte[], byte[]> consumer)
     {
+        int subscribed = 0;
         while (!_readingEnds.IsCancellationRequested)
         {
             try
             {
+                // Joining twice at once would leave a member behind that the group waits for.
+                int topics = _handlers.Count;
+                if (topics != subscribed && !_readingEnds.Token.WaitHandle.WaitOne(_together) && topics == _handlers.Count)
+                {
+                    consumer.Subscribe(_handlers.Keys);
+                    subscribed = topics;
+                }
                 if (consumer.Consume(TimeSpan.FromMilliseconds(50)) is not { } message) continue;
                 _partitions.GetOrAdd(message.TopicPartition, _ => Begin(consumer)).Writer.TryWrite(message);
             }
