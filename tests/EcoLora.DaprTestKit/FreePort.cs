@@ -5,13 +5,18 @@ namespace EcoLora.DaprTestKit;
 
 /// <summary>
 /// Ports of 127.0.0.1 that nobody listens on, for processes that cannot bind to port 0 themselves. They lie below those that the system gives to outgoing
-/// connections, of which a test has hundreds: one of these could take the port before the process binds it.
+/// connections, of which a test has hundreds: one of these could take the port before the process binds it. Test projects that run beside each other have ranges of their own.
 /// </summary>
 public static class FreePort
 {
-    private const int First = 12_000, Last = 32_000;
+    private const int First = 12_000, Size = 4_000, Ranges = 5;
 
     private static readonly HashSet<int> _given = [];
+
+    /// <summary>Keeps others out of the range while this process lives.</summary>
+    private static TcpListener? _claim;
+
+    private static readonly int _first = First + Size * Claim();
 
     /// <summary>A port that this process has not given out before.</summary>
     public static int Next()
@@ -20,7 +25,7 @@ public static class FreePort
         {
             while (true)
             {
-                int port = Random.Shared.Next(First, Last);
+                int port = Random.Shared.Next(_first, _first + Size);
                 if (_given.Add(port) && IsFree(port)) return port;
             }
         }
@@ -39,6 +44,24 @@ public static class FreePort
         {
             return false;
         }
+    }
+
+    private static int Claim()
+    {
+        for (int range = 0; range < Ranges; range++)
+        {
+            try
+            {
+                _claim = new TcpListener(IPAddress.Loopback, First - 1 - range) { ExclusiveAddressUse = true };
+                _claim.Start();
+                return range;
+            }
+            catch (SocketException)
+            {
+                // Another process has it.
+            }
+        }
+        throw new InvalidOperationException($"expected at most {Ranges} test projects at a time, found more");
     }
 
     private static bool IsFree(int port)
