@@ -4,7 +4,7 @@ using Confluent.Kafka;
 namespace EcoLora.Messaging.Kafka;
 
 /// <summary>
-/// The bus over Kafka itself, for a site without a sidecar. A message is exactly its payload, its key the partition key in UTF-8, and there are no headers: what Dapr's
+/// The bus over Kafka itself, past the sidecar. A message is exactly its payload, its key the partition key in UTF-8, and there are no headers: what Dapr's
 /// <c>pubsub.kafka</c> publishes raw is read here, and the other way round. Larger messages than 900 KiB need a <see cref="PartedBus"/> around it. The app is one consumer
 /// group, so a topic has one consumer here.
 /// </summary>
