@@ -18,25 +18,33 @@ public class ServiceTelemetryTests
         collector.Start();
         Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
         Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-        Task<(string Path, string Body)> received = ReceiveAsync(collector);
+        Task<Dictionary<string, string>> received = ReceiveAsync(collector, "/v1/metrics", "/v1/traces");
         using (var telemetry = new ServiceTelemetry("codec-a", "0.1.0", pushes: true))
         {
             Instruments.Code("encode", "run-1", 0, 100).Dispose();
             Instruments.Left("run-1", [3, 4]);
             Assert.Contains("ecolora_residual_norm_sum{ecolora_run=\"run-1\"} 5\n", telemetry.Prometheus.Read(), StringComparison.Ordinal);
         } // What was measured is sent at the end.
-        (string path, string body) = await received.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
-        Assert.Equal("/v1/metrics", path);
-        foreach (string part in (string[])["codec-a", "ecolora.codec.duration", "ecolora.codec.entries", "ecolora.residual.norm", "ecolora.operation", "encode", "run-1"]) Assert.Contains(part, body, StringComparison.Ordinal);
+        Dictionary<string, string> bodies = await received.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        foreach (string part in (string[])["codec-a", "ecolora.codec.duration", "ecolora.codec.entries", "ecolora.residual.norm", "ecolora.operation", "encode", "run-1"])
+            Assert.Contains(part, bodies["/v1/metrics"], StringComparison.Ordinal);
+        foreach (string part in (string[])["codec-a", "encode", "ecolora.run", "run-1", Encoding.Latin1.GetString(Convert.FromHexString(RoundTrace.IdOf("run-1", 0).ToHexString()))])
+            Assert.Contains(part, bodies["/v1/traces"], StringComparison.Ordinal);
     }
 
-    private static async Task<(string Path, string Body)> ReceiveAsync(HttpListener collector)
+    /// <summary>Takes what is sent until there is something for each of the paths.</summary>
+    private static async Task<Dictionary<string, string>> ReceiveAsync(HttpListener collector, params string[] paths)
     {
-        HttpListenerContext call = await collector.GetContextAsync();
-        using var body = new MemoryStream();
-        await call.Request.InputStream.CopyToAsync(body);
-        call.Response.StatusCode = 200;
-        call.Response.Close();
-        return (call.Request.Url!.AbsolutePath, Encoding.Latin1.GetString(body.ToArray()));
+        var bodies = new Dictionary<string, string>(StringComparer.Ordinal);
+        while (!paths.All(bodies.ContainsKey))
+        {
+            HttpListenerContext call = await collector.GetContextAsync();
+            using var body = new MemoryStream();
+            await call.Request.InputStream.CopyToAsync(body);
+            call.Response.StatusCode = 200;
+            call.Response.Close();
+            bodies[call.Request.Url!.AbsolutePath] = Encoding.Latin1.GetString(body.ToArray());
+        }
+        return bodies;
     }
 }
