@@ -249,7 +249,8 @@ public sealed partial class TrainerService : IAsyncDisposable
     {
         lock (_jobLock)
         {
-            if (_jobs.ContainsKey(name) || (_done.Contains(name) && !again)) return;
+            // A message that comes while the service ends begins nothing: nobody would wait for it, and another process may have the volume by then.
+            if (_stop.IsCancellationRequested || _jobs.ContainsKey(name) || (_done.Contains(name) && !again)) return;
             _jobs[name] = Task.Run(() => RunAsync(name, job));
         }
     }
