@@ -63,7 +63,7 @@ public sealed class RabbitServer : IAsyncDisposable
         _epmd ??= Start("epmd", "-port", _epmdPort.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1");
         await Eventually.TrueAsync(() => FreePort.AnswersAsync(_epmdPort), "epmd answers");
         _process = Start(Executable, "-noinput");
-        await Eventually.TrueAsync(AnswersAsync, "rabbitmq-server answers", TimeSpan.FromMinutes(1), () => Output);
+        await Eventually.TrueAsync(AnswersAsync, "rabbitmq-server answers", TimeSpan.FromMinutes(3), () => Output);
     }
 
     /// <summary>kill -9 of the node and the processes that it has started.</summary>
