@@ -30,7 +30,7 @@ public sealed class ScheduledRun : IDisposable
     private long _openedAt, _readAt, _grownAt;
     private volatile RunFigures? _figures;
     private int _figuresAt = -1;
-    private (int Round, DateTimeOffset At)? _opened;
+    private (int Round, DateTimeOffset Start)? _traced;
 
     private ScheduledRun(RunHistory history, IRunJournal journal, IMessageBus bus, DecisionReplay? replay, Action<RunHistory, JournalEntry>? observer, TimeProvider clock) =>
         (History, _journal, _bus, _replay, _observer, _clock, _leases) = (history, journal, bus, replay, observer, clock, new PresenceLeases(clock));
@@ -277,13 +277,14 @@ public sealed class ScheduledRun : IDisposable
     /// <summary>A round that this process has opened has its span once what follows it is decided.</summary>
     private void Trace(RoundMessage next)
     {
-        int complete = (next as RoundOpened)?.Round - 1 ?? ((RunEnding)next).Version - 1;
-        if (_opened is { } opened && opened.Round == complete && History.Run!.Rounds[complete] is { Closed: { } closed } round)
+        int? begins = (next as RoundOpened)?.Round;
+        if (_traced?.Round == begins) return; // The same round again, with more participants.
+        if (_traced is { } traced && History.Run!.Rounds[traced.Round] is { Closed: { } closed } round && traced.Round + 1 == (begins ?? ((RunEnding)next).Version))
         {
-            using Activity? span = RoundTrace.Start("round", History.Name, complete, opened.At);
+            using Activity? span = RoundTrace.Start("round", History.Name, traced.Round, traced.Start);
             span?.SetTag("ecolora.participants", round.Opened.Participants.Count).SetTag("ecolora.accepted", closed.Accepted.Count);
         }
-        if (_opened?.Round != (next as RoundOpened)?.Round) _opened = next is RoundOpened begun ? (begun.Round, _clock.GetUtcNow()) : null;
+        _traced = begins is { } begun ? (begun, _clock.GetUtcNow()) : null;
     }
 
     /// <inheritdoc/>

@@ -26,12 +26,12 @@ public sealed class PrometheusServer : IAsyncDisposable
     /// <param name="files">Other files beside it, by name.</param>
     public static async Task<PrometheusServer> StartAsync(string configuration, params (string Name, string Text)[] files)
     {
-        Xunit.Assert.SkipWhen(Find("prometheus") is null || Find("promtool") is null, SkipReason);
+        Xunit.Assert.SkipWhen(InstalledProgram.Find("prometheus") is null || InstalledProgram.Find("promtool") is null, SkipReason);
         var server = new PrometheusServer();
         foreach ((string name, string text) in files) await File.WriteAllTextAsync(server._folder[name], text);
         await File.WriteAllTextAsync(server._folder["prometheus.yml"], configuration);
         server._process = Process.Start(new ProcessStartInfo(
-            Find("prometheus")!,
+            InstalledProgram.Find("prometheus")!,
             [$"--config.file={server._folder["prometheus.yml"]}", $"--storage.tsdb.path={server._folder["data"]}", $"--web.listen-address=127.0.0.1:{server.Port}", "--log.level=warn"])
         {
             RedirectStandardOutput = true,
@@ -56,8 +56,8 @@ public sealed class PrometheusServer : IAsyncDisposable
     /// <returns>Its exit code and all that it wrote.</returns>
     public static async Task<(int Code, string Output)> PromtoolAsync(string input, params string[] arguments)
     {
-        Xunit.Assert.SkipWhen(Find("promtool") is null, SkipReason);
-        using Process process = Process.Start(new ProcessStartInfo(Find("promtool")!, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Xunit.Assert.SkipWhen(InstalledProgram.Find("promtool") is null, SkipReason);
+        using Process process = Process.Start(new ProcessStartInfo(InstalledProgram.Find("promtool")!, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
@@ -77,8 +77,6 @@ public sealed class PrometheusServer : IAsyncDisposable
         _client.Dispose();
         _folder.Dispose();
     }
-
-    private static string? Find(string program) => Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
     private async Task<bool> IsReadyAsync()
     {

@@ -25,8 +25,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Whether redis-server is there.</summary>
     public static bool IsInstalled => Executable is not null;
 
-    private static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
-        .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
+    private static string? Executable { get; } = InstalledProgram.Find("redis-server");
 
     /// <summary>The port, the same after a restart.</summary>
     public int Port { get; } = FreePort.Next();

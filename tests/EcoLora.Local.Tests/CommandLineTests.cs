@@ -116,9 +116,9 @@ public sealed class CommandLineTests : IDisposable
     public void The_launcher_says_in_one_line_that_dotnet_is_missing()
     {
         Directory.CreateDirectory(_folder["tools"]);
-        foreach (string tool in (string[])["bash", "dirname", "readlink"]) File.CreateSymbolicLink(_folder["tools/" + tool], Find(tool));
+        foreach (string tool in (string[])["bash", "dirname", "readlink"]) File.CreateSymbolicLink(_folder["tools/" + tool], InstalledProgram.Find(tool)!);
         File.CreateSymbolicLink(_folder["ecolora"], Path.Combine(Repository.Root, "ecolora"));
-        var start = new ProcessStartInfo(Find("bash"), [_folder["ecolora"], "--help"]) { RedirectStandardError = true, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo(InstalledProgram.Find("bash")!, [_folder["ecolora"], "--help"]) { RedirectStandardError = true, WorkingDirectory = "/" };
         start.Environment["PATH"] = _folder["tools"];
         using Process process = Process.Start(start)!;
         string error = process.StandardError.ReadToEnd();
@@ -126,9 +126,6 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal((1, "ecolora: the .NET SDK 10 is needed and 'dotnet' was not found; get it from https://dotnet.microsoft.com/download\n"),
             (process.ExitCode, error));
     }
-
-    private static string Find(string tool) =>
-        Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, tool)).First(File.Exists);
 
     private static void AssertRefused(string line, params string[] arguments) =>
         Assert.Equal(new Outcome(ExitCodes.BadInput, "", $"ecolora: {line}\n"), Ecolora.Run(arguments));

@@ -23,8 +23,7 @@ internal static class OptionsCommand
         return command;
     }
 
-    /// <summary>The file.</summary>
-    internal static string Text()
+    private static string Text()
     {
         var text = new StringBuilder();
         foreach (OptionSection section in RunFileOptions.Table.Sections)

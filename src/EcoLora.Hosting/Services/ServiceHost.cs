@@ -39,11 +39,11 @@ public static class ServiceHost
         }
         catch (Exception exception)
         {
-            await Console.Error.WriteLineAsync(exception is IOException or FormatException or OptionsException ? exception.Message : exception.ToString());
+            await Console.Error.WriteLineAsync(exception is IOException or FormatException or DllNotFoundException ? exception.Message : exception.ToString());
             return exception switch
             {
                 ServiceInUseException => 4,
-                FormatException or OptionsException => 3,
+                FormatException => 3,
                 _ => 1,
             };
         }

@@ -22,8 +22,7 @@ internal sealed class NodeFolder : IDisposable
     {
     }
 
-    public static bool IsInstalled { get; } = new[] { "node", "npm" }.All(name =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, name))));
+    public static bool IsInstalled { get; } = new[] { "node", "npm" }.All(name => InstalledProgram.Find(name) is not null);
 
     public static string Sources { get; } = Path.Combine(Repository.Root, "tests", "EcoLora.DaprSidecar.Tests", "JsSdk");
 

@@ -57,6 +57,14 @@ internal sealed class HubApp : IAsyncDisposable
         }
     }
 
+    /// <summary>Puts bytes on a topic by its sidecar, raw.</summary>
+    public async Task PublishAsync(string topic, byte[] bytes)
+    {
+        using var content = new ByteArrayContent(bytes) { Headers = { ContentType = new("application/octet-stream") } };
+        using HttpResponseMessage published = await Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content);
+        Assert.Equal(HttpStatusCode.NoContent, published.StatusCode);
+    }
+
     /// <summary>What it has not taken in, by reason.</summary>
     public async Task<Dictionary<string, long>> RefusedAsync() =>
         (await Client.GetFromJsonAsync<Refusal[]>("/refused"))!.ToDictionary(refusal => refusal.Reason, refusal => refusal.Count);

@@ -50,8 +50,8 @@ public class HubMetricsTests
         foreach ((string query, double value) in expected) await ComesToAsync(prometheus, query, value);
         Assert.Equal(7, (await prometheus.QueryAsync("up")).Count);
         // What is refused, and what tells nothing new, is seen by reason, and no series names a client.
-        await SayAsync(hub["scheduler"], Topics.Rounds, "poison"u8.ToArray());
-        await SayAsync(hub["codec-north"], Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new SiteUpdated("small", 0, 1, 1)), hub.KeyOf("north"), hub.HubKey.Id));
+        await hub["scheduler"].PublishAsync(Topics.Rounds, "poison"u8.ToArray());
+        await hub["codec-north"].PublishAsync(Topics.Reports, SignedMessage.Write(Topics.Reports, ProtocolJson.Write(new SiteUpdated("small", 0, 1, 1)), hub.KeyOf("north"), hub.HubKey.Id));
         await ComesToAsync(prometheus, "ecolora_messages_refused_total{ecolora_reason=\"signature: unsigned\",job=\"aggregator\"}", 1);
         await Eventually.TrueAsync(async () => (await prometheus.QueryAsync("ecolora_messages_unheeded_total{ecolora_reason=\"no news\",job=\"scheduler\"} > 0")).Count == 1, "what told nothing new is counted");
         var names = new SortedSet<string>(StringComparer.Ordinal);
@@ -122,12 +122,6 @@ public class HubMetricsTests
             ("dense_fp32", bytes.DenseFp32), ("dense_fp16", bytes.DenseFp16), ("segment", bytes.Segment), ("sparse", bytes.Sparse), ("golomb", bytes.Golomb), ("coded", bytes.Coded), ("framed", bytes.Framed),
         }
         select ($"ecolora_traffic_bytes_total{{ecolora_run=\"small\",ecolora_direction=\"{direction}\",ecolora_stage=\"{stage.Name}\"}}", (double)stage.Bytes);
-
-    private static async Task SayAsync(HubApp app, string topic, byte[] bytes)
-    {
-        using var content = new ByteArrayContent(bytes);
-        (await app.Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation)).Dispose();
-    }
 
     private static async Task ComesToAsync(PrometheusServer prometheus, string query, double expected)
     {

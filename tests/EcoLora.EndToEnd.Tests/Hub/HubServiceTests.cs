@@ -51,12 +51,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
     {
         HubCluster hub = shared.Hub;
         byte[] poison = [.. Enumerable.Range(0, 256).Select(value => (byte)value)];
-        foreach (string topic in new[] { "segments", "rounds", "reports", "global" })
-        {
-            using var content = new ByteArrayContent(poison) { Headers = { ContentType = new("application/octet-stream") } };
-            using HttpResponseMessage published = await hub["codec-north"].Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation);
-            Assert.Equal(HttpStatusCode.NoContent, published.StatusCode);
-        }
+        foreach (string topic in new[] { "segments", "rounds", "reports", "global" }) await hub["codec-north"].PublishAsync(topic, poison);
         // Every app that hears the topic gives it up: the aggregator, two codecs and three trainers hear rounds.
         foreach ((string topic, int hearers) in new[] { ("segments", 1), ("rounds", 6), ("reports", 1), ("global", 2) })
         {
@@ -148,6 +143,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
     [InlineData("APP_ID", "codec-south", "APP_ID: expected codec-north, found 'codec-south'")]
     [InlineData("ECOLORA_SITE", "North", "ECOLORA_SITE: expected 1 to 63 of a-z, 0-9 and -, found 'North'")]
     [InlineData("DAPR_HTTP_ENDPOINT", "here", "DAPR_HTTP_ENDPOINT: expected an http or https address, found 'here'")]
+    [InlineData("ECOLORA_KAFKA", " ", "Kafka, Brokers: expected host:port, several with commas between, found ' '")]
     [InlineData("ECOLORA_BIND", "everywhere", "ECOLORA_BIND: expected loopback or any, found 'everywhere'")]
     public async Task A_setting_that_cannot_be_used_is_one_line(string variable, string value, string expected)
     {

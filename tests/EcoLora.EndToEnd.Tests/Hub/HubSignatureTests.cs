@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.RegularExpressions;
 using EcoLora.Codec;
 using EcoLora.DaprTestKit;
@@ -154,18 +153,12 @@ public class HubSignatureTests
         (await hub.Redis.StreamAsync("segments")).FirstOrDefault(message => SignedMessage.KeyOf(message) == hub.KeyOf(site).Public.Id);
 
     /// <summary>Puts bytes on a topic, by a sidecar that may.</summary>
-    private static async Task SayAsync(HubCluster hub, string topic, byte[] bytes)
+    private static Task SayAsync(HubCluster hub, string topic, byte[] bytes) => hub[topic switch
     {
-        string from = topic switch
-        {
-            Topics.Rounds => "scheduler",
-            Topics.Global => "aggregator",
-            _ => "codec-south",
-        };
-        using var content = new ByteArrayContent(bytes) { Headers = { ContentType = new("application/octet-stream") } };
-        using HttpResponseMessage published = await hub[from].Sidecar.Client.PostAsync($"/v1.0/publish/pubsub/{topic}?metadata.rawPayload=true", content, Cancellation);
-        Assert.Equal(HttpStatusCode.NoContent, published.StatusCode);
-    }
+        Topics.Rounds => "scheduler",
+        Topics.Global => "aggregator",
+        _ => "codec-south",
+    }].PublishAsync(topic, bytes);
 
     private static async Task RefusedAsync(HubCluster hub, string app, params (string Reason, long Count)[] expected)
     {
