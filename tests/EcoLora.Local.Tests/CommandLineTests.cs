@@ -91,7 +91,7 @@ public sealed class CommandLineTests : IDisposable
         AssertRefused($"{_folder["none.jsonl"]}: no such file", "data", "show", _folder["good.yaml"], "--data", _folder["none.jsonl"]);
         AssertRefused("--model: expected a folder (or a run file), found none", "eval", "--data", _folder["empty.jsonl"]);
         AssertRefused($"{_folder["none"]}: no such file", "inspect", _folder["none"]);
-        AssertRefused($"{_folder["bad.yaml"]}: expected a frame, a ledger or a report, found another file", "inspect", _folder["bad.yaml"]);
+        AssertRefused($"{_folder["bad.yaml"]}: expected a frame, a ledger, a report or an adapter's folder, found another file", "inspect", _folder["bad.yaml"]);
         AssertRefused($"{_folder.Path}: expected adapter_config.json or report.json in the folder, found neither", "inspect", _folder.Path);
         Assert.False(Directory.Exists(_folder["out"]), "a refused run left a folder");
     }

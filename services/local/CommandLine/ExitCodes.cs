@@ -12,7 +12,7 @@ public static class ExitCodes
     /// <summary>The command line is not one that <c>--help</c> describes.</summary>
     public const int Usage = 2;
 
-    /// <summary>A file or an option that was given cannot be used; one line says which, what was expected and what was found.</summary>
+    /// <summary>A file or an option that was given cannot be used, or a service refused it; one line says which, what was expected and what was found.</summary>
     public const int BadInput = 3;
 
     /// <summary>The run's folder is in use, or holds another run.</summary>
@@ -23,7 +23,7 @@ public static class ExitCodes
 
     /// <summary>The same as text for <c>--help</c>.</summary>
     public const string Description =
-        "0 done; 1 the machine or the program failed; 2 wrong command line; 3 a file or an option cannot be used;\n"
+        "0 done; 1 the machine or the program failed; 2 wrong command line; 3 a file or an option cannot be used, or a service refused it;\n"
         + "4 the run's folder is in use or holds another run; 130 interrupted (Ctrl-C)";
 }
 

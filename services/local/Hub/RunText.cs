@@ -43,7 +43,7 @@ internal static class RunText
         Add("training loss", Traffic(status, "loss") is { } loss ? Quantity.Loss(loss.GetDouble()) : null);
         Add("held-out loss", HeldOut(status));
         if (Traffic(status, "upBytes") is not null) Add("bytes", $"{Bytes(status, "upBytes")} up, {Bytes(status, "downBytes")} down, {Saved(status)} less than dense FP16");
-        if (Traffic(status, "coverage") is { } coverage) Add("coverage", string.Join(" ", coverage.EnumerateArray()));
+        if (Traffic(status, "coverage") is { } coverage) Add("coverage", $"{string.Join(" ", coverage.EnumerateArray())} (deliveries of each segment)");
         if (Traffic(status, "sites") is { } sites) Add("sites", string.Join(", ", sites.EnumerateObject().Select(site => $"{site.Name} at version {site.Value}")));
         Add("trainers", Names(status, "trainers"));
         Add("present", Names(status, "present"));

@@ -123,12 +123,13 @@ internal sealed class SchedulerClient : IDisposable
         }
         catch (HttpRequestException failure)
         {
-            throw new IOException($"{_http.BaseAddress}: expected a scheduler, found none ({failure.Message}); start the services: ecolora up");
+            throw new IOException($"{_http.BaseAddress}: expected a scheduler, found none ({failure.Message}); --scheduler or ECOLORA_SCHEDULER says where one is, and ecolora up starts one here");
         }
         if (response.IsSuccessStatusCode) return response;
         using (response)
         {
-            string hint = response.StatusCode == HttpStatusCode.NotFound ? " (ecolora list, ecolora sites)" : "";
+            string hint = response.StatusCode != HttpStatusCode.NotFound ? ""
+                : response.RequestMessage?.RequestUri?.AbsolutePath.StartsWith("/sites/", StringComparison.Ordinal) == true ? " (ecolora sites)" : " (ecolora list)";
             string refusal = $"{_http.BaseAddress}: {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(cancellation)}{hint}";
             throw (int)response.StatusCode >= 500 ? new IOException(refusal) : new ArgumentException(refusal);
         }

@@ -8,7 +8,7 @@ namespace EcoLora.Local.Hub;
 internal static class SubmitCommand
 {
     private const string Details =
-        "The run file's options with their defaults: ecolora options. Model and data travel by name only, of a path its last part: trainers find them where their own\n"
+        "The run file's options with their defaults: ecolora options. Model and data travel by name only, of a path its last part, and need not be here: trainers find them where their own\n"
         + "ECOLORA_MODELS and ECOLORA_DATA say, and ecolora show has who takes no part, and why. Dense baselines are left out; they belong to ecolora run. Submitting\n"
         + "the same run again changes nothing. " + SchedulerClient.TokenDetails;
 
@@ -21,7 +21,7 @@ internal static class SubmitCommand
         Option<string> address = SchedulerClient.Address();
         var wait = new Option<bool>("--wait") { Description = "Follow the run to its end, as ecolora watch does." };
         Option<bool> json = Arguments.Json("the run's status");
-        var command = new DocumentedCommand("submit", "Hand a run to the services that ecolora up has started.", Details,
+        var command = new DocumentedCommand("submit", "Hand a run to a scheduler: to the services that ecolora up has started, or to a hub's.", Details,
             "ecolora submit samples/quickstart.yaml --wait", "ecolora submit samples/quickstart.yaml --set name=again --set seed=2 --scheduler http://127.0.0.1:5100")
         {
             file, model, data, set, address, wait, json,

@@ -49,7 +49,7 @@ internal static class InspectCommand
         if (start.AsSpan().StartsWith("ECLF"u8)) return FrameFinding.Of(path, layout);
         if (text.StartsWith(LedgerCsv.Header[..20], StringComparison.Ordinal)) return LedgerFinding.Of(path);
         if (text.StartsWith('{') && text.Contains("$schema", StringComparison.Ordinal)) return ReportFinding.Of(path);
-        throw new FormatException($"{path}: expected a frame, a ledger or a report, found another file");
+        throw new FormatException($"{path}: expected a frame, a ledger, a report or an adapter's folder, found another file");
     }
 
     private static Finding InspectFolder(string path)

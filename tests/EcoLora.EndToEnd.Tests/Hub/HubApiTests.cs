@@ -23,7 +23,7 @@ public class HubApiTests
         (int code, string output, string error) = await RealRun.EcoloraAsync("of-people-who-guess", "submit", file, "--scheduler", url);
         Assert.Equal((3, $"ecolora: {url}/: 401: expected the token of ECOLORA_API_TOKEN as a bearer token, found another\n"), (code, error));
         Assert.Equal((0, "no runs yet; submit one: ecolora submit FILE.yaml\n", ""), await Ask("list"));
-        Assert.Equal((3, "", $"ecolora: {url}/: 404: run small: expected one that was submitted, found none (ecolora list, ecolora sites)\n"), await Ask("cancel", "small"));
+        Assert.Equal((3, "", $"ecolora: {url}/: 404: run small: expected one that was submitted, found none (ecolora list)\n"), await Ask("cancel", "small"));
 
         // Whoever names a model that no site has is told so by each trainer, in words that tell of nothing else that is there.
         Assert.Equal((0, ""), await CodeAndErrorAsync(Ask("submit", file, "--set", "name=lost", "--model", "bsae")));
