@@ -17,6 +17,9 @@ public static class Topics
 
     /// <summary>Trainers, codecs, aggregator → scheduler: <see cref="ReportMessage"/>s.</summary>
     public const string Reports = "reports";
+
+    /// <summary>All of them; the bus has one more of dead letters for each.</summary>
+    public static IReadOnlyList<string> All { get; } = [Rounds, Segments, Global, Reports];
 }
 
 /// <summary>What the scheduler says. Handling one twice repeats the answer and changes nothing.</summary>

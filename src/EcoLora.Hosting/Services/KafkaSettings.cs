@@ -2,10 +2,14 @@ using EcoLora.Messaging.Kafka;
 
 namespace EcoLora.Hosting;
 
-/// <summary>Kafka from a service's settings: with ECOLORA_KAFKA its messages go there directly; state, invocation and secrets stay the sidecar's.</summary>
-internal static class KafkaSettings
+/// <summary>Kafka from a service's settings: with ECOLORA_KAFKA its messages go there directly; state, invocation and secrets stay the sidecar's. The command line reads the same two.</summary>
+public static class KafkaSettings
 {
-    private const string Brokers = "ECOLORA_KAFKA", Security = "ECOLORA_KAFKA_SECURITY";
+    /// <summary>The variable with the brokers.</summary>
+    public const string Brokers = "ECOLORA_KAFKA";
+
+    /// <summary>The variable with the security settings.</summary>
+    public const string Security = "ECOLORA_KAFKA_SECURITY";
 
     /// <summary>Reads them; null where messages go through the sidecar.</summary>
     /// <param name="variables">The settings.</param>
@@ -13,6 +17,7 @@ internal static class KafkaSettings
     /// <exception cref="FormatException">One cannot be used.</exception>
     public static KafkaOptions? Read(ServiceVariables variables, string appId)
     {
+        ArgumentNullException.ThrowIfNull(variables);
         if (variables.Text(Brokers, "") is not { Length: > 0 } brokers) return null;
         var security = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string entry in (variables.Secret(Security) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
