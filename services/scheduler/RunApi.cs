@@ -57,12 +57,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
     /// <summary>A submitted run before its first journal entry.</summary>
     /// <param name="run">The run.</param>
     /// <param name="overhead">Bytes that every message has besides itself.</param>
-    public static RunHistory HistoryOf(SubmittedRun run, int overhead)
-    {
-        RunFile file = AnnouncedOptions.Read(run.Options);
-        RunPlan draft = file.Draft(run.Name, file.Exchange) with { Options = run.Options, Overhead = overhead };
-        return new RunHistory(new RunAnnounced(run.Name, run.Options), new RosterState(draft, file.Federation.Clients));
-    }
+    public static RunHistory HistoryOf(SubmittedRun run, int overhead) => AnnouncedOptions.HistoryOf(run.Name, run.Options, overhead);
 
     private RouteHandlerBuilder MapRun(RouteGroupBuilder runs, string path, string operation, string summary, Func<SubmittedRun, CancellationToken, Task<IResult>> answer) =>
         runs.MapGet($"/{{name}}{path}", (string name, CancellationToken cancellation) => OfRunAsync(name, run => answer(run, cancellation), cancellation))

@@ -3,7 +3,7 @@ namespace EcoLora.DaprTestKit;
 /// <summary>One RabbitMQ for all tests of a project, started by the first that asks: an assembly fixture. Each test uses topics and app ids of its own.</summary>
 public sealed class RabbitFixture : IAsyncDisposable
 {
-    private readonly Lazy<Task<RabbitServer>> _server = new(RabbitServer.StartAsync);
+    private readonly Lazy<Task<RabbitServer>> _server = new(() => RabbitServer.StartAsync());
 
     /// <summary>The server, or a skipped test where rabbitmq-server is missing.</summary>
     public Task<RabbitServer> RequireAsync()

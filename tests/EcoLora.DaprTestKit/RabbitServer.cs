@@ -26,15 +26,16 @@ public sealed class RabbitServer : IAsyncDisposable
     private readonly List<string> _output = [];
     private IConnection? _connection;
 
-    private RabbitServer()
-    {
-    }
+    private RabbitServer(bool isManaged) => ManagementPort = isManaged ? FreePort.Next() : null;
 
     /// <summary>Whether rabbitmq-server is there.</summary>
     public static bool IsInstalled { get; } = File.Exists(Executable);
 
     /// <summary>The port, the same after a restart.</summary>
     public int Port { get; } = FreePort.Next();
+
+    /// <summary>Where the management plugin answers; null where it is not on.</summary>
+    public int? ManagementPort { get; }
 
     /// <summary>Host and port as component files want them; the user is guest.</summary>
     public string Endpoint => $"127.0.0.1:{Port}";
@@ -48,10 +49,12 @@ public sealed class RabbitServer : IAsyncDisposable
     }
 
     /// <summary>Starts one and waits until it answers.</summary>
-    public static async Task<RabbitServer> StartAsync()
+    /// <param name="isManaged">Whether the management plugin, which counts, is on.</param>
+    public static async Task<RabbitServer> StartAsync(bool isManaged = false)
     {
         Xunit.Assert.SkipUnless(IsInstalled, SkipReason);
-        RabbitServer server = new();
+        RabbitServer server = new(isManaged);
+        if (isManaged) File.WriteAllText(server._folder["plugins"], "[rabbitmq_management].\n");
         await server.StartAgainAsync();
         return server;
     }
@@ -132,7 +135,8 @@ public sealed class RabbitServer : IAsyncDisposable
             ("RABBITMQ_NODENAME", "ecolora@localhost"), ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1"),
             ("RABBITMQ_NODE_PORT", Port.ToString(CultureInfo.InvariantCulture)),
             ("RABBITMQ_DIST_PORT", _distributionPort.ToString(CultureInfo.InvariantCulture)),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}"),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}" + (ManagementPort is { } port
+                ? string.Create(CultureInfo.InvariantCulture, $" -rabbitmq_management tcp_config [{{port,{port}}},{{ip,[49,50,55,46,48,46,48,46,49]}}]") : "")),
             ("ERL_EPMD_ADDRESS", "127.0.0.1"), ("ERL_EPMD_PORT", _epmdPort.ToString(CultureInfo.InvariantCulture)),
             // The script becomes the node; else it stays in front of it and would be all that is killed.
             ("RABBITMQ_ALLOW_INPUT", "1"),

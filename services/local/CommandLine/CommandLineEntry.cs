@@ -64,7 +64,7 @@ public static class CommandLineEntry
             RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), OptionsCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
             BenchCommand.Create(), UpCommand.Create(), SubmitCommand.Create(), WatchCommand.Create(), FetchCommand.Create(),
         };
-        foreach (Command command in RunCommands.Create().Concat(SiteCommands.Create()).Append(TopicsCommand.Create())) root.Add(command);
+        foreach (Command command in RunCommands.Create().Concat(SiteCommands.Create()).Append(TopicsCommand.Create()).Append(LedgerCommand.Create())) root.Add(command);
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(new HelpAction());
         return root;
     }

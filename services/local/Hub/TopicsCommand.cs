@@ -67,7 +67,8 @@ internal static class TopicsCommand
 
     private static Option<string?> Brokers() => Arguments.Path("--kafka", "HOST:PORT", $"The brokers, several with commas between. [default: {KafkaSettings.Brokers}, else localhost:9092]");
 
-    private static KafkaTopics Open(string? brokers)
+    /// <summary>Opens the cluster with the services' own settings.</summary>
+    internal static KafkaTopics Open(string? brokers)
     {
         var variables = new ServiceVariables(name => name != KafkaSettings.Brokers ? Environment.GetEnvironmentVariable(name)
             : brokers ?? (Environment.GetEnvironmentVariable(name) is { Length: > 0 } known ? known : "localhost:9092"));

@@ -229,7 +229,7 @@ public sealed partial class RunState
     }
 
     /// <summary>The site whose link a report crossed; null for the aggregator's, which stands beside the scheduler.</summary>
-    private static int? SiteOf(ReportMessage report) => report switch
+    public static int? SiteOf(ReportMessage report) => report switch
     {
         ClientReport r => r.Site,
         ClientMissed r => r.Site,

@@ -50,6 +50,18 @@ public static class AnnouncedOptions
         return file;
     }
 
+    /// <summary>A run that was announced with options, before its first journal entry.</summary>
+    /// <param name="run">Its name.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="overhead">Bytes that every message has besides itself.</param>
+    /// <exception cref="OptionsException">They are not such options.</exception>
+    public static RunHistory HistoryOf(string run, JsonElement options, int overhead)
+    {
+        RunFile file = Read(options);
+        RunPlan draft = file.Draft(run, file.Exchange) with { Options = options, Overhead = overhead };
+        return new RunHistory(new RunAnnounced(run, options), new RosterState(draft, file.Federation.Clients));
+    }
+
     /// <summary>Reads options, and puts paths for the names.</summary>
     /// <param name="options">The options.</param>
     /// <param name="models">Folders of models by name.</param>

@@ -112,8 +112,46 @@ public sealed class KafkaTopics : IDisposable
         }
     }
 
+    /// <summary>Reads a topic again, from the oldest message that is kept to the newest that there is now; no group's place changes.</summary>
+    /// <param name="topic">The topic; one that is not there has no messages.</param>
+    /// <param name="take">Is given each message.</param>
+    /// <returns>Messages by the brokers' offsets, and those that were read.</returns>
+    /// <exception cref="IOException">The cluster does not answer, or stops before the end.</exception>
+    public (long Offsets, long Read) Read(string topic, Action<StoredMessage> take)
+    {
+        ArgumentNullException.ThrowIfNull(take);
+        using IConsumer<byte[], byte[]> consumer = Consumer(_options.Group);
+        var kept = Metadata().Topics.Where(known => known.Topic == topic).SelectMany(PartitionsOf).ToDictionary(partition => partition, partition => KeptIn(consumer, partition));
+        var open = kept.Where(each => each.Value.High > each.Value.Low).Select(each => each.Key).ToHashSet();
+        consumer.Assign(open.Select(partition => new TopicPartitionOffset(partition, kept[partition].Low)));
+        long read = 0;
+        while (open.Count > 0)
+        {
+            if (Next(consumer) is not { } result) throw new IOException($"Kafka at {_options.Brokers}: topic {topic}: expected messages up to its end, found none within {_options.Patience}");
+            long end = kept[result.TopicPartition].High.Value;
+            if (result.IsPartitionEOF || result.Offset.Value + 1 >= end) open.Remove(result.TopicPartition);
+            if (result.IsPartitionEOF || result.Offset.Value >= end) continue;
+            read++;
+            int headers = result.Message.Headers?.Sum(header => header.Key.Length + (header.GetValueBytes()?.Length ?? 0)) ?? 0;
+            take(new StoredMessage(topic, result.Message.Key?.Length ?? 0, headers, result.Message.Value ?? []));
+        }
+        return (kept.Values.Sum(offsets => offsets.High.Value - offsets.Low.Value), read);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _admin.Dispose();
+
+    private ConsumeResult<byte[], byte[]>? Next(IConsumer<byte[], byte[]> consumer)
+    {
+        try
+        {
+            return consumer.Consume(_options.Patience);
+        }
+        catch (ConsumeException failure)
+        {
+            throw Failed(failure);
+        }
+    }
 
     private Metadata Metadata()
     {
@@ -159,7 +197,7 @@ public sealed class KafkaTopics : IDisposable
     }
 
     private IConsumer<byte[], byte[]> Consumer(string group) =>
-        new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig(Settings()) { GroupId = group, EnableAutoCommit = false }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig(Settings()) { GroupId = group, EnableAutoCommit = false, EnablePartitionEof = true, FetchMaxBytes = 16 << 20 }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     private Dictionary<string, string> Settings() => new(_options.Security) { ["bootstrap.servers"] = _options.Brokers, ["client.id"] = string.Create(CultureInfo.InvariantCulture, $"{_options.Group}-topics") };
 

@@ -53,6 +53,9 @@ internal sealed class HubCluster : IAsyncDisposable
     /// <summary>The broker of a cluster over RabbitMQ.</summary>
     public RabbitServer? Rabbit { get; }
 
+    /// <summary>What tells <c>ecolora ledger reconcile</c> where the topics are.</summary>
+    public string[] BrokerOption => _kafka is not null ? ["--kafka", _kafka.Endpoint] : Rabbit is not null ? ["--rabbitmq", $"http://guest@127.0.0.1:{Rabbit.ManagementPort}"] : ["--redis", Redis.Endpoint];
+
     /// <summary>The services.</summary>
     public IReadOnlyCollection<HubApp> Apps => _apps.Values;
 
@@ -69,7 +72,7 @@ internal sealed class HubCluster : IAsyncDisposable
     /// <param name="later">App ids that are not started with the others.</param>
     public static async Task<HubCluster> StartAsync(HubBroker broker = HubBroker.Redis, Func<int, string[]>? sidecarFlags = null, (string Name, string Value)[]? settings = null, params string[] later)
     {
-        RabbitServer? rabbit = broker == HubBroker.RabbitMq ? await RabbitServer.StartAsync() : null;
+        RabbitServer? rabbit = broker == HubBroker.RabbitMq ? await RabbitServer.StartAsync(isManaged: true) : null;
         bool isDirect = broker == HubBroker.KafkaItself;
         var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit, isDirect || broker == HubBroker.Kafka ? MockKafka.Start(3) : null, isDirect);
         try

@@ -1,6 +1,10 @@
+using System.Globalization;
 using System.Net;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using EcoLora.DaprTestKit;
 using EcoLora.Hosting;
+using EcoLora.Telemetry;
 using EcoLora.TestKit;
 
 namespace EcoLora.EndToEnd.Tests.Hub;
@@ -27,11 +31,17 @@ public class HubRunTests
 
         Assert.Equal(await RealRun.AdapterAsync(), hub.Adapter("small"));
 
+        await FetchAsync(hub, folder["fetched"]);
+        (int agreed, string said, string fault) = await RealRun.EcoloraAsync(null, ["ledger", "reconcile", folder["fetched"], .. hub.BrokerOption]);
+        Assert.Equal((0, ""), (agreed, fault));
+        Assert.EndsWith(broker == HubBroker.RabbitMq
+            ? "\nThe broker was given at least the messages that the ledger counts. It keeps none, so bytes were not compared.\n"
+            : "\nThe ledger is what lies on the broker, to the byte, and the broker's own counts are what was read.\n", said, StringComparison.Ordinal);
+
         // The services' decision log, followed by one process.
-        await File.WriteAllBytesAsync(folder["journal.jsonl"], await hub["scheduler"].Client.GetByteArrayAsync("/runs/small/journal", TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
-        await RealRun.SucceedAsync(file, "--out", folder["replay"], "--replay", folder["journal.jsonl"]);
+        await RealRun.SucceedAsync(file, "--out", folder["replay"], "--replay", folder["fetched/journal.jsonl"]);
         Assert.Equal(HubCluster.AdapterIn(folder["replay/adapter"]), hub.Adapter("small"));
-        (int code, string error) = await RealRun.RunAsync(file, "--out", folder["other"], "--replay", folder["journal.jsonl"], "--set", "seed=4");
+        (int code, string error) = await RealRun.RunAsync(file, "--out", folder["other"], "--replay", folder["fetched/journal.jsonl"], "--set", "seed=4");
         Assert.Equal(3, code);
         Assert.StartsWith("ecolora: replay: expected ", error, StringComparison.Ordinal);
     }
@@ -49,6 +59,59 @@ public class HubRunTests
         Assert.Contains(await hub.Redis.StreamAsync("segments"), message => message.Length == 900 * 1024);
         Assert.All(await hub.Redis.StreamAsync("segments"), message => Assert.InRange(message.Length, 1, 900 * 1024));
         Assert.Equal(await RealRun.AdapterAsync(RealRun.Larger), hub.Adapter("small"));
+        await FetchAsync(hub, folder["fetched"]);
+        await CheckReconciliationAsync(hub, folder["fetched"]);
+    }
+
+    /// <summary>What is on the broker besides, what is not there any more, and a ledger that somebody has changed.</summary>
+    private static async Task CheckReconciliationAsync(HubCluster hub, string folder)
+    {
+        async Task<(int Code, JsonElement Found, string Error)> ReconcileAsync()
+        {
+            (int code, string output, string error) = await RealRun.EcoloraAsync(null, ["ledger", "reconcile", folder, .. hub.BrokerOption, "--json"]);
+            return (code, JsonElement.Parse(output), error);
+        }
+
+        long Sum(JsonElement found, string topic, params string[] members) => found.GetProperty("topics").EnumerateArray().Where(each => each.GetProperty("topic").GetString() == topic)
+            .Sum(each => members.Sum(member => each.GetProperty(member).GetInt64()));
+
+        await hub.Redis.CallAsync("XADD", "reports", "*", "data", "nobody's");
+        await hub.Redis.CallAsync("XADD", "segments", "*", "data", (await hub.Redis.StreamAsync("segments"))[0]);
+        (int code, JsonElement found, string error) = await ReconcileAsync();
+        Assert.Equal((0, ""), (code, error));
+        LedgerTotals totals;
+        await using (FileStream file = File.OpenRead(Path.Combine(folder, "ledger.csv"))) totals = LedgerTotals.Of(LedgerCsv.Read(file, file.Name));
+        Assert.Equal(totals.All.Up.Framed, Sum(found, "segments", "contentBytes", "signatureBytes"));
+        Assert.Equal(totals.All.Down.Framed, 2 * Sum(found, "global", "contentBytes", "signatureBytes"));
+        Assert.Equal(totals.All.ControlUp.Framed, Sum(found, "reports", "contentBytes", "signatureBytes"));
+        // To two codecs and three trainers.
+        Assert.Equal(totals.All.ControlDown.Framed, 5 * Sum(found, "rounds", "contentBytes", "signatureBytes"));
+        Assert.NotEqual(0, Sum(found, "segments", "partBytes"));
+        List<(string?, string?, long)> aside = [.. found.GetProperty("notInLedger").EnumerateArray().Select(each => (each.GetProperty("topic").GetString(), each.GetProperty("what").GetString(), each.GetProperty("contentBytes").GetInt64()))];
+        Assert.Contains(("reports", "others", "nobody's".Length), aside);
+        Assert.Contains(aside, each => each is ("segments", "said again", > 0));
+
+        byte[] ledger = await File.ReadAllBytesAsync(Path.Combine(folder, "ledger.csv"), TestContext.Current.CancellationToken);
+        string text = System.Text.Encoding.UTF8.GetString(ledger);
+        Match row = Regex.Match(text, @"^0,(?<client>\S+?),up,(?<segment>\d+),.*$", RegexOptions.Multiline);
+        await File.WriteAllTextAsync(Path.Combine(folder, "ledger.csv"), text.Replace(row.Value, Regex.Replace(row.Value, @"(?<=^([^,]*,){10})\d+", framed => $"{long.Parse(framed.Value, CultureInfo.InvariantCulture) - 1}"), StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        (code, found, error) = await ReconcileAsync();
+        Assert.Equal(5, code);
+        Assert.Contains("ledger.csv: expected the ledger that journal.jsonl makes, found another", error, StringComparison.Ordinal);
+        Assert.Contains($"round 0, up, {row.Groups["client"].Value}, segment {row.Groups["segment"].Value}: ", error, StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "ledger.csv"), ledger, TestContext.Current.CancellationToken);
+
+        await hub.Redis.CallAsync("XTRIM", "global", "MAXLEN", 0);
+        (code, found, error) = await ReconcileAsync();
+        Assert.Equal(5, code);
+        Assert.Matches(@"global: \d+ messages that the ledger counts, of \d+ bytes, are not on the broker \(any more\)", error);
+        Assert.Matches(@"round 0, down, north: \d+ bytes by the ledger, 0 by the broker", error);
+    }
+
+    private static async Task FetchAsync(HubCluster hub, string folder)
+    {
+        (int code, _, string error) = await RealRun.EcoloraAsync(HubApp.PeopleToken, "fetch", "small", "--out", folder, "--scheduler", $"http://127.0.0.1:{hub["scheduler"].Port}");
+        Assert.True(code == 0, error);
     }
 
     [Fact]
