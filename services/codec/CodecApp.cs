@@ -19,7 +19,7 @@ public static class CodecApp
             var options = new CodecOptions(id, plan => plan.SiteOf(site), null, async (run, round, cancellation) =>
             {
                 (HttpStatusCode code, byte[] change) = await ChunkedContent.ReadAsync(
-                    context.Sidecar, AppIds.Aggregator, InvocationPaths.Change(run, round), cancellation, HttpStatusCode.NoContent);
+                    context.Invoker, AppIds.Aggregator, InvocationPaths.Change(run, round), cancellation, HttpStatusCode.NoContent);
                 if (code != HttpStatusCode.OK) return null;
                 if (context.Trust is not { } trust) return change;
                 bool isHubs = SignedMessage.KeyOf(change) == trust.Hub.Id && SignedMessage.IsGenuine(Topics.Global, change, trust.Hub, trust.Hub.Id);

@@ -44,7 +44,7 @@ internal sealed class RefusalApi(ServiceContext context)
         patience.CancelAfter(_patience);
         try
         {
-            using HttpResponseMessage response = await context.Sidecar.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Refused, null, patience.Token);
+            using HttpResponseMessage response = await context.Invoker.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Refused, null, patience.Token);
             return await response.Content.ReadFromJsonAsync(ServiceJson.Default.IReadOnlyListRefusal, patience.Token);
         }
         catch (Exception away) when (away is IOException or JsonException || (away is OperationCanceledException && !cancellation.IsCancellationRequested))

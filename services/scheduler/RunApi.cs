@@ -166,7 +166,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
 
     private async Task<IResult> ListAdapterAsync(SubmittedRun run, CancellationToken cancellation)
     {
-        using HttpResponseMessage response = await context.Sidecar.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Adapter(run.Name), null, cancellation);
+        using HttpResponseMessage response = await context.Invoker.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Adapter(run.Name), null, cancellation);
         return Results.Bytes(await response.Content.ReadAsByteArrayAsync(cancellation), "application/json");
     }
 
@@ -175,7 +175,7 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         if (!AnnouncedOptions.IsFileName(file)) return Answers.Bad($"file: expected {AnnouncedOptions.FileNameRule}, found '{file}'");
         http.Response.ContentType = "application/octet-stream";
         HttpStatusCode code = await ChunkedContent.CopyAsync(
-            context.Sidecar, AppIds.Aggregator, InvocationPaths.Adapter(run.Name, file), http.Response.Body, length => http.Response.ContentLength = length, cancellation, HttpStatusCode.NotFound);
+            context.Invoker, AppIds.Aggregator, InvocationPaths.Adapter(run.Name, file), http.Response.Body, length => http.Response.ContentLength = length, cancellation, HttpStatusCode.NotFound);
         return code == HttpStatusCode.OK ? Results.Empty : Answers.Unknown($"run {run.Name}: expected a file of its adapter, found no '{file}'; GET /runs/{run.Name}/adapter lists them once the run is finished");
     }
 

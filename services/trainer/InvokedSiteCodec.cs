@@ -3,27 +3,27 @@ using System.Net;
 using System.Runtime.InteropServices;
 using EcoLora.Federation;
 using EcoLora.Hosting;
-using EcoLora.Messaging.Dapr;
+using EcoLora.Messaging;
 using EcoLora.Numerics;
 
 namespace EcoLora.Services.Trainer;
 
 /// <summary>The site's codec as an app of its own, asked by service invocation in pieces that every sidecar passes on.</summary>
-/// <param name="sidecar">The trainer's sidecar.</param>
+/// <param name="invoker">Calls the codec.</param>
 /// <param name="app">App id of the codec.</param>
-public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteCodec
+public sealed class InvokedSiteCodec(IInvoker invoker, string app) : ISiteCodec
 {
     /// <summary>Most times that an adapter is handed over: a codec forgets one when it starts again, not each time.</summary>
     private const int MostUploads = 5;
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">The codec cannot be reached within the sidecar's patience, or refuses.</exception>
+    /// <exception cref="CallException">The codec cannot be reached within the invoker's patience, or refuses.</exception>
     public async Task<ReadOnlyMemory<float>> GetPublishedAsync(string run, int version, int? client, CancellationToken cancellation)
     {
         while (true)
         {
             (HttpStatusCode code, byte[] content) = await ChunkedContent.ReadAsync(
-                sidecar, app, InvocationPaths.Published(run, version, client), cancellation, HttpStatusCode.Accepted, HttpStatusCode.Gone);
+                invoker, app, InvocationPaths.Published(run, version, client), cancellation, HttpStatusCode.Accepted, HttpStatusCode.Gone);
             if (code == HttpStatusCode.Gone) throw new VersionPassedException(run, version, version + 1);
             // The codec holds the call while it waits, so asking again is no busy loop.
             if (code == HttpStatusCode.OK) return MemoryMarshal.Cast<byte, float>(content).ToArray();
@@ -31,7 +31,7 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">As above.</exception>
+    /// <exception cref="CallException">As above.</exception>
     public async Task SubmitAsync(string run, LocalUpdate update, CancellationToken cancellation)
     {
         string path = InvocationPaths.Update(run, update.Round, update.Client);
@@ -42,7 +42,7 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
         {
             if (code == HttpStatusCode.Conflict)
             {
-                if (++uploads > MostUploads) throw new DaprException($"{app}/{submission}", $"409 after {MostUploads} uploads of {bytes.Length} bytes");
+                if (++uploads > MostUploads) throw new CallException(app, submission, $"409 after {MostUploads} uploads of {bytes.Length} bytes");
                 code = await UploadAsync(path, bytes, cancellation);
             }
             if (code is HttpStatusCode.NoContent or HttpStatusCode.Accepted) code = await SendAsync(HttpMethod.Post, submission, null, cancellation);
@@ -68,7 +68,7 @@ public sealed class InvokedSiteCodec(SidecarClient sidecar, string app) : ISiteC
     private async Task<HttpStatusCode> SendAsync(HttpMethod method, string path, ReadOnlyMemory<byte>? body, CancellationToken cancellation)
     {
         using HttpResponseMessage response =
-            await sidecar.InvokeAsync(method, app, path, body, cancellation, HttpStatusCode.Accepted, HttpStatusCode.Conflict, HttpStatusCode.Gone);
+            await invoker.InvokeAsync(method, app, path, body, cancellation, HttpStatusCode.Accepted, HttpStatusCode.Conflict, HttpStatusCode.Gone);
         return response.StatusCode;
     }
 }

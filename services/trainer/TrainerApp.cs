@@ -29,7 +29,7 @@ public static class TrainerApp
                 exception => context.Log.Warn($"a job ended without a report, until the scheduler asks again: {exception.Message}"),
                 new TrainerPresence(site, number, lease),
                 announced => Enrol(announced, context.Log));
-            var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Sidecar, AppIds.Codec(site)), options)
+            var trainer = new TrainerService(context.Bus, context.Store, context.Volume, new InvokedSiteCodec(context.Invoker, AppIds.Codec(site)), options)
             {
                 Refused = context.Refused,
             };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
 using EcoLora.Numerics;
 using Microsoft.AspNetCore.Http;
@@ -56,8 +57,8 @@ public sealed class ChunkedContentTests
     [InlineData(Whole + 1, "9999999")]
     public async Task A_piece_that_does_not_fit_its_length_is_refused(int piece, string? length)
     {
-        var refused = await Assert.ThrowsAsync<DaprException>(() => ReadAsync(_ => Task.FromResult(Answer(new byte[piece], length))));
-        Assert.Equal($"sidecar: expected app/some/path?offset=0 to be taken, found a piece of {piece} bytes of '{length}'", refused.Message);
+        var refused = await Assert.ThrowsAsync<CallException>(() => ReadAsync(_ => Task.FromResult(Answer(new byte[piece], length))));
+        Assert.Equal($"app: expected some/path?offset=0 to be taken, found a piece of {piece} bytes of '{length}'", refused.Message);
     }
 
     [Theory]
@@ -66,9 +67,9 @@ public sealed class ChunkedContentTests
     [InlineData(3, "4")] // A length that shrinks.
     public async Task A_later_piece_that_does_not_fit_is_refused(int second, string length)
     {
-        var refused = await Assert.ThrowsAsync<DaprException>(() =>
+        var refused = await Assert.ThrowsAsync<CallException>(() =>
             ReadAsync(offset => Task.FromResult(offset == 0 ? Answer(new byte[5], "8") : Answer(new byte[second], length))));
-        Assert.Equal($"sidecar: expected app/some/path?offset=5 to be taken, found a piece of {second} bytes of '{length}'", refused.Message);
+        Assert.Equal($"app: expected some/path?offset=5 to be taken, found a piece of {second} bytes of '{length}'", refused.Message);
         Assert.Equal(2, _asked.Count);
     }
 
@@ -86,10 +87,10 @@ public sealed class ChunkedContentTests
     [Fact]
     public async Task A_refusal_is_told_at_once_and_a_failure_when_patience_ends()
     {
-        await Assert.ThrowsAsync<DaprException>(() => ReadAsync(_ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound))));
+        await Assert.ThrowsAsync<CallException>(() => ReadAsync(_ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.NotFound))));
         Assert.Single(_asked);
         // Gone is no answer to a caller who does not expect it.
-        await Assert.ThrowsAsync<DaprException>(() => ReadAsync(_ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.Gone))));
+        await Assert.ThrowsAsync<CallException>(() => ReadAsync(_ => Task.FromResult(new HttpResponseMessage(HttpStatusCode.Gone))));
         Assert.True(_asked.Count > 2, "tried once only");
     }
 

@@ -26,7 +26,7 @@ internal sealed class DaprApp(string id) : IAsyncDisposable
         int? port = _handlers.Count > 0 ? FreePort.Next() : null;
         _sidecar = await SidecarInProcess.StartAsync(id, port, resources, "of-the-app", "of-the-sidecar");
         _folder = new TemporaryFolder();
-        var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-app", AppToken = "of-the-sidecar" };
+        var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-app" };
         _client = new SidecarClient(options);
         var dapr = new DaprBus(_client);
         _bus = new PartedBus(dapr, new PartStore(new DurableFolder(_folder.Path), PartLimits.Default, TimeProvider.System));
@@ -34,7 +34,7 @@ internal sealed class DaprApp(string id) : IAsyncDisposable
         await _client.WaitUntilReadyAsync(TestContext.Current.CancellationToken);
         if (port is null) return;
         _web = LoopbackApp.Make(port.Value);
-        _web.MapDapr(_client, dapr);
+        _web.MapDapr(new AppToken("of-the-sidecar"), dapr);
         await _web.StartAsync();
         await _sidecar.WaitUntilSubscribedAsync([.. dapr.Topics]);
     }

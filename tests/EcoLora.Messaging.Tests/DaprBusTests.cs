@@ -43,7 +43,7 @@ public sealed class DaprBusTests
     {
         DaprBus bus = Make();
         _answers.Enqueue(status);
-        DaprException exception = await Assert.ThrowsAsync<DaprException>(() => bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation));
+        CallException exception = await Assert.ThrowsAsync<CallException>(() => bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation));
         Assert.Contains($"{(int)status} answer", exception.Message, StringComparison.Ordinal);
         Assert.Single(_requests);
     }
@@ -53,7 +53,7 @@ public sealed class DaprBusTests
     {
         DaprBus bus = Make(new DaprOptions(new Uri("http://127.0.0.1:3500")) { Patience = TimeSpan.FromMilliseconds(200) });
         for (int i = 0; i < 100; i++) _answers.Enqueue(HttpStatusCode.InternalServerError);
-        await Assert.ThrowsAsync<DaprException>(() => bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation));
+        await Assert.ThrowsAsync<CallException>(() => bus.PublishAsync("rounds", "run", (byte[])[1], Cancellation));
         Assert.InRange(_requests.Count, 2, 5);
     }
 
@@ -128,19 +128,15 @@ public sealed class DaprBusTests
     [InlineData("secret", "secret", true)]
     [InlineData("secret", "Secret", false)]
     [InlineData("secret", null, false)]
-    public void Only_who_shows_the_apps_token_is_its_sidecar(string? expected, string? shown, bool holds)
-    {
-        using var sidecar = new SidecarClient(new DaprOptions(new Uri("http://127.0.0.1:3500")) { AppToken = expected });
-        Assert.Equal(holds, sidecar.IsFromSidecar(shown));
-    }
+    public void Only_who_shows_the_apps_token_is_admitted(string? expected, string? shown, bool holds) => Assert.Equal(holds, new AppToken(expected).Admits(shown));
 
     [Fact]
     public void Options_come_from_the_variables_that_Dapr_sets()
     {
         Assert.Equal(new Uri("http://127.0.0.1:3500"), From([]).Endpoint);
         Assert.Equal(new Uri("http://127.0.0.1:3601"), From(new() { ["DAPR_HTTP_PORT"] = "3601" }).Endpoint);
-        DaprOptions all = From(new() { ["DAPR_HTTP_PORT"] = "1", ["DAPR_HTTP_ENDPOINT"] = "https://site:1234", ["DAPR_API_TOKEN"] = "a", ["APP_API_TOKEN"] = "b" });
-        Assert.Equal((new Uri("https://site:1234"), "a", "b"), (all.Endpoint, all.ApiToken, all.AppToken));
+        DaprOptions all = From(new() { ["DAPR_HTTP_PORT"] = "1", ["DAPR_HTTP_ENDPOINT"] = "https://site:1234", ["DAPR_API_TOKEN"] = "a" });
+        Assert.Equal((new Uri("https://site:1234"), "a"), (all.Endpoint, all.ApiToken));
         foreach ((string name, string value) in ((string, string)[])[("DAPR_HTTP_PORT", "0"), ("DAPR_HTTP_PORT", "x"), ("DAPR_HTTP_ENDPOINT", "ftp://x"), ("DAPR_HTTP_ENDPOINT", "?")])
             Assert.StartsWith(name + ": expected ", Assert.Throws<FormatException>(() => From(new() { [name] = value })).Message, StringComparison.Ordinal);
 

@@ -21,7 +21,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         // Nothing listens where the sidecar should be.
-        var options = new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}")) { AppToken = "secret" };
+        var options = new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}"));
         _sidecar = new SidecarClient(options);
         _bus = new DaprBus(_sidecar);
         _bus.Subscribe("rounds", "trainer", (message, _) =>
@@ -30,7 +30,8 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
             return Task.FromResult(message.Payload.Span[0] switch { 0 => Verdict.Success, 1 => Verdict.Retry, _ => Verdict.Drop });
         });
         _web = LoopbackApp.Make();
-        _web.MapDapr(_sidecar, _bus);
+        _web.MapHealth(_sidecar.IsReadyAsync);
+        _web.MapDapr(new AppToken("secret"), _bus);
         await _web.StartAsync(Cancellation);
         _client.BaseAddress = new Uri(_web.Urls.First());
     }

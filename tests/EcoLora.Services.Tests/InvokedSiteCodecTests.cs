@@ -1,7 +1,7 @@
 using System.Net;
 using EcoLora.Federation;
 using EcoLora.Hosting;
-using EcoLora.Messaging.Dapr;
+using EcoLora.Messaging;
 
 namespace EcoLora.Services.Tests;
 
@@ -116,7 +116,7 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         LocalUpdate other = MadeUpSite.Update with { Adapter = new float[MadeUpSite.Layout.Length + more] };
-        var refused = await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.SubmitAsync("run-1", other, Cancellation));
+        var refused = await Assert.ThrowsAsync<CallException>(() => Site.Trainer.SubmitAsync("run-1", other, Cancellation));
         Assert.EndsWith($"found 409 after 5 uploads of {other.Adapter.Length * sizeof(float)} bytes", refused.Message, StringComparison.Ordinal);
     }
 
@@ -128,7 +128,7 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     public async Task A_client_that_takes_no_part_is_refused(int client)
     {
         await OpenRoundAsync();
-        var refused = await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update with { Client = client }, Cancellation));
+        var refused = await Assert.ThrowsAsync<CallException>(() => Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update with { Client = client }, Cancellation));
         Assert.Contains($"400 client {client}: expected a participant of round 0 at this site", refused.Message, StringComparison.Ordinal);
     }
 
@@ -137,8 +137,8 @@ public sealed class InvokedSiteCodecTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         foreach (double weight in new[] { -0.1, 1.1, double.NaN, double.PositiveInfinity })
-            await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update with { MixingWeight = weight }, Cancellation));
-        var refused = await Assert.ThrowsAsync<DaprException>(() => Site.Trainer.GetPublishedAsync("Run_1", 0, null, Cancellation));
+            await Assert.ThrowsAsync<CallException>(() => Site.Trainer.SubmitAsync("run-1", MadeUpSite.Update with { MixingWeight = weight }, Cancellation));
+        var refused = await Assert.ThrowsAsync<CallException>(() => Site.Trainer.GetPublishedAsync("Run_1", 0, null, Cancellation));
         Assert.Contains("400 run: expected 1 to 63 of a-z, 0-9 and -, found 'Run_1'", refused.Message, StringComparison.Ordinal);
     }
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using EcoLora.Messaging.Dapr;
+using EcoLora.Messaging;
 using Microsoft.AspNetCore.Http;
 
 namespace EcoLora.Hosting;
@@ -42,43 +42,43 @@ public static class ChunkedContent
     }
 
     /// <summary>Reads a whole content by invocation.</summary>
-    /// <param name="sidecar">The caller's sidecar.</param>
+    /// <param name="invoker">Calls the app.</param>
     /// <param name="app">The app that has it.</param>
     /// <param name="path">Its path, without a query.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <param name="expected">Codes other than 200 that are answers: the first one that comes is the outcome.</param>
     /// <returns>200 and the content, or another code and nothing.</returns>
-    /// <exception cref="DaprException">The app cannot be reached, refuses, or its pieces do not make a whole.</exception>
+    /// <exception cref="CallException">The app cannot be reached, refuses, or its pieces do not make a whole.</exception>
     public static async Task<(HttpStatusCode Code, byte[] Content)> ReadAsync(
-        SidecarClient sidecar, string app, string path, CancellationToken cancellation, params HttpStatusCode[] expected)
+        IInvoker invoker, string app, string path, CancellationToken cancellation, params HttpStatusCode[] expected)
     {
         using var content = new MemoryStream();
-        HttpStatusCode code = await CopyAsync(sidecar, app, path, content, _ => { }, cancellation, expected);
+        HttpStatusCode code = await CopyAsync(invoker, app, path, content, _ => { }, cancellation, expected);
         return (code, code == HttpStatusCode.OK ? content.ToArray() : []);
     }
 
     /// <summary>As above, piece by piece into a stream.</summary>
-    /// <param name="sidecar">The caller's sidecar.</param>
+    /// <param name="invoker">Calls the app.</param>
     /// <param name="app">The app that has it.</param>
     /// <param name="path">Its path, without a query.</param>
     /// <param name="target">Where it goes; it holds a part of the content unless 200 is returned.</param>
     /// <param name="begin">Is told the length before the first byte is written.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <param name="expected">Codes other than 200 that are answers: the first one that comes is the outcome.</param>
-    /// <exception cref="DaprException">As above; what was written may be a part.</exception>
+    /// <exception cref="CallException">As above; what was written may be a part.</exception>
     public static async Task<HttpStatusCode> CopyAsync(
-        SidecarClient sidecar, string app, string path, Stream target, Action<int> begin, CancellationToken cancellation, params HttpStatusCode[] expected)
+        IInvoker invoker, string app, string path, Stream target, Action<int> begin, CancellationToken cancellation, params HttpStatusCode[] expected)
     {
         for (int offset = 0, whole = 0; ;)
         {
             string piece = string.Create(CultureInfo.InvariantCulture, $"{path}?offset={offset}");
-            using HttpResponseMessage response = await sidecar.InvokeAsync(HttpMethod.Get, app, piece, null, cancellation, expected);
+            using HttpResponseMessage response = await invoker.InvokeAsync(HttpMethod.Get, app, piece, null, cancellation, expected);
             if (response.StatusCode != HttpStatusCode.OK) return response.StatusCode;
             byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellation);
             string? stated = response.Headers.TryGetValues(LengthHeader, out IEnumerable<string>? values) ? values.First() : null;
             bool isLength = int.TryParse(stated, NumberStyles.None, CultureInfo.InvariantCulture, out int length) && (offset == 0 || length == whole);
             if (!isLength || bytes.Length == 0 || bytes.Length > PieceSize || offset + bytes.Length > length)
-                throw new DaprException($"{app}/{piece}", $"a piece of {bytes.Length} bytes of '{stated}'");
+                throw new CallException(app, piece, $"a piece of {bytes.Length} bytes of '{stated}'");
             if (offset == 0) begin(whole = length);
             await target.WriteAsync(bytes, cancellation);
             offset += bytes.Length;

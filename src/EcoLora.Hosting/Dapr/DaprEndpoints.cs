@@ -17,28 +17,32 @@ public static class DaprEndpoints
     public const int MaximumBody = MessagePart.MaximumSize / 3 * 4 + 64 * 1024;
 
     /// <summary>
-    /// Maps <c>GET /dapr/subscribe</c>, <c>POST /topics/{topic}</c>, <c>GET /healthz</c> (the process answers) and <c>GET /readyz</c> (its sidecar can publish).
-    /// With an app token, only who shows it may deliver.
+    /// Maps <c>GET /dapr/subscribe</c> and <c>POST /topics/{topic}</c>. With an app token, only who shows it may deliver.
     /// </summary>
     /// <param name="endpoints">The app.</param>
-    /// <param name="sidecar">Its sidecar.</param>
+    /// <param name="token">What the sidecar must show.</param>
     /// <param name="bus">Its bus, whose topics are subscribed.</param>
-    public static void MapDapr(this IEndpointRouteBuilder endpoints, SidecarClient sidecar, DaprBus bus)
+    public static void MapDapr(this IEndpointRouteBuilder endpoints, AppToken token, DaprBus bus)
+    {
+        endpoints.MapGet("/dapr/subscribe", (HttpRequest request) =>
+            IsAllowed(token, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
+        endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(token, bus, topic, context));
+    }
+
+    /// <summary>Maps <c>GET /healthz</c> (the process answers) and <c>GET /readyz</c> (so does its sidecar, where it has one).</summary>
+    public static void MapHealth(this IEndpointRouteBuilder endpoints, Func<CancellationToken, Task<bool>> isReady)
     {
         endpoints.MapGet("/healthz", () => Results.Text("ok"));
-        endpoints.MapGet("/readyz", async (CancellationToken cancellation) => await sidecar.IsReadyAsync(cancellation)
+        endpoints.MapGet("/readyz", async (CancellationToken cancellation) => await isReady(cancellation)
             ? Results.Text("ok")
             : Results.Text("waiting for the sidecar", statusCode: StatusCodes.Status503ServiceUnavailable));
-        endpoints.MapGet("/dapr/subscribe", (HttpRequest request) =>
-            IsAllowed(sidecar, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
-        endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(sidecar, bus, topic, context));
     }
 
     /// <summary>
-    /// Lets only callers in who show the app's token, as the sidecar does for whoever invokes this app; 503 as <see cref="AwayIs503"/>.
+    /// Lets only callers in who show the app's token, as a sidecar does for whoever invokes this app; 503 as <see cref="AwayIs503"/>.
     /// </summary>
-    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, SidecarClient sidecar) => group.AwayIs503().AddEndpointFilter(async (context, next) =>
-        IsAllowed(sidecar, context.HttpContext.Request) ? await next(context) : Results.Unauthorized());
+    public static RouteGroupBuilder RequireToken(this RouteGroupBuilder group, AppToken token) => group.AwayIs503().AddEndpointFilter(async (context, next) =>
+        IsAllowed(token, context.HttpContext.Request) ? await next(context) : Results.Unauthorized());
 
     /// <summary>503 where the state store or the sidecar is away.</summary>
     public static RouteGroupBuilder AwayIs503(this RouteGroupBuilder group) => group.AddEndpointFilter(async (context, next) =>
@@ -53,9 +57,9 @@ public static class DaprEndpoints
         }
     });
 
-    private static async Task<IResult> DeliverAsync(SidecarClient sidecar, DaprBus bus, string topic, HttpContext context)
+    private static async Task<IResult> DeliverAsync(AppToken token, DaprBus bus, string topic, HttpContext context)
     {
-        if (!IsAllowed(sidecar, context.Request)) return Results.Unauthorized();
+        if (!IsAllowed(token, context.Request)) return Results.Unauthorized();
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaximumBody;
         if (context.Request.ContentLength > MaximumBody) return Answer(Verdict.Drop);
         using var body = new MemoryStream();
@@ -71,7 +75,7 @@ public static class DaprEndpoints
         return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), CancellationToken.None));
     }
 
-    private static bool IsAllowed(SidecarClient sidecar, HttpRequest request) => sidecar.IsFromSidecar(request.Headers["dapr-api-token"]);
+    private static bool IsAllowed(AppToken token, HttpRequest request) => token.Admits(request.Headers[AppToken.Header]);
 
     private static IResult Answer(Verdict verdict) => Results.Bytes(
         verdict switch

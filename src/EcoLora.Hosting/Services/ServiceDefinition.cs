@@ -1,5 +1,4 @@
 using EcoLora.Messaging;
-using EcoLora.Messaging.Dapr;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -10,7 +9,7 @@ namespace EcoLora.Hosting;
 /// <param name="AppId">Its app id: its consumer group, its name for invocation, and the prefix of its keys in the state store.</param>
 /// <param name="Port">The port that it binds where APP_PORT says nothing.</param>
 /// <param name="OwnsVolume">Whether its volume holds tensors that its state names: then the two belong together.</param>
-/// <param name="Build">Builds it once its sidecar is there; subscribes to the bus.</param>
+/// <param name="Build">Builds it once what is around it is there; subscribes to the bus.</param>
 /// <param name="Configure">Adds what its endpoints need of ASP.NET.</param>
 public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, Func<ServiceContext, RunningService> Build, Action<IServiceCollection>? Configure = null)
 {
@@ -21,18 +20,18 @@ public sealed record ServiceDefinition(string AppId, int Port, bool OwnsVolume, 
     public ApiAccess? MetricsAccess { get; init; }
 
     /// <summary>At the hub: reads the keys of the sites.</summary>
-    public Func<SidecarClient, IStateStore, CancellationToken, Task<IReadOnlyList<SiteKey>>>? ReadSiteKeys { get; init; }
+    public Func<IInvoker, IStateStore, CancellationToken, Task<IReadOnlyList<SiteKey>>>? ReadSiteKeys { get; init; }
 }
 
 /// <summary>What a service is given.</summary>
 /// <param name="Bus">The bus, not started yet.</param>
-/// <param name="Sidecar">Its sidecar.</param>
+/// <param name="Invoker">Calls the other services.</param>
 /// <param name="Store">Its state.</param>
 /// <param name="Volume">Its folder, which no other process uses.</param>
 /// <param name="Log">Its log.</param>
 /// <param name="Trust">Whom it speaks for and believes; null where messages are not signed.</param>
 /// <param name="Refused">What it and its bus have not taken in.</param>
-public sealed record ServiceContext(IMessageBus Bus, SidecarClient Sidecar, IStateStore Store, DurableFolder Volume, ILogger Log, BusTrust? Trust, Refusals Refused);
+public sealed record ServiceContext(IMessageBus Bus, IInvoker Invoker, IStateStore Store, DurableFolder Volume, ILogger Log, BusTrust? Trust, Refusals Refused);
 
 /// <summary>A service that was built.</summary>
 /// <param name="Service">Disposed when everything else has stopped.</param>

@@ -15,12 +15,12 @@ using Microsoft.Extensions.Logging;
 namespace EcoLora.Hosting;
 
 /// <summary>
-/// Runs one service beside its sidecar. The order is what keeps a run whole: settings, lock of the volume, sidecar, claim of the records, service, and only then
+/// Runs one service, beside its sidecar or without one. The order is what keeps a run whole: settings, lock of the volume, sidecar, claim of the records, service, and only then
 /// the port, at whose opening the sidecar asks once what to deliver. SIGTERM lets what is under way finish, for half a minute.
 /// </summary>
 public static class ServiceHost
 {
-    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1), _patience = TimeSpan.FromMinutes(1);
 
     /// <summary>Runs until a signal.</summary>
     /// <param name="define">Reads the service's settings.</param>
@@ -53,14 +53,13 @@ public static class ServiceHost
     {
         var variables = new ServiceVariables(Environment.GetEnvironmentVariable);
         ServiceDefinition definition = define(variables);
-        DaprOptions options = DaprOptions.FromEnvironment(Environment.GetEnvironmentVariable);
         // Invocation and consumer groups go by app id: under another one nobody would find this service.
         if (variables.Text("APP_ID", definition.AppId) is var given && given != definition.AppId) throw new SettingException("APP_ID", definition.AppId, given);
         ServiceTrust? trusting = ServiceTrust.FromEnvironment(variables);
         int port = variables.Number("APP_PORT", definition.Port, 1, ushort.MaxValue);
         IPAddress address = variables.BindsAny ? IPAddress.Any : IPAddress.Loopback;
         bool measures = variables.Text("OTEL_SDK_DISABLED", "false") != "true", pushes = variables.Text("OTEL_EXPORTER_OTLP_ENDPOINT", "").Length > 0;
-        KafkaOptions? kafka = KafkaSettings.Read(variables, definition.AppId);
+        SurroundingSettings settings = SurroundingSettings.Read(variables, definition.AppId);
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 
@@ -68,39 +67,38 @@ public static class ServiceHost
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(definition.AppId);
         log.Say($"settings: {string.Join(", ", variables.Effective.Select(pair => $"{pair.Key}={pair.Value}"))}");
         using VolumeOwner volume = VolumeOwner.Lock(path);
-        using var sidecar = new SidecarClient(options);
-        log.Say($"waiting for the sidecar at {options.Endpoint}");
-        await sidecar.WaitUntilReadyAsync(stopping);
-        var store = new DaprStateStore(sidecar);
-        if (definition.OwnsVolume) await volume.ClaimAsync(definition.AppId, store, stopping);
+        using Surroundings around = await Surroundings.OpenAsync(settings, volume.Folder, _patience, log, stopping);
+        if (definition.OwnsVolume) await volume.ClaimAsync(definition.AppId, around.Store, stopping);
 
         var refused = new Refusals
         {
             Dropped = refusal => log.Warn($"refused, {refusal.Count} so far: {refusal.Reason}: {refusal.About}"),
         };
-        var dapr = new DaprBus(sidecar)
+        void Failed(string topic, Exception exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}");
+        DaprBus? dapr = around.Sidecar is null ? null : new DaprBus(around.Sidecar)
         {
             Refused = refused,
-            HandlerFailed = (topic, exception) => log.Warn($"{topic}: to be delivered again: {exception.Message}"),
+            HandlerFailed = Failed,
         };
-        BusTrust? trust = trusting is null ? null : await trusting.OpenAsync(definition, sidecar, store, log, stopping);
+        BusTrust? trust = trusting is null ? null : await trusting.OpenAsync(definition, around.Invoker, around.Sidecar, around.Store, log, stopping);
         if (trust is null) log.Warn($"messages are not signed: whoever reaches the broker can speak for everybody");
-        KafkaBus? direct = kafka is null ? null : new KafkaBus(kafka)
+        KafkaBus? direct = settings.Kafka is null ? null : new KafkaBus(settings.Kafka)
         {
             Refused = refused,
-            HandlerFailed = dapr.HandlerFailed,
+            HandlerFailed = Failed,
             Troubled = what => log.Warn($"kafka: {what}"),
         };
-        IMessageBus carrier = (IMessageBus?)direct ?? dapr, signed = trust is null ? carrier : new SignedBus(carrier, trust) { Refused = refused };
+        IMessageBus carrier = (IMessageBus?)direct ?? dapr!, signed = trust is null ? carrier : new SignedBus(carrier, trust) { Refused = refused };
         var parts = new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System);
         using var bus = new PartedBus(signed, parts) { Refused = refused };
         using ServiceTelemetry? telemetry = measures ? new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes) : null;
         ServiceMetrics.Observe(Instruments.Meter, refused, parts);
-        RunningService service = definition.Build(new ServiceContext(bus, sidecar, store, volume.Folder, log, trust, refused));
+        RunningService service = definition.Build(new ServiceContext(bus, around.Invoker, around.Store, volume.Folder, log, trust, refused));
         try
         {
-            app.MapDapr(sidecar, dapr);
-            RouteGroupBuilder guarded = app.MapGroup("").RequireToken(sidecar);
+            app.MapHealth(around.IsReadyAsync);
+            if (dapr is not null) app.MapDapr(settings.Token, dapr);
+            RouteGroupBuilder guarded = app.MapGroup("").RequireToken(settings.Token);
             app.MapGet("/metrics", (HttpRequest request) => definition.MetricsAccess?.Refusal(request)
                 ?? (telemetry is null ? Answers.Unknown("metrics: expected them, found OTEL_SDK_DISABLED") : Results.Text(telemetry.Prometheus.Read(), PrometheusReader.ContentType))).ExcludeFromDescription();
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));

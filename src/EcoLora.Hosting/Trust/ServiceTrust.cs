@@ -15,7 +15,7 @@ namespace EcoLora.Hosting;
 /// </summary>
 public sealed class ServiceTrust
 {
-    private const string KeyVariable = "ECOLORA_KEY", HubVariable = "ECOLORA_HUB", EnrolmentVariable = "ECOLORA_ENROLMENT", EnrolledRecord = "enrolled";
+    private const string KeyVariable = "ECOLORA_KEY", HubVariable = "ECOLORA_HUB", EnrolmentVariable = "ECOLORA_ENROLMENT", EnrolledRecord = "enrolled", SecretsVariable = "ECOLORA_SECRET_STORE";
 
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
@@ -37,33 +37,34 @@ public sealed class ServiceTrust
     public static ServiceTrust? FromEnvironment(ServiceVariables variables)
     {
         bool isRequired = variables.Choice("ECOLORA_SIGNATURES", "required", "off") == "required";
-        return isRequired ? new ServiceTrust(variables, variables.Text("ECOLORA_SECRET_STORE", "") is { Length: > 0 } store ? store : null) : null;
+        return isRequired ? new ServiceTrust(variables, variables.Text(SecretsVariable, "") is { Length: > 0 } store ? store : null) : null;
     }
 
     /// <summary>Reads the keys, and enrols a site that is not.</summary>
     /// <exception cref="SettingException">A key is missing or none, or the scheduler refuses the site.</exception>
-    public async Task<BusTrust> OpenAsync(ServiceDefinition definition, SidecarClient sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
+    public async Task<BusTrust> OpenAsync(ServiceDefinition definition, IInvoker invoker, SidecarClient? sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
     {
+        if (_secrets is not null && sidecar is null) throw new SettingException(SecretsVariable, "no secret store, since ECOLORA_SIDECAR is none", _secrets);
         string pem = await SecretAsync(KeyVariable) ?? throw new SettingException(KeyVariable, "a private key as PEM (ecolora key), since ECOLORA_SIGNATURES is required", "");
         SigningKey key = Read(KeyVariable, "a private key on P-256 as PEM of PKCS #8", pem, SigningKey.FromPem);
         if (definition.Site is not { } site) return new BusTrust(key, key.Public, Ring(key.Public, definition.ReadSiteKeys).FindAsync);
 
         string text = await SecretAsync(HubVariable) ?? throw new SettingException(HubVariable, "the hub's public key (ecolora admit), since ECOLORA_SIGNATURES is required", "");
         PublicKey hub = Read(HubVariable, "the hub's public key (ecolora admit)", text, PublicKey.FromText);
-        await EnrolAsync(site, key, hub, await SecretAsync(EnrolmentVariable), sidecar, store, log, cancellation);
+        await EnrolAsync(site, key, hub, await SecretAsync(EnrolmentVariable), invoker, store, log, cancellation);
         return new BusTrust(key, hub, Ring(hub, null).FindAsync);
 
-        KeyRing Ring(PublicKey ofHub, Func<SidecarClient, IStateStore, CancellationToken, Task<IReadOnlyList<SiteKey>>>? read) =>
-            new(ofHub, read is null ? null : reading => read(sidecar, store, reading), TimeProvider.System);
+        KeyRing Ring(PublicKey ofHub, Func<IInvoker, IStateStore, CancellationToken, Task<IReadOnlyList<SiteKey>>>? read) =>
+            new(ofHub, read is null ? null : reading => read(invoker, store, reading), TimeProvider.System);
 
         async Task<string?> SecretAsync(string variable) =>
-            _variables.Secret(variable) ?? (_secrets is null ? null : await ReadSecretAsync(sidecar, _secrets, variable, log, cancellation));
+            _variables.Secret(variable) ?? (_secrets is null || sidecar is null ? null : await ReadSecretAsync(sidecar, _secrets, variable, log, cancellation));
     }
 
     /// <summary>The sites' keys, asked of the scheduler.</summary>
-    public static async Task<IReadOnlyList<SiteKey>> AskForSiteKeysAsync(SidecarClient sidecar, IStateStore store, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<SiteKey>> AskForSiteKeysAsync(IInvoker invoker, IStateStore store, CancellationToken cancellation)
     {
-        using HttpResponseMessage response = await sidecar.InvokeAsync(HttpMethod.Get, AppIds.Scheduler, SiteKeysPath, null, cancellation);
+        using HttpResponseMessage response = await invoker.InvokeAsync(HttpMethod.Get, AppIds.Scheduler, SiteKeysPath, null, cancellation);
         try
         {
             return await response.Content.ReadFromJsonAsync(TrustJson.Default.IReadOnlyListSiteKey, cancellation) ?? [];
@@ -86,7 +87,7 @@ public sealed class ServiceTrust
     public static string DigestOf(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 
     private static async Task EnrolAsync(
-        string site, SigningKey key, PublicKey hub, string? token, SidecarClient sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
+        string site, SigningKey key, PublicKey hub, string? token, IInvoker invoker, IStateStore store, ILogger log, CancellationToken cancellation)
     {
         StateRecord<EnrolledSite> record = await StateRecord.ReadAsync(store, EnrolledRecord, TrustJson.Default.EnrolledSite, cancellation);
         var now = new EnrolledSite(key.Public.Id.ToString(), hub.Id.ToString(), token is null ? null : DigestOf(token));
@@ -98,7 +99,7 @@ public sealed class ServiceTrust
         {
             try
             {
-                using HttpResponseMessage response = await sidecar.InvokeAsync(HttpMethod.Post, AppIds.Scheduler, EnrolmentPath, body, cancellation, HttpStatusCode.Forbidden, HttpStatusCode.BadRequest);
+                using HttpResponseMessage response = await invoker.InvokeAsync(HttpMethod.Post, AppIds.Scheduler, EnrolmentPath, body, cancellation, HttpStatusCode.Forbidden, HttpStatusCode.BadRequest);
                 if (!response.IsSuccessStatusCode) throw new SettingException(EnrolmentVariable, "a token that enrols this site", await response.Content.ReadAsStringAsync(cancellation));
                 break;
             }

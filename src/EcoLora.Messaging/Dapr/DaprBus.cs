@@ -29,7 +29,7 @@ public sealed class DaprBus : IMessageBus
     public IReadOnlyCollection<string> Topics => _handlers.Keys;
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">The sidecar refuses the message, or cannot take it within the patience of the options.</exception>
+    /// <exception cref="CallException">The sidecar refuses the message, or cannot take it within the patience of the options.</exception>
     public async Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
     {
         string path = $"/v1.0/publish/{Uri.EscapeDataString(_sidecar.Options.PubSub)}/{Uri.EscapeDataString(topic)}?metadata.rawPayload=true&metadata.partitionKey={Uri.EscapeDataString(key)}";

@@ -15,14 +15,11 @@ public sealed record DaprOptions(Uri Endpoint)
     /// <summary>What the app shows the sidecar, from DAPR_API_TOKEN; null for nothing.</summary>
     public string? ApiToken { get; init; }
 
-    /// <summary>What the sidecar must show the app, from APP_API_TOKEN; null for nothing.</summary>
-    public string? AppToken { get; init; }
-
     /// <summary>How long a call that failed is tried again before its caller is told.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// From the variables that Dapr sets: DAPR_HTTP_ENDPOINT, else http://127.0.0.1 with DAPR_HTTP_PORT (3500 by default); DAPR_API_TOKEN, APP_API_TOKEN.
+    /// From the variables that Dapr sets: DAPR_HTTP_ENDPOINT, else http://127.0.0.1 with DAPR_HTTP_PORT (3500 by default); DAPR_API_TOKEN.
     /// </summary>
     /// <param name="variable">Reads an environment variable; null or empty where there is none.</param>
     /// <exception cref="FormatException">A variable has a value that cannot be used; the message names it.</exception>
@@ -41,7 +38,7 @@ public sealed record DaprOptions(Uri Endpoint)
                 throw new FormatException($"DAPR_HTTP_PORT: expected a port of 1 to 65535, found '{port}'");
             uri = new Uri($"http://127.0.0.1:{number}");
         }
-        return new DaprOptions(uri) { ApiToken = Given("DAPR_API_TOKEN"), AppToken = Given("APP_API_TOKEN") };
+        return new DaprOptions(uri) { ApiToken = Given("DAPR_API_TOKEN") };
 
         string? Given(string name) => variable(name) is { Length: > 0 } value ? value : null;
     }

@@ -25,7 +25,7 @@ public sealed class DaprStateStore : IStateStore
     public DaprStateStore(SidecarClient sidecar) => (_sidecar, _path) = (sidecar, $"/v1.0/state/{Uri.EscapeDataString(sidecar.Options.StateStore)}");
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">The sidecar refuses the call, or cannot take it within the patience of the options.</exception>
+    /// <exception cref="CallException">The sidecar refuses the call, or cannot take it within the patience of the options.</exception>
     public async Task<StoredValue?> ReadAsync(string key, CancellationToken cancellation)
     {
         string path = $"{_path}/{Uri.EscapeDataString(StateKey.Checked(key))}?consistency=strong";
@@ -33,12 +33,12 @@ public sealed class DaprStateStore : IStateStore
         if (response.StatusCode == HttpStatusCode.NoContent) return null;
         byte[] json = await response.Content.ReadAsByteArrayAsync(cancellation);
         if (json.Length == 0) return null;
-        if (!response.Headers.TryGetValues("ETag", out IEnumerable<string>? etags)) throw new DaprException(path, "a value without ETag");
+        if (!response.Headers.TryGetValues("ETag", out IEnumerable<string>? etags)) throw new CallException("sidecar", path, "a value without ETag");
         return new StoredValue(Text(path, json), etags.First());
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">As above.</exception>
+    /// <exception cref="CallException">As above.</exception>
     public async Task<IReadOnlyList<StoredValue?>> ReadManyAsync(IReadOnlyList<string> keys, CancellationToken cancellation)
     {
         var found = new Dictionary<string, StoredValue>(StringComparer.Ordinal);
@@ -66,7 +66,7 @@ public sealed class DaprStateStore : IStateStore
                 }
                 if (!item.TryGetProperty("data", out JsonElement data) || data.ValueKind == JsonValueKind.Null) continue;
                 if (!item.TryGetProperty("etag", out JsonElement etag) || data.ValueKind != JsonValueKind.String)
-                    throw new DaprException($"{_path}/bulk", $"{key}: a value that is not a text with an ETag");
+                    throw new CallException("sidecar", $"{_path}/bulk", $"{key}: a value that is not a text with an ETag");
                 found[key] = new StoredValue(Encoding.UTF8.GetBytes(data.GetString()!), etag.GetString()!);
             }
         }
@@ -74,7 +74,7 @@ public sealed class DaprStateStore : IStateStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">As above.</exception>
+    /// <exception cref="CallException">As above.</exception>
     public async Task<bool> TryWriteAsync(string key, ReadOnlyMemory<byte> value, string? etag, CancellationToken cancellation)
     {
         byte[] body = Json(writer =>
@@ -101,13 +101,13 @@ public sealed class DaprStateStore : IStateStore
             // tells them apart; reading waits until the store is there again.
             if ((await ReadAsync(key, cancellation))?.ETag != etag) return false;
             if (clock.Elapsed > _sidecar.Options.Patience)
-                throw new DaprException(_path, $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellation)}");
+                throw new CallException("sidecar", _path, $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellation)}");
             await Task.Delay(_pause, cancellation);
         }
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DaprException">As above.</exception>
+    /// <exception cref="CallException">As above.</exception>
     public async Task DeleteAsync(string key, CancellationToken cancellation)
     {
         string path = $"{_path}/{Uri.EscapeDataString(StateKey.Checked(key))}";
@@ -119,7 +119,7 @@ public sealed class DaprStateStore : IStateStore
         using JsonDocument document = Parse(path, json);
         return document.RootElement.ValueKind == JsonValueKind.String
             ? Encoding.UTF8.GetBytes(document.RootElement.GetString()!)
-            : throw new DaprException(path, $"a value that is not a text but {document.RootElement.ValueKind}");
+            : throw new CallException("sidecar", path, $"a value that is not a text but {document.RootElement.ValueKind}");
     }
 
     private static JsonDocument Parse(string path, byte[] json)
@@ -130,7 +130,7 @@ public sealed class DaprStateStore : IStateStore
         }
         catch (JsonException exception)
         {
-            throw new DaprException(path, exception.Message);
+            throw new CallException("sidecar", path, exception.Message);
         }
     }
 

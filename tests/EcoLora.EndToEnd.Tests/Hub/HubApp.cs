@@ -9,7 +9,7 @@ using EcoLora.TestKit;
 namespace EcoLora.EndToEnd.Tests.Hub;
 
 /// <summary>
-/// One service as a process of its own beside its sidecar, as <c>dapr run</c> starts them. Ports and volume stay the same when either is started again.
+/// One service as a process of its own beside its sidecar, as <c>dapr run</c> starts them, or without one. Ports and volume stay the same when either is started again.
 /// </summary>
 internal sealed class HubApp : IAsyncDisposable
 {
@@ -42,8 +42,11 @@ internal sealed class HubApp : IAsyncDisposable
     /// <summary>APP_PORT.</summary>
     public int Port { get; } = FreePort.Next();
 
-    /// <summary>Its sidecar.</summary>
+    /// <summary>Its sidecar, which is not to be started where it has none.</summary>
     public SidecarProcess Sidecar { get; }
+
+    /// <summary>Whether it has one.</summary>
+    public bool HasSidecar => Settings.GetValueOrDefault("ECOLORA_SIDECAR") != "none";
 
     /// <summary>Asks the service as its sidecar would, and as people do.</summary>
     public HttpClient Client { get; }
@@ -85,9 +88,12 @@ internal sealed class HubApp : IAsyncDisposable
         foreach ((string name, string value) in Settings) start.Environment[name] = value;
         start.Environment["APP_ID"] = Sidecar.AppId;
         start.Environment["APP_PORT"] = Port.ToString(CultureInfo.InvariantCulture);
-        start.Environment["DAPR_HTTP_PORT"] = Sidecar.HttpPort.ToString(CultureInfo.InvariantCulture);
-        start.Environment["DAPR_API_TOKEN"] = ApiToken;
         start.Environment["APP_API_TOKEN"] = AppToken;
+        if (HasSidecar)
+        {
+            start.Environment["DAPR_HTTP_PORT"] = Sidecar.HttpPort.ToString(CultureInfo.InvariantCulture);
+            start.Environment["DAPR_API_TOKEN"] = ApiToken;
+        }
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Keep(line.Data);
         _process.ErrorDataReceived += (_, line) => Keep(line.Data);

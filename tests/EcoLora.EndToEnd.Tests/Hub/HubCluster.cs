@@ -20,7 +20,7 @@ public enum HubBroker
     /// <summary>A mock of Kafka, by the sidecars.</summary>
     Kafka,
 
-    /// <summary>The same, by the services themselves.</summary>
+    /// <summary>The same, by the services themselves; those of the site <c>south</c> have no sidecar.</summary>
     KafkaItself,
 }
 
@@ -79,6 +79,8 @@ internal sealed class HubCluster : IAsyncDisposable
         {
             foreach ((string service, string appId, (string Name, string Value)[] own) in Services())
                 cluster._apps.Add(appId, cluster.Make(service, appId, cluster._volumes[appId], [.. own, .. settings ?? []], sidecarFlags?.Invoke(cluster._apps.Count) ?? []));
+            foreach (HubApp alone in cluster.Apps.Where(app => !app.HasSidecar))
+                alone.Settings["ECOLORA_APPS"] = string.Join(';', new[] { "scheduler", "aggregator", "codec-south" }.Select(app => $"{app}=http://127.0.0.1:{cluster[app].Port}"));
             // The scheduler gives out what the sites enrol with.
             await cluster.StartAsync([cluster["scheduler"]]);
             foreach (string site in cluster._sites.Keys) await cluster.AdmitAsync(site);
@@ -179,7 +181,7 @@ internal sealed class HubCluster : IAsyncDisposable
     private async Task StartAsync(IReadOnlyCollection<HubApp> apps)
     {
         foreach (HubApp app in apps) app.StartService();
-        await Task.WhenAll(apps.Select(app => app.Sidecar.StartAgainAsync()));
+        await Task.WhenAll(apps.Where(app => app.HasSidecar).Select(app => app.Sidecar.StartAgainAsync()));
         await WaitUntilReadyAsync(apps);
     }
 
@@ -217,6 +219,7 @@ internal sealed class HubCluster : IAsyncDisposable
     {
         Dictionary<string, string> all = settings.Append(("ECOLORA_VOLUME", volume)).ToDictionary(setting => setting.Item1, setting => setting.Item2);
         if (_isDirect) all["ECOLORA_KAFKA"] = _kafka!.Endpoint;
+        if (_isDirect && all.GetValueOrDefault("ECOLORA_SITE") == "south") all["ECOLORA_SIDECAR"] = "none";
         all["ECOLORA_KEY"] = (all.TryGetValue("ECOLORA_SITE", out string? site) ? _sites[site] : _hub).ToPem();
         if (site is not null) all["ECOLORA_HUB"] = _hub.Public.Text;
         return new HubApp(service, appId, Resources, all, sidecarFlags);

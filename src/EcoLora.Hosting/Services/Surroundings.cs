@@ -1,0 +1,96 @@
+using EcoLora.Messaging;
+using EcoLora.Messaging.Dapr;
+using EcoLora.Messaging.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace EcoLora.Hosting;
+
+/// <summary>Where what is around a service is, from its settings: a sidecar that carries messages, keeps state and calls the others, or, without one, Kafka, the volume and addresses.</summary>
+/// <param name="Dapr">The sidecar; null without one.</param>
+/// <param name="Kafka">Kafka, where messages go there directly.</param>
+/// <param name="Apps">Addresses of other apps, without a sidecar.</param>
+internal sealed record SurroundingSettings(DaprOptions? Dapr, KafkaOptions? Kafka, IReadOnlyDictionary<string, AppAddress> Apps)
+{
+    private const string Sidecar = "ECOLORA_SIDECAR", Addresses = "ECOLORA_APPS", Tokens = "ECOLORA_APP_TOKENS", OwnToken = "APP_API_TOKEN";
+
+    /// <summary>What callers must show.</summary>
+    public AppToken Token { get; private init; } = new(null);
+
+    /// <summary>Reads them.</summary>
+    /// <exception cref="FormatException">One cannot be used.</exception>
+    public static SurroundingSettings Read(ServiceVariables variables, string appId)
+    {
+        bool isAlone = variables.Choice(Sidecar, "dapr", "none") == "none";
+        KafkaOptions? kafka = KafkaSettings.Read(variables, appId);
+        var token = new AppToken(variables.Secret(OwnToken));
+        if (!isAlone) return new SurroundingSettings(DaprOptions.FromEnvironment(variables.Secret), kafka, new Dictionary<string, AppAddress>()) { Token = token };
+        if (kafka is null) throw new SettingException(KafkaSettings.Brokers, $"Kafka's brokers, since {Sidecar} is none", "");
+        if (variables.BindsAny && token.Expected is null) throw new SettingException(OwnToken, $"a token that other services show, since {Sidecar} is none and ECOLORA_BIND any", "");
+        return new SurroundingSettings(null, kafka, ReadApps(variables, token)) { Token = token };
+    }
+
+    /// <summary>Reads <c>app=address;app=address</c>, and <c>app=token;app=token</c> for those whose token is not this service's own.</summary>
+    private static Dictionary<string, AppAddress> ReadApps(ServiceVariables variables, AppToken own)
+    {
+        Dictionary<string, string> tokens = Pairs(variables.Secret(Tokens) ?? "", Tokens, "app=token;app=token, each app once", isSecret: true);
+        var apps = new Dictionary<string, AppAddress>(StringComparer.Ordinal);
+        foreach ((string app, string address) in Pairs(variables.Text(Addresses, ""), Addresses, "app=http://host:port;app=https://host/path, each app once", isSecret: false))
+        {
+            bool isAddress = Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri is { UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 };
+            if (!isAddress) throw new SettingException(Addresses, "app=http://host:port;app=https://host/path, each app once", $"{app}={address}");
+            apps.Add(app, new AppAddress(uri!, tokens.GetValueOrDefault(app) ?? own.Expected));
+        }
+        foreach (string app in tokens.Keys)
+            if (!apps.ContainsKey(app)) throw new SettingException(Tokens, $"tokens of apps in {Addresses}", app);
+        return apps;
+    }
+
+    private static Dictionary<string, string> Pairs(string text, string variable, string expected, bool isSecret)
+    {
+        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string entry in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
+            // A secret is not shown, not even a bad one.
+            if (parts.Length < 2 || parts[0].Length == 0 || parts[1].Length == 0 || !pairs.TryAdd(parts[0], parts[1])) throw new SettingException(variable, expected, isSecret ? "others" : entry);
+        }
+        return pairs;
+    }
+}
+
+/// <summary>What is around a service while it runs.</summary>
+/// <param name="Sidecar">Its sidecar; null without one.</param>
+/// <param name="Invoker">Calls the other services.</param>
+/// <param name="Store">Keeps its state.</param>
+internal sealed record Surroundings(SidecarClient? Sidecar, IInvoker Invoker, IStateStore Store) : IDisposable
+{
+    private const string StateFolder = "_state";
+
+    /// <summary>Waits until they are there.</summary>
+    public static async Task<Surroundings> OpenAsync(SurroundingSettings settings, DurableFolder volume, TimeSpan patience, ILogger log, CancellationToken stopping)
+    {
+        if (settings.Dapr is not { } dapr)
+        {
+            log.Say($"no sidecar: messages by Kafka, state on the volume, {settings.Apps.Count} apps at their addresses");
+            return new Surroundings(null, new DirectInvoker(settings.Apps, patience), new FolderStateStore(volume.Folder(StateFolder)));
+        }
+        var sidecar = new SidecarClient(dapr);
+        try
+        {
+            log.Say($"waiting for the sidecar at {dapr.Endpoint}");
+            await sidecar.WaitUntilReadyAsync(stopping);
+            return new Surroundings(sidecar, sidecar, new DaprStateStore(sidecar));
+        }
+        catch
+        {
+            sidecar.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether they answer now. Kafka is not asked: a client of it goes on by itself.</summary>
+    public Task<bool> IsReadyAsync(CancellationToken cancellation) => Sidecar?.IsReadyAsync(cancellation) ?? Task.FromResult(true);
+
+    /// <inheritdoc/>
+    public void Dispose() => (Invoker as IDisposable)?.Dispose();
+}
