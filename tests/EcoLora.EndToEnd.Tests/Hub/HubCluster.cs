@@ -6,6 +6,9 @@ using EcoLora.Hosting;
 using EcoLora.Messaging;
 using EcoLora.TestKit;
 
+// Their services wait for each other, and for brokers, more than they compute.
+[assembly: CollectionBehavior(MaxParallelThreads = 3)]
+
 namespace EcoLora.EndToEnd.Tests.Hub;
 
 /// <summary>What carries the topics of a <see cref="HubCluster"/>.</summary>
@@ -69,10 +72,12 @@ internal sealed class HubCluster : IAsyncDisposable
     /// <param name="broker">What carries the topics.</param>
     /// <param name="sidecarFlags">Faults of every sidecar, given the number of its service.</param>
     /// <param name="settings">Environment variables of every service.</param>
+    /// <param name="isManaged">Whether RabbitMQ's management plugin, which counts, is on.</param>
     /// <param name="later">App ids that are not started with the others.</param>
-    public static async Task<HubCluster> StartAsync(HubBroker broker = HubBroker.Redis, Func<int, string[]>? sidecarFlags = null, (string Name, string Value)[]? settings = null, params string[] later)
+    public static async Task<HubCluster> StartAsync(
+        HubBroker broker = HubBroker.Redis, Func<int, string[]>? sidecarFlags = null, (string Name, string Value)[]? settings = null, bool isManaged = false, params string[] later)
     {
-        RabbitServer? rabbit = broker == HubBroker.RabbitMq ? await RabbitServer.StartAsync(isManaged: true) : null;
+        RabbitServer? rabbit = broker == HubBroker.RabbitMq ? await RabbitServer.StartAsync(isManaged) : null;
         bool isDirect = broker == HubBroker.KafkaItself;
         var cluster = new HubCluster(await RedisServer.StartAsync(), rabbit, isDirect || broker == HubBroker.Kafka ? MockKafka.Start(3) : null, isDirect);
         try

@@ -23,7 +23,7 @@ public class HubRunTests
     {
         using var folder = new TemporaryFolder();
         string file = RealRun.File(folder);
-        await using HubCluster hub = await HubCluster.StartAsync(broker);
+        await using HubCluster hub = await HubCluster.StartAsync(broker, isManaged: true);
 
         Assert.Equal(HttpStatusCode.Accepted, await hub.SubmitAsync(RunFile.Read(file, [])));
         Assert.Equal(HttpStatusCode.OK, await hub.SubmitAsync(RunFile.Read(file, [])));
