@@ -44,17 +44,14 @@ internal sealed class HubCluster : IAsyncDisposable
     private HubCluster(RedisServer redis, RabbitServer? rabbit, MockKafka? kafka, bool isDirect)
     {
         (Redis, Rabbit, _kafka, _isDirect) = (redis, rabbit, kafka, isDirect);
-        _resources = SidecarResources.OfProduct(rabbit is not null ? "rabbitmq" : kafka is not null && !isDirect ? "kafka" : "redis", redis, rabbit, kafka, areTopicsScoped: true);
-        // The product's policy with shorter pauses, since a test's round takes less than one of them.
-        string policy = File.ReadAllText(Path.Combine(_resources.Path, "resiliency.yaml"));
-        _resources.Add("resiliency.yaml", policy.Replace("duration: 1s", "duration: 100ms", StringComparison.Ordinal).Replace("maxRetries: 90", "maxRetries: 900", StringComparison.Ordinal));
+        _resources = ResourcesOf(rabbit is not null ? "rabbitmq" : kafka is not null && !isDirect ? "kafka" : "redis");
     }
 
     /// <summary>State, and the broker of a cluster over Redis.</summary>
     public RedisServer Redis { get; }
 
     /// <summary>The broker of a cluster over RabbitMQ.</summary>
-    public RabbitServer? Rabbit { get; }
+    public RabbitServer? Rabbit { get; private set; }
 
     /// <summary>What tells <c>ecolora ledger reconcile</c> where the topics are.</summary>
     public string[] BrokerOption => _kafka is not null ? ["--kafka", _kafka.Endpoint] : Rabbit is not null ? ["--rabbitmq", $"http://guest@127.0.0.1:{Rabbit.ManagementPort}"] : ["--redis", Redis.Endpoint];
@@ -122,6 +119,17 @@ internal sealed class HubCluster : IAsyncDisposable
     public HubApp Another(string service, string appId, string volume, params (string Name, string Value)[] settings) =>
         Make(service, appId, _volumes[volume], settings, []);
 
+    /// <summary>Stops everything, puts RabbitMQ's components in the place of Redis', and starts everything again: state and volumes are those of before.</summary>
+    public async Task MoveToRabbitAsync()
+    {
+        Rabbit = await RabbitServer.StartAsync();
+        Assert.All(await Task.WhenAll(Apps.Select(app => app.StopAsync())), code => Assert.Equal(0, code));
+        await Task.WhenAll(Apps.Select(app => app.Sidecar.KillAsync()));
+        using SidecarResources others = ResourcesOf("rabbitmq");
+        foreach (string file in Directory.GetFiles(others.Path)) _resources.Add(Path.GetFileName(file), await File.ReadAllTextAsync(file));
+        await StartAsync(Apps);
+    }
+
     /// <summary>Waits until every service is ready and subscribed.</summary>
     public Task WaitUntilReadyAsync() => WaitUntilReadyAsync(Apps);
 
@@ -181,6 +189,14 @@ internal sealed class HubCluster : IAsyncDisposable
         foreach (SigningKey key in _sites.Values.Append(_hub)) key.Dispose();
         _resources.Dispose();
         _volumes.Dispose();
+    }
+
+    private SidecarResources ResourcesOf(string broker)
+    {
+        var resources = SidecarResources.OfProduct(broker, Redis, Rabbit, _kafka, areTopicsScoped: true);
+        // The product's policy with shorter pauses, since a test's round takes less than one of them.
+        string policy = File.ReadAllText(Path.Combine(resources.Path, "resiliency.yaml"));
+        return resources.Add("resiliency.yaml", policy.Replace("duration: 1s", "duration: 100ms", StringComparison.Ordinal).Replace("maxRetries: 90", "maxRetries: 900", StringComparison.Ordinal));
     }
 
     private async Task StartAsync(IReadOnlyCollection<HubApp> apps)

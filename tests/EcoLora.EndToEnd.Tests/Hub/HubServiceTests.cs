@@ -46,6 +46,31 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         Assert.Equal(await RealRun.AdapterAsync(), hub.Adapter("small"));
     }
 
+    /// <summary>As docs/operations.md says.</summary>
+    [Fact]
+    public async Task A_run_that_was_cancelled_goes_on_over_another_broker()
+    {
+        using var folder = new TemporaryFolder();
+        await using HubCluster hub = await HubCluster.StartAsync();
+        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), []));
+        await Eventually.TrueAsync(async () => (await hub.StatusAsync("small"))?.GetProperty("published").GetInt32() >= 1, "the run is under way", HubRunTests.Limit);
+        await HoldAsync("cancel");
+        long onRedis = (await hub.Redis.StreamAsync("rounds")).Count;
+
+        await hub.MoveToRabbitAsync();
+        Assert.Equal("cancelled", (await hub.StatusAsync("small"))?.GetProperty("state").GetString());
+        await HoldAsync("resume");
+        await hub.WaitUntilFinishedAsync("small", HubRunTests.Limit);
+        Assert.Equal(await RealRun.AdapterAsync(), hub.Adapter("small"));
+        Assert.Equal(onRedis, (await hub.Redis.StreamAsync("rounds")).Count);
+
+        async Task HoldAsync(string verb)
+        {
+            using HttpResponseMessage response = await hub["scheduler"].Client.PostAsync(new Uri($"/runs/small/{verb}", UriKind.Relative), null, Cancellation);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        }
+    }
+
     [Fact]
     public async Task What_cannot_be_handled_is_a_dead_letter_byte_for_byte_and_counted()
     {
