@@ -1,4 +1,6 @@
 using EcoLora.TestKit;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.Serialization;
 
 namespace EcoLora.EndToEnd.Tests.Hub;
@@ -21,6 +23,24 @@ internal static class DaprYaml
     /// <summary>A file of the repository as maps, lists and texts.</summary>
     public static Dictionary<object, object> Read(string file) =>
         new DeserializerBuilder().Build().Deserialize<Dictionary<object, object>>(File.ReadAllText(Path.Combine(Repository.Root, file)));
+
+    /// <summary>A file's documents, with what merge keys (<c>&lt;&lt;</c>) bring.</summary>
+    public static List<Dictionary<object, object>> ReadAll(string text)
+    {
+        var parser = new MergingParser(new Parser(new StringReader(text)));
+        IDeserializer deserializer = new DeserializerBuilder().Build();
+        var documents = new List<Dictionary<object, object>>();
+        parser.Consume<StreamStart>();
+        while (parser.Accept<DocumentStart>(out _)) documents.Add(deserializer.Deserialize<Dictionary<object, object>>(parser));
+        return documents;
+    }
+
+    /// <summary>A member of a map that may lack it, or one of the maps on the way; null there.</summary>
+    public static object? Find(object map, params string[] path) =>
+        path.Aggregate((object?)map, (at, key) => at is Dictionary<object, object> inner && inner.TryGetValue(key, out object? value) ? value : null);
+
+    /// <summary>A list in a map that may lack it; empty there.</summary>
+    public static List<object> ListOrNone(object map, params string[] path) => (List<object>?)Find(map, path) ?? [];
 
     /// <summary>A member of a map.</summary>
     public static object At(object map, params string[] path) => path.Aggregate(map, (at, key) => ((Dictionary<object, object>)at)[key]);

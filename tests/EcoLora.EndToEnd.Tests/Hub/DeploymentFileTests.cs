@@ -1,11 +1,6 @@
-using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
-using EcoLora.Services.Aggregator;
-using EcoLora.Services.Codec;
-using EcoLora.Services.Scheduler;
-using EcoLora.Services.Trainer;
 using EcoLora.TestKit;
 
 namespace EcoLora.EndToEnd.Tests.Hub;
@@ -13,15 +8,6 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 /// <summary>components/, dapr.yaml and tye.yaml say what the code says: names, topics, scopes, app ids and ports.</summary>
 public class DeploymentFileTests
 {
-    private static readonly string[] _topics = [Topics.Rounds, Topics.Segments, Topics.Global, Topics.Reports];
-
-    /// <summary>What each service publishes besides the dead letters of what it hears.</summary>
-    private static readonly Dictionary<string, string[]> _says = new()
-    {
-        [AppIds.Scheduler] = [Topics.Rounds],
-        [AppIds.Aggregator] = [Topics.Global, Topics.Reports],
-    };
-
     [Theory]
     [InlineData("redis", "pubsub.redis")]
     [InlineData("rabbitmq", "pubsub.rabbitmq")]
@@ -39,11 +25,11 @@ public class DeploymentFileTests
 
         Dictionary<string, string> metadata = DaprYaml.List(pubsub, "spec", "metadata").Where(entry => ((Dictionary<object, object>)entry).ContainsKey("value"))
             .ToDictionary(entry => DaprYaml.Text(entry, "name"), entry => DaprYaml.Text(entry, "value"));
-        string dead = IMessageBus.DeadLetterSuffix;
-        Assert.Equal(_topics.Concat(_topics.Select(topic => topic + dead)), metadata["allowedTopics"].Split(','));
-        var heard = new Dictionary<string, string[]> { [AppIds.Scheduler] = Hears(Scheduler), [AppIds.Aggregator] = Hears(Aggregator) };
+        Assert.Equal(ServiceFacts.EveryTopic, metadata["allowedTopics"].Split(','));
+        var heard = new Dictionary<string, string[]> { [AppIds.Scheduler] = ServiceFacts.Hears("Scheduler"), [AppIds.Aggregator] = ServiceFacts.Hears("Aggregator") };
+        var said = new Dictionary<string, string[]> { [AppIds.Scheduler] = ServiceFacts.Says("Scheduler"), [AppIds.Aggregator] = ServiceFacts.Says("Aggregator") };
         Assert.Equal(heard, Scopes(metadata["subscriptionScopes"]));
-        Assert.Equal(_says.ToDictionary(says => says.Key, says => says.Value.Concat(heard[says.Key].Select(topic => topic + dead)).ToArray()), Scopes(metadata["publishingScopes"]));
+        Assert.Equal(said.ToDictionary(says => says.Key, says => says.Value.Concat(heard[says.Key].Select(topic => topic + IMessageBus.DeadLetterSuffix)).ToArray()), Scopes(metadata["publishingScopes"]));
 
         Dictionary<object, object> resiliency = DaprYaml.Read($"{folder}/resiliency.yaml");
         string retry = DaprYaml.Text(resiliency, "spec", "targets", "components", options.PubSub, "inbound", "retry");
@@ -60,7 +46,7 @@ public class DeploymentFileTests
         var defaults = new Dictionary<string, int>();
         foreach (DaprApp app in apps)
         {
-            ServiceDefinition definition = Define(app.Service)(new ServiceVariables(name => Absolute(name, app.Environment.GetValueOrDefault(name))));
+            ServiceDefinition definition = ServiceFacts.Define(app.Service)(new ServiceVariables(name => Absolute(name, app.Environment.GetValueOrDefault(name))));
             Assert.Equal(definition.AppId, app.AppId);
             // The first of a kind has the port that it takes by itself, the next ones follow.
             int index = defaults[app.Service] = defaults.TryGetValue(app.Service, out int former) ? former + 1 : 0;
@@ -100,39 +86,8 @@ public class DeploymentFileTests
         }
     }
 
-    private static Func<ServiceVariables, ServiceDefinition> Define(string service) => service switch
-    {
-        "Scheduler" => SchedulerApp.Define,
-        "Aggregator" => AggregatorApp.Define,
-        "Codec" => CodecApp.Define,
-        _ => TrainerApp.Define,
-    };
-
     private static string? Absolute(string name, string? value) => value is not null && name is "ECOLORA_MODELS" or "ECOLORA_DATA" ? Path.Combine(Repository.Root, value!) : value;
 
     private static Dictionary<string, string[]> Scopes(string text) =>
         text.Split(';').Select(scope => scope.Split('=')).ToDictionary(parts => parts[0], parts => parts[1].Split(','));
-
-    /// <summary>The topics that a service subscribes to.</summary>
-    private static string[] Hears(Action<IMessageBus, DurableFolder> construct)
-    {
-        using var folder = new TemporaryFolder();
-        var bus = new ListeningBus();
-        construct(bus, new DurableFolder(folder.Path));
-        return [.. bus.Topics];
-    }
-
-    private static void Scheduler(IMessageBus bus, DurableFolder folder) => new SchedulerService(bus, _ => new FileJournal(folder.FileAt("journal"))).Dispose();
-
-    private static void Aggregator(IMessageBus bus, DurableFolder folder) => new AggregatorService(bus, new FolderStateStore(folder), folder, (_, _) => { }).Dispose();
-
-    private sealed class ListeningBus : IMessageBus
-    {
-        public List<string> Topics { get; } = [];
-
-        public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler) => Topics.Add(topic);
-
-        public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation) =>
-            throw new InvalidOperationException($"expected a service that publishes nothing while it is made, found a message on {topic}");
-    }
 }
