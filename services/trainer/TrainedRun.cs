@@ -38,6 +38,9 @@ internal sealed class TrainedRun
     /// <summary>The version that ends the run, or null.</summary>
     public int? Ending => _record.Value!.Ending;
 
+    /// <summary>What was evaluated last while this process lives: asked for again because its report was lost, it is said again.</summary>
+    public Evaluated? LastEvaluation { get; set; }
+
     /// <summary>Layout of the whole adapter.</summary>
     public LoraLayout Layout { get; }
 

@@ -210,11 +210,15 @@ public sealed partial class TrainerService : IAsyncDisposable
         if (!part.Evaluates) return;
         Start($"{run.Plan.Run}/evaluation/{version}", async () =>
         {
-            ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token);
-            float[] adapter = run.Whole(published.Span);
-            HeldOutScore score = await ComputeAsync(() => Instruments.Train("evaluate", run.Plan.Run, version), () => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
-            if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
-            await ReportAsync(new Evaluated(run.Plan.Run, part.Site, version, score));
+            if (run.LastEvaluation is not { } evaluated || evaluated.Version != version)
+            {
+                ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token);
+                float[] adapter = run.Whole(published.Span);
+                HeldOutScore score = await ComputeAsync(() => Instruments.Train("evaluate", run.Plan.Run, version), () => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
+                if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
+                run.LastEvaluation = evaluated = new Evaluated(run.Plan.Run, part.Site, version, score);
+            }
+            await ReportAsync(evaluated);
         }, again);
     }
 

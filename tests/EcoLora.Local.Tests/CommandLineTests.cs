@@ -43,8 +43,10 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, options, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals (see ecolora --help)")]
+    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, options, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals, topics, ledger (see ecolora --help)")]
     [InlineData("data", "ecolora: expected a command: generate, corpus, show (see ecolora data --help)")]
+    [InlineData("topics", "ecolora: expected a command: ensure, show (see ecolora topics --help)")]
+    [InlineData("topics ensure --copies 0", "ecolora: --copies: expected a whole number of 1 to 9, found '0' (see ecolora topics ensure --help)")]
     [InlineData("rum x.yaml", "ecolora: unknown argument 'rum'; did you mean 'run'? (see ecolora --help)")]
     [InlineData("run", "ecolora: Required argument 'FILE.yaml' missing for command: 'run' (see ecolora run --help)")]
     [InlineData("run x.yaml --ressume", "ecolora: unknown argument '--ressume'; did you mean '--resume'? (see ecolora run --help)")]
@@ -93,6 +95,10 @@ public sealed class CommandLineTests : IDisposable
         AssertRefused($"{_folder["none"]}: no such file", "inspect", _folder["none"]);
         AssertRefused($"{_folder["bad.yaml"]}: expected a frame, a ledger, a report or an adapter's folder, found another file", "inspect", _folder["bad.yaml"]);
         AssertRefused($"{_folder.Path}: expected adapter_config.json or report.json in the folder, found neither", "inspect", _folder.Path);
+        AssertRefused("broker: expected one of --kafka, --redis and --rabbitmq, found none or several", "ledger", "reconcile", _folder.Path);
+        AssertRefused($"{_folder["journal.jsonl"]}: no such file", "ledger", "reconcile", _folder.Path, "--redis", "127.0.0.1:1");
+        File.WriteAllText(_folder["journal.jsonl"], "{\"entry\":\"held\",\"isHeld\":true}\n");
+        AssertRefused("journal: expected that of a run of services, which begins with its announcement, found another", "ledger", "reconcile", _folder.Path, "--redis", "127.0.0.1:1");
         Assert.False(Directory.Exists(_folder["out"]), "a refused run left a folder");
     }
 

@@ -6,9 +6,6 @@ using EcoLora.Hosting;
 using EcoLora.Messaging;
 using EcoLora.TestKit;
 
-// Their services wait for each other, and for brokers, more than they compute.
-[assembly: CollectionBehavior(MaxParallelThreads = 3)]
-
 namespace EcoLora.EndToEnd.Tests.Hub;
 
 /// <summary>What carries the topics of a <see cref="HubCluster"/>.</summary>

@@ -42,8 +42,7 @@ public class HubTraceTests
 
             string[] Of(string name) => [.. spans.Where(span => span.Name == name).Select(span => span.Service).Order(StringComparer.Ordinal)];
         }
-        // Asked again while its report is on the way, a trainer evaluates again.
-        Assert.Equal(4, collector.Spans.Where(span => span.Name == "evaluate").Select(span => span.Trace).Distinct().Count());
+        Assert.Equal(4, collector.Spans.Count(span => span.Name == "evaluate"));
         // Nothing else is traced.
         Assert.Equal(["aggregate", "decode", "encode", "evaluate", "round", "store", "train"], collector.Spans.Select(span => span.Name).Distinct().Order(StringComparer.Ordinal));
     }
