@@ -19,13 +19,7 @@ public static class KafkaSettings
     {
         ArgumentNullException.ThrowIfNull(variables);
         if (variables.Text(Brokers, "") is not { Length: > 0 } brokers) return null;
-        var security = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string entry in (variables.Secret(Security) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
-            // A secret is not shown, not even a bad one.
-            if (parts.Length < 2 || !security.TryAdd(parts[0], parts[1])) throw new SettingException(Security, "security.protocol, sasl.* and ssl.* as name=value;name=value, each name once", "others");
-        }
+        Dictionary<string, string> security = variables.Pairs(Security, "security.protocol, sasl.* and ssl.* as name=value;name=value, each name once", isSecret: true);
         return new KafkaOptions(brokers, appId) { Security = security }.Checked();
     }
 }

@@ -67,6 +67,22 @@ public sealed class ServiceVariables(Func<string, string?> variable)
         return places;
     }
 
+    /// <summary>Values by name: <c>name=value;name=value</c>.</summary>
+    /// <param name="name">The variable.</param>
+    /// <param name="expected">What it may be.</param>
+    /// <param name="isSecret">Whether it is not kept with what was read, and not shown, not even a bad one.</param>
+    /// <exception cref="SettingException">An entry without name or value, or a name twice.</exception>
+    public Dictionary<string, string> Pairs(string name, string expected, bool isSecret)
+    {
+        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string entry in ((isSecret ? Secret(name) : Text(name, "")) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
+            if (parts.Length < 2 || parts[0].Length == 0 || parts[1].Length == 0 || !pairs.TryAdd(parts[0], parts[1])) throw new SettingException(name, expected, isSecret ? "others" : entry);
+        }
+        return pairs;
+    }
+
     /// <summary>A secret, which is not kept with what was read; null where there is none.</summary>
     public string? Secret(string name) => variable(name) is { Length: > 0 } value ? value : null;
 

@@ -11,7 +11,7 @@ namespace EcoLora.Hosting;
 /// <param name="Apps">Addresses of other apps, without a sidecar.</param>
 internal sealed record SurroundingSettings(DaprOptions? Dapr, KafkaOptions? Kafka, IReadOnlyDictionary<string, AppAddress> Apps)
 {
-    private const string Sidecar = "ECOLORA_SIDECAR", Addresses = "ECOLORA_APPS", Tokens = "ECOLORA_APP_TOKENS", OwnToken = "APP_API_TOKEN";
+    private const string Sidecar = "ECOLORA_SIDECAR", Addresses = "ECOLORA_APPS", Tokens = "ECOLORA_APP_TOKENS", OwnToken = "APP_API_TOKEN", AddressRule = "app=http://host:port;app=https://host/path, each app once";
 
     /// <summary>What callers must show.</summary>
     public AppToken Token { get; private init; } = new(null);
@@ -32,29 +32,17 @@ internal sealed record SurroundingSettings(DaprOptions? Dapr, KafkaOptions? Kafk
     /// <summary>Reads <c>app=address;app=address</c>, and <c>app=token;app=token</c> for those whose token is not this service's own.</summary>
     private static Dictionary<string, AppAddress> ReadApps(ServiceVariables variables, AppToken own)
     {
-        Dictionary<string, string> tokens = Pairs(variables.Secret(Tokens) ?? "", Tokens, "app=token;app=token, each app once", isSecret: true);
+        Dictionary<string, string> tokens = variables.Pairs(Tokens, "app=token;app=token, each app once", isSecret: true);
         var apps = new Dictionary<string, AppAddress>(StringComparer.Ordinal);
-        foreach ((string app, string address) in Pairs(variables.Text(Addresses, ""), Addresses, "app=http://host:port;app=https://host/path, each app once", isSecret: false))
+        foreach ((string app, string address) in variables.Pairs(Addresses, AddressRule, isSecret: false))
         {
             bool isAddress = Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri is { UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 };
-            if (!isAddress) throw new SettingException(Addresses, "app=http://host:port;app=https://host/path, each app once", $"{app}={address}");
+            if (!isAddress) throw new SettingException(Addresses, AddressRule, $"{app}={address}");
             apps.Add(app, new AppAddress(uri!, tokens.GetValueOrDefault(app) ?? own.Expected));
         }
         foreach (string app in tokens.Keys)
             if (!apps.ContainsKey(app)) throw new SettingException(Tokens, $"tokens of apps in {Addresses}", app);
         return apps;
-    }
-
-    private static Dictionary<string, string> Pairs(string text, string variable, string expected, bool isSecret)
-    {
-        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string entry in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            string[] parts = entry.Split('=', 2, StringSplitOptions.TrimEntries);
-            // A secret is not shown, not even a bad one.
-            if (parts.Length < 2 || parts[0].Length == 0 || parts[1].Length == 0 || !pairs.TryAdd(parts[0], parts[1])) throw new SettingException(variable, expected, isSecret ? "others" : entry);
-        }
-        return pairs;
     }
 }
 
