@@ -11,19 +11,26 @@ namespace EcoLora.Numerics;
 public static class Rope
 {
     /// <summary>Fills cosines[positions, d/2] and sines[positions, d/2]; angles are computed in double precision.</summary>
+    /// <param name="cosines">[positions, d/2].</param>
+    /// <param name="sines">[positions, d/2].</param>
+    /// <param name="positions">From 0.</param>
+    /// <param name="headSize">d, even.</param>
+    /// <param name="theta">θ.</param>
+    /// <param name="scaling">What becomes of the frequencies, or null.</param>
     /// <exception cref="ArgumentException">A table's length is not positions × d/2, or d is odd.</exception>
-    public static void FillTables<T>(Span<T> cosines, Span<T> sines, int positions, int headSize, double theta)
+    public static void FillTables<T>(Span<T> cosines, Span<T> sines, int positions, int headSize, double theta, RopeScaling? scaling = null)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (headSize % 2 != 0) throw new ArgumentException($"headSize: expected an even number, found {headSize}", nameof(headSize));
         int half = headSize / 2;
         Shape.Expect(cosines.Length, (long)positions * half);
         Shape.Expect(sines.Length, cosines.Length);
+        double[] frequencies = [.. Enumerable.Range(0, half).Select(i => Math.Pow(theta, -2.0 * i / headSize)).Select(frequency => scaling?.Scale(frequency) ?? frequency)];
         for (int position = 0; position < positions; position++)
         {
             for (int i = 0; i < half; i++)
             {
-                double angle = position * Math.Pow(theta, -2.0 * i / headSize);
+                double angle = position * frequencies[i];
                 cosines[position * half + i] = T.CreateTruncating(Math.Cos(angle));
                 sines[position * half + i] = T.CreateTruncating(Math.Sin(angle));
             }

@@ -33,7 +33,7 @@ internal sealed class CachedPass
             _tableCapacity = capacity;
             _cosines = new float[capacity * (_config.HeadSize / 2)];
             _sines = new float[_cosines.Length];
-            Rope.FillTables<float>(_cosines, _sines, capacity, _config.HeadSize, _config.RopeTheta);
+            Rope.FillTables<float>(_cosines, _sines, capacity, _config.HeadSize, _config.RopeTheta, _config.RopeScaling);
             _attentionScratch = new float[Attention.ScratchLength(capacity)];
         }
         _lengths = new int[slots];

@@ -1,4 +1,5 @@
 using EcoLora.Formats.HuggingFace;
+using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
@@ -32,6 +33,9 @@ public sealed record LlamaConfig
     /// <summary>θ of the rotary positions [rope_theta], at least 1.</summary>
     public double RopeTheta { get; init; } = 10_000;
 
+    /// <summary>How the rotary frequencies are scaled [rope_scaling], or null.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     /// <summary>The longest window [max_position_embeddings], 1 to 16,777,216. The engine does not refuse longer sequences; whoever cuts the records
     /// does.</summary>
     public required int MaxPositions { get; init; }
@@ -57,6 +61,7 @@ public sealed record LlamaConfig
         Vocabulary = file.VocabularySize,
         NormEpsilon = file.RmsNormEpsilon,
         RopeTheta = file.RopeTheta,
+        RopeScaling = file.RopeScaling,
         MaxPositions = file.MaxPositions,
         TieEmbeddings = file.TiedEmbeddings,
     };

@@ -205,7 +205,7 @@ internal sealed partial class LlamaPass<T>
         _tablePositions = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions);
         _cosines = new T[_tablePositions * (_config.HeadSize / 2)];
         _sines = new T[_cosines.Length];
-        Rope.FillTables<T>(_cosines, _sines, _tablePositions, _config.HeadSize, _config.RopeTheta);
+        Rope.FillTables<T>(_cosines, _sines, _tablePositions, _config.HeadSize, _config.RopeTheta, _config.RopeScaling);
     }
 
     private Span<T> GradientOf(Span<T> baseGradient, int tensor)

@@ -91,6 +91,28 @@ public class VectorKernelTests
         return forward;
     });
 
+    /// <summary>
+    /// Llama-3.2-1B's: θ = 500,000, d = 64, factor 32, low 1, high 4, 8192 positions. Expected values by the formula of Hugging Face's _compute_llama3_parameters, evaluated in Python.
+    /// </summary>
+    [Fact]
+    public void Rope_frequencies_are_scaled_as_Llama_3_scales_them()
+    {
+        var llama = new RopeScaling.Llama3(32, 1, 4, 8192);
+        foreach ((int i, double expected) in new[]
+        {
+            (0, 1.0), (1, 0.6636012376960885), (14, 0.0032114459947525913), (15, 0.001290547928209264), (16, 0.00042955679655936815), (17, 9.70828780262767e-05),
+            (18, 1.9461638184831125e-05), (19, 1.291476718704739e-05), (31, 9.418306725434909e-08),
+        })
+        {
+            double unscaled = Math.Pow(500_000, -2.0 * i / 64);
+            Assert.Equal(expected, llama.Scale(unscaled), 1e-13 * expected);
+            Assert.Equal(unscaled / 4, new RopeScaling.Linear(4).Scale(unscaled));
+            double[] cosines = new double[2 * 32], sines = new double[2 * 32];
+            Rope.FillTables<double>(cosines, sines, 2, 64, 500_000, llama);
+            Assert.Equal((Math.Cos(expected), Math.Sin(expected)), (cosines[32 + i], sines[32 + i]), (x, y) => Math.Abs(x.Item1 - y.Item1) < 1e-14 && Math.Abs(x.Item2 - y.Item2) < 1e-14);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Paths))]
     public void Cross_entropy(SimdPath path) => AllLengths(path, 1, (n, p) =>

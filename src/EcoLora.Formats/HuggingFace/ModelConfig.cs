@@ -1,3 +1,5 @@
+using EcoLora.Numerics;
+
 namespace EcoLora.Formats.HuggingFace;
 
 /// <summary>The sizes and constants of a Llama model, as config.json has them.</summary>
@@ -32,6 +34,9 @@ public sealed record ModelConfig
 
     /// <summary>Base of the rotary frequencies (<c>rope_theta</c>).</summary>
     public double RopeTheta { get; init; } = 10_000;
+
+    /// <summary>How the rotary frequencies are scaled (<c>rope_scaling</c>), or null.</summary>
+    public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>The output layer is the embedding (<c>tie_word_embeddings</c>); otherwise it is <c>lm_head.weight</c>.</summary>
     public bool TiedEmbeddings { get; init; }

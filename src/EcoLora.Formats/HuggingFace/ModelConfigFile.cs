@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text.Json;
 using EcoLora.Formats.Json;
 using EcoLora.Formats.Safetensors;
+using EcoLora.Numerics;
 
 namespace EcoLora.Formats.HuggingFace;
 
@@ -21,7 +23,7 @@ internal static class ModelConfigFile
         RequireFalse(root["attention_bias"]);
         RequireFalse(root["mlp_bias"]);
         if (root["quantization_config"].Exists) throw root["quantization_config"].Refuse("none (weights in F32, F16 or BF16)");
-        double theta = ReadRotary(root);
+        (double theta, RopeScaling? scaling) = ReadRotary(root);
 
         int hidden = root["hidden_size"].Int32(1, LargestSize), heads = root["num_attention_heads"].Int32(1, LargestSize);
         int keyValueHeads = root["num_key_value_heads"].Int32Or(heads, 1, heads);
@@ -41,6 +43,7 @@ internal static class ModelConfigFile
             MaxPositions = root["max_position_embeddings"].Int32(1, int.MaxValue),
             RmsNormEpsilon = root["rms_norm_eps"].DoubleOr(1e-6, 0, 1),
             RopeTheta = theta,
+            RopeScaling = scaling,
             TiedEmbeddings = root["tie_word_embeddings"].BooleanOr(false),
             BosId = ReadId(root["bos_token_id"]),
             EosIds = ReadIds(root["eos_token_id"]),
@@ -75,7 +78,7 @@ internal static class ModelConfigFile
         json.WriteNumber("num_hidden_layers", config.Layers);
         json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
         json.WriteNumber("rms_norm_eps", config.RmsNormEpsilon);
-        json.WriteNull("rope_scaling");
+        WriteScaling(json, config.RopeScaling);
         json.WriteNumber("rope_theta", config.RopeTheta);
         json.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
         json.WriteString("torch_dtype", type switch { TensorType.F16 => "float16", TensorType.BF16 => "bfloat16", _ => "float32" });
@@ -98,20 +101,65 @@ internal static class ModelConfigFile
         if (config.PadId is int pad) json.WriteNumber("pad_token_id", pad);
     }
 
-    private static double ReadRotary(JsonField root)
+    /// <summary>Old files have the scaling in <c>rope_scaling</c> beside <c>rope_theta</c>, new ones both in <c>rope_parameters</c>.</summary>
+    private static (double Theta, RopeScaling? Scaling) ReadRotary(JsonField root)
     {
         double theta = root["rope_theta"].DoubleOr(10_000, 1, 1e12);
+        RopeScaling? scaling = null;
         foreach (string name in (ReadOnlySpan<string>)["rope_scaling", "rope_parameters"])
         {
             JsonField rotary = root[name];
             if (!rotary.Exists) continue;
-            JsonField type = rotary["rope_type"].Exists ? rotary["rope_type"] : rotary["type"];
-            if (!type.IsString || type.String() != "default") throw type.Refuse("default (unscaled rotary embedding)");
+            scaling = ReadScaling(rotary, root) ?? scaling;
             theta = rotary["rope_theta"].DoubleOr(theta, 1, 1e12);
             RequireWhole(rotary["partial_rotary_factor"]);
         }
         RequireWhole(root["partial_rotary_factor"]);
-        return theta;
+        return (theta, scaling);
+    }
+
+    private static RopeScaling? ReadScaling(JsonField rotary, JsonField root)
+    {
+        JsonField type = rotary["rope_type"].Exists ? rotary["rope_type"] : rotary["type"];
+        switch (type.IsString ? type.String() : "")
+        {
+            case "default":
+                return null;
+            case "linear":
+                return new RopeScaling.Linear(rotary["factor"].Double(1, 1e6));
+            case "llama3":
+                double low = rotary["low_freq_factor"].Double(1e-6, 1e6), high = rotary["high_freq_factor"].Double(1e-6, 1e6);
+                if (high <= low) throw rotary["high_freq_factor"].Refuse($"a number above low_freq_factor = {low.ToString(CultureInfo.InvariantCulture)}");
+                int positions = rotary["original_max_position_embeddings"].Exists ? rotary["original_max_position_embeddings"].Int32(1, int.MaxValue) : root["max_position_embeddings"].Int32(1, int.MaxValue);
+                return new RopeScaling.Llama3(rotary["factor"].Double(1, 1e6), low, high, positions);
+            default:
+                throw type.Refuse("default, linear or llama3");
+        }
+    }
+
+    private static void WriteScaling(Utf8JsonWriter json, RopeScaling? scaling)
+    {
+        if (scaling is null)
+        {
+            json.WriteNull("rope_scaling");
+            return;
+        }
+        json.WriteStartObject("rope_scaling");
+        switch (scaling)
+        {
+            case RopeScaling.Linear linear:
+                json.WriteNumber("factor", linear.Factor);
+                json.WriteString("rope_type", "linear");
+                break;
+            case RopeScaling.Llama3 llama:
+                json.WriteNumber("factor", llama.Factor);
+                json.WriteNumber("high_freq_factor", llama.High);
+                json.WriteNumber("low_freq_factor", llama.Low);
+                json.WriteNumber("original_max_position_embeddings", llama.OriginalPositions);
+                json.WriteString("rope_type", "llama3");
+                break;
+        }
+        json.WriteEndObject();
     }
 
     private static void RequireWhole(JsonField factor) => factor.DoubleOr(1, 1, 1);

@@ -76,11 +76,13 @@ public sealed class ModelFolderTests : IDisposable
         { "model_type", "\"mistral\"", "config.json: field 'model_type': expected llama, found \"mistral\"" },
         { "model_type", "", "config.json: field 'model_type': expected llama, found no such field" },
         { "architectures", "[\"LlamaForSequenceClassification\"]", "field 'architectures[0]': expected LlamaForCausalLM" },
-        { "rope_scaling", """{"rope_type":"llama3","factor":8}""",
-            "field 'rope_scaling.rope_type': expected default (unscaled rotary embedding), found \"llama3\"" },
-        { "rope_scaling", """{"type":"linear","factor":2}""", "field 'rope_scaling.type': expected default" },
-        { "rope_scaling", """{"factor":2}""", "field 'rope_scaling.type': expected default (unscaled rotary embedding), found no such field" },
-        { "rope_parameters", """{"rope_type":"yarn","rope_theta":1e6}""", "field 'rope_parameters.rope_type': expected default" },
+        { "rope_scaling", """{"rope_type":"llama3","factor":8}""", "field 'rope_scaling.low_freq_factor': expected a number from" },
+        { "rope_scaling", """{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4}""", "field 'rope_scaling.high_freq_factor': expected a number above low_freq_factor = 4, found 4" },
+        { "rope_scaling", """{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":0}""", "field 'rope_scaling.original_max_position_embeddings': expected an integer from 1" },
+        { "rope_scaling", """{"type":"linear","factor":0.5}""", "field 'rope_scaling.factor': expected a number from 1" },
+        { "rope_scaling", """{"type":"dynamic","factor":2}""", "field 'rope_scaling.type': expected default, linear or llama3, found \"dynamic\"" },
+        { "rope_scaling", """{"factor":2}""", "field 'rope_scaling.type': expected default, linear or llama3, found no such field" },
+        { "rope_parameters", """{"rope_type":"yarn","rope_theta":1e6}""", "field 'rope_parameters.rope_type': expected default, linear or llama3" },
         { "partial_rotary_factor", "0.5", "field 'partial_rotary_factor': expected a number from 1 to 1, found 0.5" },
         { "attention_bias", "true", "field 'attention_bias': expected false, found true" },
         { "mlp_bias", "true", "field 'mlp_bias': expected false, found true" },
@@ -127,6 +129,35 @@ public sealed class ModelFolderTests : IDisposable
         config[field] = JsonNode.Parse(value);
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
         Assert.Equal(theta, ModelFolder.ReadConfig(folder).RopeTheta);
+    }
+
+    public static TheoryData<string, string, RopeScaling> Scalings => new()
+    {
+        { "rope_scaling", """{"type":"linear","factor":2}""", new RopeScaling.Linear(2) },
+        // Llama-3.2-1B's.
+        {
+            "rope_scaling", """{"factor":32.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":8192,"rope_type":"llama3"}""",
+            new RopeScaling.Llama3(32, 1, 4, 8192)
+        },
+        {
+            "rope_parameters", """{"factor":8.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":8192,"rope_theta":500000.0,"rope_type":"llama3"}""",
+            new RopeScaling.Llama3(8, 1, 4, 8192)
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Scalings))]
+    public void Rope_scaling_is_read_and_written(string field, string value, RopeScaling scaling)
+    {
+        string folder = Copy();
+        JsonObject config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject();
+        config[field] = JsonNode.Parse(value);
+        File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
+        using ModelFolder model = ModelFolder.Open(folder);
+        Assert.Equal(scaling, model.Config.RopeScaling);
+        SafetensorsTensor[] tensors = [.. model.Config.Tensors().Select(t => new SafetensorsTensor(t.Name, t.Shape, Read(model, t.Name, t.Shape)))];
+        ModelFolder.Save(_folder["saved"], model.Config, model.Tokenizer, tensors, TensorType.F32);
+        Assert.Equal(scaling, ModelFolder.ReadConfig(_folder["saved"]).RopeScaling);
     }
 
     [Fact]
