@@ -108,6 +108,23 @@ public partial class KustomizeReferenceTests
         Assert.Empty(made.Except(named));
     }
 
+    [Fact]
+    public void Prometheus_finds_each_pod_once_and_has_the_schedulers_token()
+    {
+        List<object> jobs = DaprYaml.List(DaprYaml.Read("deploy/prometheus/kubernetes.yml"), "scrape_configs");
+        foreach (KustomizeOverlay overlay in new[] { KustomizeOverlay.Read("hub"), KustomizeOverlay.Read("site") })
+        {
+            foreach (string id in overlay.Services.Select(set => DaprYaml.Text(KustomizeOverlay.Pod(set), "metadata", "labels", "ecolora/app-id")))
+            {
+                object job = jobs.Single(job => DaprYaml.List(DaprYaml.List(job, "kubernetes_sd_configs").Single(), "namespaces", "names").Contains(overlay.Namespace)
+                    && Regex.IsMatch($"{id};app", $"^(?:{DaprYaml.Text(DaprYaml.List(job, "relabel_configs")[0], "regex")})$"));
+                // Its name in Prometheus is the app id.
+                Assert.True(DaprYaml.Text(job, "job_name") == id || DaprYaml.List(job, "relabel_configs").Any(rule => DaprYaml.Find(rule, "target_label") is "job"), id);
+                Assert.Equal(id == "scheduler", DaprYaml.Find(job, "authorization", "credentials_file") is "/etc/prometheus/secrets/scheduler-api-token/token");
+            }
+        }
+    }
+
     private static string Guide { get; } = File.ReadAllText(Path.Combine(Repository.Root, "docs", "deployment.md"));
 
     private static string Reference(object reference) => $"{DaprYaml.Text(reference, "name")}/{DaprYaml.Text(reference, "key")}";
