@@ -21,6 +21,8 @@ public partial class ContainerFileTests
         Assert.All(Copies().Where(copy => copy.Sources.Any(source => source.EndsWith(".csproj", StringComparison.Ordinal))), copy => Assert.All(copy.Sources, source => Assert.Equal(copy.Target, Path.GetDirectoryName(source) + "/")));
         string[] root = [.. Directory.GetFiles(Repository.Root, "Directory.*").Select(file => Path.GetFileName(file)!), ".editorconfig", "global.json"];
         Assert.Equal(root.Order(), Copies()[0].Sources.Order());
+        // The library that the program looks for is one that loads where there is no SASL library.
+        Assert.Contains(_lines, line => line.StartsWith("RUN ", StringComparison.Ordinal) && line.Contains("mv centos8-librdkafka.so librdkafka.so", StringComparison.Ordinal));
         Assert.All(_lines.Where(line => line.StartsWith("RUN dotnet", StringComparison.Ordinal)), line => Assert.Contains("-p:ConfluentKafka=${CONFLUENT_KAFKA}", line));
     }
 
