@@ -25,7 +25,12 @@ public static class Rope
         int half = headSize / 2;
         Shape.Expect(cosines.Length, (long)positions * half);
         Shape.Expect(sines.Length, cosines.Length);
-        double[] frequencies = [.. Enumerable.Range(0, half).Select(i => Math.Pow(theta, -2.0 * i / headSize)).Select(frequency => scaling?.Scale(frequency) ?? frequency)];
+        double[] frequencies = new double[half];
+        for (int i = 0; i < half; i++)
+        {
+            double unscaled = Math.Pow(theta, -2.0 * i / headSize);
+            frequencies[i] = scaling?.Scale(unscaled) ?? unscaled;
+        }
         for (int position = 0; position < positions; position++)
         {
             for (int i = 0; i < half; i++)

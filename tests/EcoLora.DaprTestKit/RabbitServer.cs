@@ -135,6 +135,7 @@ public sealed class RabbitServer : IAsyncDisposable
             ("RABBITMQ_NODENAME", "ecolora@localhost"), ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1"),
             ("RABBITMQ_NODE_PORT", Port.ToString(CultureInfo.InvariantCulture)),
             ("RABBITMQ_DIST_PORT", _distributionPort.ToString(CultureInfo.InvariantCulture)),
+            // {ip,"127.0.0.1"} in numbers: the scripts on the way take quotes off.
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}" + (ManagementPort is { } port
                 ? string.Create(CultureInfo.InvariantCulture, $" -rabbitmq_management tcp_config [{{port,{port}}},{{ip,[49,50,55,46,48,46,48,46,49]}}]") : "")),
             ("ERL_EPMD_ADDRESS", "127.0.0.1"), ("ERL_EPMD_PORT", _epmdPort.ToString(CultureInfo.InvariantCulture)),

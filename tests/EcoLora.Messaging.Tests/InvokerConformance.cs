@@ -1,6 +1,5 @@
 using System.Net;
 using EcoLora.DaprTestKit;
-using Microsoft.AspNetCore.Builder;
 
 namespace EcoLora.Messaging.Tests;
 
@@ -9,7 +8,7 @@ public abstract class InvokerConformance : IAsyncLifetime
 {
     protected const string Callee = "callee", Token = "of-the-callee";
 
-    protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(5), Impatience = TimeSpan.FromMilliseconds(200);
+    protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(5), Impatience = TimeSpan.FromSeconds(1);
 
     private readonly Queue<int> _codes = new();
     private readonly int _port = FreePort.Next();
@@ -95,77 +94,4 @@ public abstract class InvokerConformance : IAsyncLifetime
     }
 
     private async Task StartAppAsync() => _app = await StubApp.StartAsync("", request => Task.FromResult(new StubAnswer(request.Path == "/x" && _codes.TryDequeue(out int code) ? code : 200, "answer")), _port);
-}
-
-/// <summary>Calls where the app is.</summary>
-public sealed class DirectInvokerTests : InvokerConformance
-{
-    private DirectInvoker? _invoker;
-
-    protected override Task<IInvoker> OpenAsync(int port, TimeSpan patience) => Task.FromResult<IInvoker>(_invoker = new DirectInvoker(
-        new Dictionary<string, AppAddress> { [Callee] = new(new Uri($"http://127.0.0.1:{port}"), Token) }, patience));
-
-    public override async ValueTask DisposeAsync()
-    {
-        _invoker?.Dispose();
-        await base.DisposeAsync();
-    }
-
-    [Fact]
-    public async Task An_app_without_address_is_named()
-    {
-        using var invoker = new DirectInvoker(new Dictionary<string, AppAddress>(), Patience);
-        CallException unknown = await Assert.ThrowsAsync<CallException>(() => invoker.InvokeAsync(HttpMethod.Get, "scheduler", "enrol", null, Cancellation));
-        Assert.Equal("scheduler: expected enrol to be taken, found no address of this app", unknown.Message);
-    }
-
-    [Fact]
-    public async Task Behind_a_gateway_paths_begin_with_its_own()
-    {
-        await using StubApp gateway = await StubApp.StartAsync("");
-        using var invoker = new DirectInvoker(new Dictionary<string, AppAddress> { [Callee] = new(new Uri($"http://127.0.0.1:{gateway.Port}/hub/"), Token) }, Impatience);
-        using HttpResponseMessage response = await invoker.InvokeAsync(HttpMethod.Get, Callee, "enrol", null, Cancellation);
-        Assert.Equal("/hub/enrol", Assert.Single(gateway.Requests).Path);
-    }
-
-    [Fact]
-    public async Task A_token_goes_to_nobody_whom_the_app_points_to()
-    {
-        await using StubApp elsewhere = await StubApp.StartAsync("");
-        await using WebApplication app = LoopbackApp.Make();
-        app.Run(context =>
-        {
-            context.Response.Redirect($"http://127.0.0.1:{elsewhere.Port}/");
-            return Task.CompletedTask;
-        });
-        await app.StartAsync(Cancellation);
-        using var invoker = new DirectInvoker(new Dictionary<string, AppAddress> { [Callee] = new(new Uri(app.Urls.First()), Token) }, Impatience);
-        await Assert.ThrowsAsync<CallException>(() => invoker.InvokeAsync(HttpMethod.Get, Callee, "enrol", null, Cancellation));
-        Assert.Empty(elsewhere.Requests);
-    }
-
-    [Fact]
-    public void Tokens_are_in_no_text() => Assert.DoesNotContain(Token, $"{new AppAddress(new Uri("http://host"), Token)} {new AppToken(Token)}", StringComparison.Ordinal);
-}
-
-/// <summary>Calls by the sidecar.</summary>
-public sealed class SidecarInvokerTests : InvokerConformance
-{
-    private readonly TestKit.TemporaryFolder _resources = new();
-    private SidecarInProcess? _sidecar;
-    private Dapr.SidecarClient? _client;
-
-    protected override async Task<IInvoker> OpenAsync(int port, TimeSpan patience)
-    {
-        _sidecar = await SidecarInProcess.StartAsync(Callee, port, _resources.Path, "of-the-sidecar", Token);
-        return _client = new Dapr.SidecarClient(new Dapr.DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-sidecar", Patience = patience });
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _client?.Dispose();
-        if (_sidecar is not null) await _sidecar.DisposeAsync();
-        _resources.Dispose();
-        await base.DisposeAsync();
-    }
 }

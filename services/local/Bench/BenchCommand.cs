@@ -30,7 +30,7 @@ internal static class BenchCommand
         Option<string[]> peers = Arguments.Words("--peers", CodecBench.Names, $"Some of {string.Join(", ", CodecBench.Names)}. [default: all]");
         Option<string?> path = Arguments.Choice("--path", ["fastest", "avx2", "scalar"], "Instruction set of our codec. [default: fastest]");
         Option<long?> seconds = Arguments.Integer("--seconds", 0, 3600, "Seconds for each row of a fast codec; three rounds at least. [default: 1]");
-        Option<string?> @out = Arguments.Path("--out", "DIR", "Folder that gets codec.md and codec.json too.");
+        Option<string?> @out = Arguments.Text("--out", "DIR", "Folder that gets codec.md and codec.json too.");
         Option<bool> json = Arguments.Json("the rows");
         var command = new DocumentedCommand("codec", "Compare sizes and speeds of codecs on LoRA updates.", Details,
             "ecolora bench codec --out bench/results/epyc",

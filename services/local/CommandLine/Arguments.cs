@@ -9,9 +9,9 @@ internal static class Arguments
 {
     public static Option<bool> Json(string what) => new("--json") { Description = $"Print {what} as JSON instead of a table." };
 
-    public static Option<string?> Path(string name, string valueName, string description) => new(name) { Description = description, HelpName = valueName };
+    public static Option<string?> Text(string name, string valueName, string description) => new(name) { Description = description, HelpName = valueName };
 
-    public static Option<string[]> Paths(string name, string valueName, string description) =>
+    public static Option<string[]> Texts(string name, string valueName, string description) =>
         new(name) { Description = description, HelpName = valueName, Arity = ArgumentArity.ZeroOrMore, DefaultValueFactory = _ => [] };
 
     public static Option<string[]> Set() => new("--set")

@@ -52,7 +52,7 @@ internal static class DataCommand
     private static DocumentedCommand Show()
     {
         var file = new Argument<string>("file") { Description = "The run file (YAML).", HelpName = "FILE.yaml" };
-        Option<string[]> data = Arguments.Paths("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
+        Option<string[]> data = Arguments.Texts("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
         Option<string[]> set = Arguments.Set();
         Option<bool> json = Arguments.Json("the numbers");
         var command = new DocumentedCommand("show", "Show how a run file's records are held out and spread over the clients.",
@@ -105,7 +105,7 @@ internal static class DataCommand
 
     private static Option<string?> Out()
     {
-        Option<string?> @out = Arguments.Path("--out", "FILE", "The file to write; it appears whole or not at all.");
+        Option<string?> @out = Arguments.Text("--out", "FILE", "The file to write; it appears whole or not at all.");
         @out.Required = true;
         return @out;
     }

@@ -22,9 +22,9 @@ internal static class EvalCommand
             HelpName = "FILE.yaml",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        Option<string?> model = Arguments.Path("--model", "DIR", "Base model (Hugging Face folder).");
-        Option<string[]> data = Arguments.Paths("--data", "FILE", "Instruction records; can be given several times.");
-        Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to evaluate with the model.");
+        Option<string?> model = Arguments.Text("--model", "DIR", "Base model (Hugging Face folder).");
+        Option<string[]> data = Arguments.Texts("--data", "FILE", "Instruction records; can be given several times.");
+        Option<string?> adapter = Arguments.Text("--adapter", "DIR", "PEFT adapter to evaluate with the model.");
         Option<string?> template = Arguments.Choice("--template", [.. PromptTemplate.All.Select(each => each.Name)],
             "How a record becomes a prompt. [default: plain]");
         Option<long?> window = Arguments.Integer("--window", 8, 65536, "Most tokens of a record. [default: 128]");

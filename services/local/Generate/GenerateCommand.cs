@@ -17,11 +17,11 @@ internal static class GenerateCommand
 
     public static Command Create()
     {
-        Option<string?> model = Arguments.Path("--model", "DIR", "Base model (Hugging Face folder).");
+        Option<string?> model = Arguments.Text("--model", "DIR", "Base model (Hugging Face folder).");
         model.Required = true;
-        Option<string?> adapter = Arguments.Path("--adapter", "DIR", "PEFT adapter to use with the model.");
-        Option<string?> prompt = Arguments.Path("--prompt", "TEXT", "The prompt; without it, standard input.");
-        Option<string?> context = Arguments.Path("--context", "TEXT", "What the instruction is about (with --template).");
+        Option<string?> adapter = Arguments.Text("--adapter", "DIR", "PEFT adapter to use with the model.");
+        Option<string?> prompt = Arguments.Text("--prompt", "TEXT", "The prompt; without it, standard input.");
+        Option<string?> context = Arguments.Text("--context", "TEXT", "What the instruction is about (with --template).");
         Option<string?> template = Arguments.Choice("--template", [Raw, .. PromptTemplate.All.Select(each => each.Name)],
             "Form of the prompt. [default: none]");
         Option<long?> newTokens = Arguments.Integer("--max-new-tokens", 1, 65536, "Most tokens to generate. [default: 64]");

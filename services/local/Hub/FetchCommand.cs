@@ -14,7 +14,7 @@ internal static class FetchCommand
     public static Command Create()
     {
         Argument<string> run = SchedulerClient.Run();
-        Option<string?> folder = Arguments.Path("--out", "DIR", "Folder to make. [default: runs/NAME]");
+        Option<string?> folder = Arguments.Text("--out", "DIR", "Folder to make. [default: runs/NAME]");
         Option<string> address = SchedulerClient.Address();
         var command = new DocumentedCommand("fetch", "Download a finished run's adapter, report, ledger and decision log from the services.",
             $"The adapter is in adapter/, in PEFT's format. journal.jsonl is what ecolora run --replay follows. The folder appears as a whole or not at all.\n{SchedulerClient.TokenDetails}",

@@ -129,7 +129,7 @@ internal sealed class SchedulerClient : IDisposable
         using (response)
         {
             string hint = response.StatusCode != HttpStatusCode.NotFound ? ""
-                : response.RequestMessage?.RequestUri?.AbsolutePath.StartsWith("/sites/", StringComparison.Ordinal) == true ? " (ecolora sites)" : " (ecolora list)";
+                : response.RequestMessage?.RequestUri?.AbsolutePath.Contains("/sites/", StringComparison.Ordinal) == true ? " (ecolora sites)" : " (ecolora list)";
             string refusal = $"{_http.BaseAddress}: {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(cancellation)}{hint}";
             throw (int)response.StatusCode >= 500 ? new IOException(refusal) : new ArgumentException(refusal);
         }

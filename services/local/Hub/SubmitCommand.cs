@@ -15,8 +15,8 @@ internal static class SubmitCommand
     public static Command Create()
     {
         var file = new Argument<string>("file") { Description = "The run file (YAML).", HelpName = "FILE.yaml" };
-        Option<string[]> data = Arguments.Paths("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
-        Option<string?> model = Arguments.Path("--model", "DIR", "Base model instead of the file's model.");
+        Option<string[]> data = Arguments.Texts("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
+        Option<string?> model = Arguments.Text("--model", "DIR", "Base model instead of the file's model.");
         Option<string[]> set = Arguments.Set();
         Option<string> address = SchedulerClient.Address();
         var wait = new Option<bool>("--wait") { Description = "Follow the run to its end, as ecolora watch does." };

@@ -46,7 +46,7 @@ internal static class TopicsCommand
     private static DocumentedCommand Show()
     {
         Option<string?> brokers = Brokers();
-        Option<string[]> groups = Arguments.Paths("--group", "APP-ID", "Whose lag to show; can be given several times. [default: all groups of the cluster]");
+        Option<string[]> groups = Arguments.Texts("--group", "APP-ID", "Whose lag to show; can be given several times. [default: all groups of the cluster]");
         Option<bool> json = Arguments.Json("topics and lag");
         var command = new DocumentedCommand("show", "Show the topics, and how far each app is behind on them.",
             "behind: messages that are kept and not handled yet. lost: messages that were forgotten before the app had handled them; what it needs of them it is told\n"
@@ -65,7 +65,7 @@ internal static class TopicsCommand
         return command;
     }
 
-    private static Option<string?> Brokers() => Arguments.Path("--kafka", "HOST:PORT", $"The brokers, several with commas between. [default: {KafkaSettings.Brokers}, else localhost:9092]");
+    private static Option<string?> Brokers() => Arguments.Text("--kafka", "HOST:PORT", $"The brokers, several with commas between. [default: {KafkaSettings.Brokers}, else localhost:9092]");
 
     /// <summary>Opens the cluster with the services' own settings.</summary>
     internal static KafkaTopics Open(string? brokers)

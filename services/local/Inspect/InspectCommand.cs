@@ -21,7 +21,7 @@ internal static class InspectCommand
     public static Command Create()
     {
         var path = new Argument<string>("path") { Description = "A file or a folder.", HelpName = "PATH" };
-        Option<string?> layout = Arguments.Path("--layout", "DIR", "PEFT adapter folder that has the layout of a frame.");
+        Option<string?> layout = Arguments.Text("--layout", "DIR", "PEFT adapter folder that has the layout of a frame.");
         Option<bool> json = Arguments.Json("what was found");
         var command = new DocumentedCommand("inspect", "Show what an adapter, a frame, a ledger or a report holds.", Details,
             "ecolora inspect runs/quickstart/adapter",

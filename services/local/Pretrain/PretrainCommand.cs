@@ -16,7 +16,7 @@ internal static class PretrainCommand
     public static Command Create()
     {
         var file = new Argument<string>("file") { Description = "The pretraining file (YAML).", HelpName = "FILE.yaml" };
-        Option<string?> @out = Arguments.Path("--out", "DIR", "Folder to write; a former model there is replaced only with --force.");
+        Option<string?> @out = Arguments.Text("--out", "DIR", "Folder to write; a former model there is replaced only with --force.");
         @out.Required = true;
         var force = new Option<bool>("--force") { Description = "Replace the model that the folder holds." };
         Option<string[]> set = Arguments.Set();

@@ -16,13 +16,13 @@ internal static class RunCommand
     public static Command Create(RunHandler run)
     {
         var file = new Argument<string>("file") { Description = "The run file (YAML).", HelpName = "FILE.yaml" };
-        Option<string?> @out = Arguments.Path("--out", "DIR", "Folder for what comes out. [default: runs/<name>]");
-        Option<string[]> data = Arguments.Paths("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
-        Option<string?> model = Arguments.Path("--model", "DIR", "Base model instead of the file's model (Hugging Face folder).");
+        Option<string?> @out = Arguments.Text("--out", "DIR", "Folder for what comes out. [default: runs/<name>]");
+        Option<string[]> data = Arguments.Texts("--data", "FILE", "Data instead of the file's data.files; can be given several times.");
+        Option<string?> model = Arguments.Text("--model", "DIR", "Base model instead of the file's model (Hugging Face folder).");
         Option<string[]> set = Arguments.Set();
         var resume = new Option<bool>("--resume") { Description = "Go on with the run that the folder holds." };
         var force = new Option<bool>("--force") { Description = "Replace the run that the folder holds." };
-        Option<string?> replay = Arguments.Path("--replay", "JOURNAL", "Take the decisions of an earlier run's journal again.");
+        Option<string?> replay = Arguments.Text("--replay", "JOURNAL", "Take the decisions of an earlier run's journal again.");
         Option<long?> threads = Arguments.Integer("--threads", 0, 1024, "Threads for training, 0 for one per core; they change no result.");
         var keep = new Option<bool>("--keep-updates") { Description = "Keep what each accepted client wanted to send, in updates/ of the results." };
         Option<bool> json = Arguments.Json("the final comparison");

@@ -20,7 +20,7 @@ namespace EcoLora.Hosting;
 /// </summary>
 public static class ServiceHost
 {
-    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1), _patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(30), _pause = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs until a signal.</summary>
     /// <param name="define">Reads the service's settings.</param>
@@ -67,7 +67,7 @@ public static class ServiceHost
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(definition.AppId);
         log.Say($"settings: {string.Join(", ", variables.Effective.Select(pair => $"{pair.Key}={pair.Value}"))}");
         using VolumeOwner volume = VolumeOwner.Lock(path);
-        using Surroundings around = await Surroundings.OpenAsync(settings, volume.Folder, _patience, log, stopping);
+        using Surroundings around = await Surroundings.OpenAsync(settings, volume.Folder, log, stopping);
         if (definition.OwnsVolume) await volume.ClaimAsync(definition.AppId, around.Store, stopping);
 
         var refused = new Refusals

@@ -54,13 +54,16 @@ internal sealed record Surroundings(SidecarClient? Sidecar, IInvoker Invoker, IS
 {
     private const string StateFolder = "_state";
 
+    /// <summary>How long a call that failed is tried again; as long as by a sidecar.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(1);
+
     /// <summary>Waits until they are there.</summary>
-    public static async Task<Surroundings> OpenAsync(SurroundingSettings settings, DurableFolder volume, TimeSpan patience, ILogger log, CancellationToken stopping)
+    public static async Task<Surroundings> OpenAsync(SurroundingSettings settings, DurableFolder volume, ILogger log, CancellationToken stopping)
     {
         if (settings.Dapr is not { } dapr)
         {
             log.Say($"no sidecar: messages by Kafka, state on the volume, {settings.Apps.Count} apps at their addresses");
-            return new Surroundings(null, new DirectInvoker(settings.Apps, patience), new FolderStateStore(volume.Folder(StateFolder)));
+            return new Surroundings(null, new DirectInvoker(settings.Apps, _patience), new FolderStateStore(volume.Folder(StateFolder)));
         }
         var sidecar = new SidecarClient(dapr);
         try

@@ -37,6 +37,9 @@ public sealed record MessagePart(string Message, int Length, int Offset, ReadOnl
     /// <summary>Number of pieces of the whole message.</summary>
     public int Count => (Length + PieceSize - 1) / PieceSize;
 
+    /// <summary>How many messages a message of that length is on a broker: one, or its pieces.</summary>
+    public static int CountOf(int length) => length <= WholeSize ? 1 : (length + PieceSize - 1) / PieceSize;
+
     /// <summary>Number of this piece, from 0.</summary>
     public int Number => Offset / PieceSize;
 

@@ -21,7 +21,7 @@ internal static class FuzzCommand
         Option<long?> seed = Arguments.Integer("--seed", 0, long.MaxValue, $"Seed of all choices. [default: {DefaultSeed}]");
         Option<long?> threads = Arguments.Integer("--threads", 1, 256, "Number of threads. [default: one per core]");
         Option<long?> seconds = Arguments.Integer("--seconds", 1, 1_000_000, "Ends the run earlier.");
-        Option<string?> @out = Arguments.Path("--out", "DIR", $"Folder for the frames of findings. [default: {DefaultFolder}]");
+        Option<string?> @out = Arguments.Text("--out", "DIR", $"Folder for the frames of findings. [default: {DefaultFolder}]");
         Option<bool> json = Arguments.Json("the totals");
         var command = new DocumentedCommand("fuzz", "Try the frame decoder on mutated frames, on all code paths.", Details,
             "ecolora bench fuzz",

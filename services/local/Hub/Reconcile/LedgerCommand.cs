@@ -21,9 +21,9 @@ internal static class LedgerCommand
     private static DocumentedCommand Reconcile()
     {
         var folder = new Argument<string>("folder") { Description = "A run's folder, as ecolora fetch makes it.", HelpName = "DIR" };
-        Option<string?> kafka = Arguments.Path("--kafka", "HOST:PORT", "Kafka's brokers, several with commas between.");
-        Option<string?> redis = Arguments.Path("--redis", "HOST:PORT", "The Redis that the topics are on.");
-        Option<string?> rabbit = Arguments.Path("--rabbitmq", "URL", "RabbitMQ's management plugin, as http://user@host:15672.");
+        Option<string?> kafka = Arguments.Text("--kafka", "HOST:PORT", "Kafka's brokers, several with commas between.");
+        Option<string?> redis = Arguments.Text("--redis", "HOST:PORT", "The Redis that the topics are on.");
+        Option<string?> rabbit = Arguments.Text("--rabbitmq", "URL", "RabbitMQ's management plugin, as http://user@host:15672.");
         Option<bool> json = Arguments.Json("what was found");
         var command = new DocumentedCommand("reconcile", "Compare a run's ledger with what lies on the broker.", Details,
             "ecolora ledger reconcile runs/quickstart --redis localhost:6379", "ecolora ledger reconcile runs/quickstart --kafka localhost:9092 --json") { folder, kafka, redis, rabbit, json };

@@ -33,25 +33,30 @@ internal sealed class JournalledMessages
     /// <summary>Bytes of the heartbeats that the journal has counted, signatures included.</summary>
     public long Heartbeats => _entries.OfType<PresenceChanged>().Sum(presence => presence.Heartbeats.Values.Sum());
 
+    /// <summary>The run's state.</summary>
+    public RunState Fold() => Fold(_entries);
+
     /// <summary>The run's state, had every message had the size that it has on the broker.</summary>
     /// <param name="sizeOf">Bytes of content by topic and digest.</param>
-    public RunState Fold(Func<string, string, int> sizeOf)
+    public RunState Fold(Func<(string Topic, string Digest), int> sizeOf) => Fold(_entries.Select(entry => Resized(entry, sizeOf)));
+
+    private RunState Fold(IEnumerable<JournalEntry> entries)
     {
         RunHistory history = AnnouncedOptions.HistoryOf(Announced.Run, Announced.Options, Overhead);
-        foreach (JournalEntry entry in _entries) history.Apply(Resized(entry, sizeOf));
+        foreach (JournalEntry entry in entries) history.Apply(entry);
         return history.Run!;
     }
 
-    private JournalEntry Resized(JournalEntry entry, Func<string, string, int> sizeOf) => entry switch
+    private JournalEntry Resized(JournalEntry entry, Func<(string, string), int> sizeOf) => entry switch
     {
-        Decided decided => decided with { Bytes = sizeOf(Topics.Rounds, DigestOf(decided)) },
+        Decided decided => decided with { Bytes = sizeOf((Topics.Rounds, DigestOf(decided))) },
         Heard heard => new Heard(heard.Report switch
         {
-            SegmentReceived segment => segment with { Sizes = segment.Sizes with { Framed = sizeOf(Topics.Segments, segment.Digest) } },
-            RoundAggregated change => change with { Sizes = change.Sizes with { Framed = sizeOf(Topics.Global, change.Digest) } },
-            SiteUpdated site => site with { Bytes = sizeOf(Topics.Global, _changes[site.Version - 1]) },
+            SegmentReceived segment => segment with { Sizes = segment.Sizes with { Framed = sizeOf((Topics.Segments, segment.Digest)) } },
+            RoundAggregated change => change with { Sizes = change.Sizes with { Framed = sizeOf((Topics.Global, change.Digest)) } },
+            SiteUpdated site => site with { Bytes = sizeOf((Topics.Global, _changes[site.Version - 1])) },
             ReportMessage other => other,
-        }, IsOfHub(heard.Report) ? heard.Bytes : sizeOf(Topics.Reports, DigestOf(heard))),
+        }, IsOfHub(heard.Report) ? heard.Bytes : sizeOf((Topics.Reports, DigestOf(heard)))),
         _ => entry,
     };
 

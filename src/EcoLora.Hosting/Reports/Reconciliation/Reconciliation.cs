@@ -14,10 +14,8 @@ namespace EcoLora.Hosting;
 /// <exception cref="FormatException">The journal is not that of a finished run of services.</exception>
 public sealed class Reconciliation(IReadOnlyList<JournalEntry> journal)
 {
-    /// <summary>Where messages are that say nothing of a run, or of another one.</summary>
-    public const string Others = "others";
-
-    private const string Repeated = "said again";
+    /// <summary>What is said of messages of another run, or of none, and of those that the ledger has counted once.</summary>
+    private const string Others = "others", Repeated = "said again";
 
     private readonly JournalledMessages _journalled = new(journal);
     private readonly Dictionary<(string Topic, string Digest), FoundMessage> _found = [];
@@ -32,9 +30,14 @@ public sealed class Reconciliation(IReadOnlyList<JournalEntry> journal)
         int signature = SignedMessage.KeyOf(content.Span) is null ? 0 : SignedMessage.HeaderSize;
         content = content[signature..];
         var tally = new MessageTally(1, content.Length, signature, 0, message.KeyBytes, message.HeaderBytes);
-        if (MessagePart.IsPart(content.Span)) AddPart(message.Topic, content, tally);
-        else if (!IsExpected(message.Topic, Frame.DigestOf(content.Span), out string digest)) SetAside(message.Topic, KindOf(message.Topic, content.Span), tally);
-        else if (_found.TryAdd((message.Topic, digest), new FoundMessage(content.Length, signature))) Count(message.Topic, tally);
+        if (MessagePart.IsPart(content.Span))
+        {
+            AddPart(message.Topic, content, tally);
+            return;
+        }
+        (string, string) key = (message.Topic, Frame.DigestOf(content.Span));
+        if (!_journalled.Expected.ContainsKey(key)) SetAside(message.Topic, KindOf(message.Topic, content.Span), tally);
+        else if (_found.TryAdd(key, new FoundMessage(content.Length, signature))) Count(message.Topic, tally);
         else SetAside(message.Topic, Repeated, tally);
     }
 
@@ -43,8 +46,7 @@ public sealed class Reconciliation(IReadOnlyList<JournalEntry> journal)
     public ReconciledLedger Compare(IReadOnlyList<LedgerRow> ledger)
     {
         ArgumentNullException.ThrowIfNull(ledger);
-        RunState asJournalled = _journalled.Fold((topic, digest) => _journalled.Expected[(topic, digest)]), asFound = _journalled.Fold(SizeOf);
-        IReadOnlyList<LedgerRow> expected = JournalReport.LedgerOf(asJournalled), found = JournalReport.LedgerOf(asFound);
+        IReadOnlyList<LedgerRow> expected = JournalReport.LedgerOf(_journalled.Fold()), found = JournalReport.LedgerOf(_journalled.Fold(SizeOf));
         return new ReconciledLedger(
             _journalled.Announced.Run,
             ledger.Order().SequenceEqual(expected.Order()),
@@ -55,29 +57,17 @@ public sealed class Reconciliation(IReadOnlyList<JournalEntry> journal)
     }
 
     /// <summary>How many messages of a topic the ledger counts, parts one by one: as many as a broker must have had at least.</summary>
-    public long MessagesOf(string topic) => _journalled.Expected.Where(each => each.Key.Topic == topic).Sum(each => (long)PartsOf(each.Value));
-
-    private bool IsExpected(string topic, string ofContent, out string digest) => _journalled.Expected.ContainsKey((topic, digest = ofContent));
+    public long MessagesOf(string topic) => _journalled.Expected.Where(each => each.Key.Topic == topic).Sum(each => (long)MessagePart.CountOf(each.Value));
 
     /// <summary>A part names the message that it belongs to by the same digest.</summary>
     private void AddPart(string topic, ReadOnlyMemory<byte> content, MessageTally tally)
     {
-        MessagePart part;
-        try
-        {
-            part = MessagePart.Read(content);
-        }
-        catch (PartException)
+        if (PartOf(content) is not { } part || !_journalled.Expected.TryGetValue((topic, part.Message), out int length) || length != part.Length)
         {
             SetAside(topic, Others, tally);
             return;
         }
-        if (!IsExpected(topic, part.Message, out string digest) || _journalled.Expected[(topic, digest)] != part.Length)
-        {
-            SetAside(topic, Others, tally);
-            return;
-        }
-        if (!_found.TryGetValue((topic, digest), out FoundMessage? known)) _found.Add((topic, digest), known = new FoundMessage(0, (int)tally.Signatures));
+        if (!_found.TryGetValue((topic, part.Message), out FoundMessage? known)) _found.Add((topic, part.Message), known = new FoundMessage(0, (int)tally.Signatures));
         bool isFirst = known.Offsets.Count == 0;
         if (!known.Offsets.Add(part.Offset))
         {
@@ -86,6 +76,18 @@ public sealed class Reconciliation(IReadOnlyList<JournalEntry> journal)
         }
         known.Content += part.Piece.Length;
         Count(topic, tally with { Content = part.Piece.Length, Signatures = isFirst ? tally.Signatures : 0, Parts = MessagePart.HeaderSize + (isFirst ? 0 : tally.Signatures) });
+    }
+
+    private static MessagePart? PartOf(ReadOnlyMemory<byte> content)
+    {
+        try
+        {
+            return MessagePart.Read(content);
+        }
+        catch (PartException)
+        {
+            return null;
+        }
     }
 
     private void Count(string topic, MessageTally tally) => _counted[topic] = _counted.GetValueOrDefault(topic) + tally;
@@ -115,19 +117,18 @@ public sealed class Reconciliation(IReadOnlyList<JournalEntry> journal)
         }
     }
 
-    /// <summary>Bytes of a message without what every message has besides itself; 0 for one that is not there as a whole.</summary>
-    private int SizeOf(string topic, string digest) =>
-        _found.TryGetValue((topic, digest), out FoundMessage? found) && IsWhole(topic, digest, found) ? found.Content + found.Signature - _journalled.Overhead : -_journalled.Overhead;
+    /// <summary>Bytes of a message without what every message has besides itself; 0 with it for one that is not there as a whole.</summary>
+    private int SizeOf((string Topic, string Digest) key) => (Whole(key) is { } found ? found.Content + found.Signature : 0) - _journalled.Overhead;
 
     private MissingMessages Missing(string topic)
     {
-        var missing = _journalled.Expected.Where(each => each.Key.Topic == topic && !(_found.TryGetValue(each.Key, out FoundMessage? found) && IsWhole(topic, each.Key.Digest, found))).ToList();
-        return new MissingMessages(missing.Count, missing.Sum(each => (long)each.Value + _journalled.Overhead));
+        int[] missing = [.. _journalled.Expected.Where(each => each.Key.Topic == topic && Whole(each.Key) is null).Select(each => each.Value)];
+        return new MissingMessages(missing.Length, missing.Sum(bytes => (long)bytes + _journalled.Overhead));
     }
 
-    private bool IsWhole(string topic, string digest, FoundMessage found) => found.Offsets.Count == 0 || found.Content == _journalled.Expected[(topic, digest)];
-
-    private static int PartsOf(int bytes) => bytes <= MessagePart.WholeSize ? 1 : (bytes + MessagePart.PieceSize - 1) / MessagePart.PieceSize;
+    /// <summary>A message that was found, with all of its parts; else null.</summary>
+    private FoundMessage? Whole((string, string) key) =>
+        _found.TryGetValue(key, out FoundMessage? found) && (found.Offsets.Count == 0 || found.Content == _journalled.Expected[key]) ? found : null;
 
     private static IEnumerable<LedgerDifference> Differences(IReadOnlyList<LedgerRow> ledger, IReadOnlyList<LedgerRow> found)
     {
