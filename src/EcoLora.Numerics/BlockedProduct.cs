@@ -5,14 +5,14 @@ namespace EcoLora.Numerics;
 
 /// <summary>
 /// C (+)= A·B by tiles that stay in registers. B is cut into panels of a tile's width and packed (panel by panel, k-contiguous rows of that width), so that
-/// the inner loop reads it in order; A is read in place by broadcasts. One block of B is 256 × 512 entries (fits the second-level cache), one panel fits the
+/// the inner loop reads it in order; A is read in place by broadcasts. One block of B is at most 320 × 512 entries (fits the second-level cache), one panel fits the
 /// first. The habit is that of BLIS and of GotoBLAS (Goto and van de Geijn, 2008).
 /// </summary>
 internal readonly unsafe ref struct BlockedProduct<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    /// <summary>Entries of k that one pass over C sums; fixed, since it decides the rounding.</summary>
-    private const int BlockK = 256;
+    /// <summary>Most entries of k that one pass over C sums.</summary>
+    private const int BlockK = 320;
     private const int BlockN = 512;
 
     /// <summary>Rows of A that are reused from the second-level cache against every panel.</summary>
@@ -22,14 +22,19 @@ internal readonly unsafe ref struct BlockedProduct<T>
 
     private readonly int _m, _n, _k;
     private readonly T* _a, _b, _c;
+    private readonly ushort* _narrow;
+    private readonly WeightFormat _format;
     private readonly nint _aRow, _aColumn, _bRow, _bColumn, _cRow;
 
-    public BlockedProduct(int m, int n, int k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint bColumn, T* c, nint cRow)
+    public BlockedProduct(
+        int m, int n, int k, T* a, nint aRow, nint aColumn, T* b, ushort* narrow, WeightFormat format, nint bRow, nint bColumn, T* c, nint cRow)
     {
         (_m, _n, _k) = (m, n, k);
         _a = a;
         _b = b;
         _c = c;
+        _narrow = narrow;
+        _format = format;
         (_aRow, _aColumn, _bRow, _bColumn, _cRow) = (aRow, aColumn, bRow, bColumn, cRow);
     }
 
@@ -38,16 +43,18 @@ internal readonly unsafe ref struct BlockedProduct<T>
         where TLanes : struct, ILanes<TLanes, T>
     {
         int panelWidth = 2 * TLanes.Count;
-        // Packing pays when several row tiles read the panel again, and is needed when B's rows are not contiguous.
-        bool pack = _bColumn != 1 || _m > 4 * rowsPerTile;
+        // Packing pays when several row tiles read the panel again, and is needed when B's rows are not contiguous or must be widened.
+        bool pack = _bColumn != 1 || _format != WeightFormat.Full || _m > 4 * rowsPerTile;
         T* packed = pack ? Scratch() : null;
-        for (int k0 = 0; k0 < _k; k0 += BlockK)
+        // A block of columns of C stays in the second-level cache while k runs over it.
+        int blockK = BlockOf(_k);
+        for (int n0 = 0; n0 < _n; n0 += BlockN)
         {
-            int kc = Math.Min(BlockK, _k - k0);
-            bool add = accumulate || k0 > 0;
-            for (int n0 = 0; n0 < _n; n0 += BlockN)
+            int nc = Math.Min(BlockN, _n - n0);
+            for (int k0 = 0; k0 < _k; k0 += blockK)
             {
-                int nc = Math.Min(BlockN, _n - n0);
+                int kc = Math.Min(blockK, _k - k0);
+                bool add = accumulate || k0 > 0;
                 if (pack)
                 {
                     for (int j = 0; j < nc; j += panelWidth) Pack<TLanes>(k0, kc, n0 + j, Math.Min(panelWidth, nc - j), packed + (nint)j * kc);
@@ -66,6 +73,13 @@ internal readonly unsafe ref struct BlockedProduct<T>
                 }
             }
         }
+    }
+
+    /// <summary>Entries of k that one pass over C sums: equal parts of at most <see cref="BlockK"/>. Depends on k alone, since it decides the rounding.</summary>
+    private static int BlockOf(int k)
+    {
+        int passes = (k + BlockK - 1) / BlockK;
+        return ((k + passes - 1) / passes + 7) & ~7;
     }
 
     /// <summary>All row tiles of one block of rows against one panel.</summary>
@@ -108,54 +122,61 @@ internal readonly unsafe ref struct BlockedProduct<T>
         where TLanes : struct, ILanes<TLanes, T>
         => width <= Lanes256<T>.Count ? Lanes256<T>.Count : width <= TLanes.Count ? TLanes.Count : 2 * TLanes.Count;
 
-    /// <summary>Copies B[k0.., column..] to rows of the tile's width, padded with zeros.</summary>
+    /// <summary>Copies B[k0.., column..] to rows of the tile's width, widened, padded with zeros.</summary>
     private void Pack<TLanes>(int k0, int kc, int column, int width, T* destination)
         where TLanes : struct, ILanes<TLanes, T>
     {
         int packedWidth = PackedWidth<TLanes>(width);
-        T* source = _b + k0 * _bRow + column * _bColumn;
-        if (_bColumn == 1)
-        {
-            for (int k = 0; k < kc; k++, source += _bRow, destination += packedWidth)
-            {
-                if (width == packedWidth && packedWidth == 2 * TLanes.Count)
-                {
-                    TLanes.Load(source).Store(destination);
-                    TLanes.Load(source + TLanes.Count).Store(destination + TLanes.Count);
-                    continue;
-                }
-                for (int j = 0; j < width; j++) destination[j] = source[j];
-                for (int j = width; j < packedWidth; j++) destination[j] = T.Zero;
-            }
-            return;
-        }
-        PackTransposed(source, kc, width, packedWidth, destination);
+        nint start = k0 * _bRow + column * _bColumn;
+        if (_bColumn == 1) PackRows<TLanes>(start, kc, width, packedWidth, destination);
+        else PackColumns(start, kc, width, packedWidth, destination);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void PackTransposed(T* source, int kc, int width, int packedWidth, T* destination)
+    private void PackRows<TLanes>(nint start, int kc, int width, int packedWidth, T* destination)
+        where TLanes : struct, ILanes<TLanes, T>
     {
-        int j = 0;
-        // Four columns at a time keep the stores to one cache line together.
-        for (; j + 4 <= width; j += 4)
+        if (_format != WeightFormat.Full && typeof(T) == typeof(float) && width % 8 == 0)
         {
-            T* s0 = source + j * _bColumn, s1 = s0 + _bColumn, s2 = s1 + _bColumn, s3 = s2 + _bColumn;
-            T* d = destination + j;
-            for (int k = 0; k < kc; k++, d += packedWidth)
-            {
-                nint o = k * _bRow;
-                d[0] = s0[o];
-                d[1] = s1[o];
-                d[2] = s2[o];
-                d[3] = s3[o];
-            }
+            // Widths of whole vectors of eight: all but the last columns of a matrix.
+            if (_format == WeightFormat.Half) PanelPacking.Widen<HalfLoader>(_narrow + start, _bRow, kc, width, (float*)destination, packedWidth);
+            else PanelPacking.Widen<BrainLoader>(_narrow + start, _bRow, kc, width, (float*)destination, packedWidth);
+            return;
         }
-        for (; j < packedWidth; j++)
+        bool whole = width == packedWidth && packedWidth == 2 * TLanes.Count && _format == WeightFormat.Full;
+        for (int k = 0; k < kc; k++, start += _bRow, destination += packedWidth)
         {
-            T* s = source + j * _bColumn;
-            for (int k = 0; k < kc; k++) destination[k * packedWidth + j] = j < width ? s[k * _bRow] : T.Zero;
+            if (whole)
+            {
+                TLanes.Load(_b + start).Store(destination);
+                TLanes.Load(_b + start + TLanes.Count).Store(destination + TLanes.Count);
+                continue;
+            }
+            if (_format == WeightFormat.Full) new ReadOnlySpan<T>(_b + start, width).CopyTo(new Span<T>(destination, width));
+            else WeightConversion.Widen(new ReadOnlySpan<ushort>(_narrow + start, width), _format, new Span<T>(destination, width));
+            new Span<T>(destination + width, packedWidth - width).Clear();
         }
     }
+
+    private void PackColumns(nint start, int kc, int width, int packedWidth, T* destination)
+    {
+        (int columns, int rows) = (0, 0);
+        if (typeof(T) == typeof(float) && _bRow == 1 && PanelPacking.IsSupported)
+        {
+            (columns, rows) = _format switch
+            {
+                WeightFormat.Full => PanelPacking.Transpose<FullLoader>(_b + start, _bColumn, kc, width, (float*)destination, packedWidth),
+                WeightFormat.Half => PanelPacking.Transpose<HalfLoader>(_narrow + start, _bColumn, kc, width, (float*)destination, packedWidth),
+                _ => PanelPacking.Transpose<BrainLoader>(_narrow + start, _bColumn, kc, width, (float*)destination, packedWidth),
+            };
+        }
+        for (int j = 0; j < packedWidth; j++)
+        {
+            for (int k = j < columns ? rows : 0; k < kc; k++)
+                destination[k * packedWidth + j] = j < width ? Entry(start + j * _bColumn + k * _bRow) : T.Zero;
+        }
+    }
+
+    private T Entry(nint index) => _format == WeightFormat.Full ? _b[index] : T.CreateTruncating(WeightConversion.One(_narrow[index], _format));
 
     /// <summary>This thread's packing buffer, on a 64-byte boundary. Kept for the thread's life: no allocation in the steady state.</summary>
     private static T* Scratch()

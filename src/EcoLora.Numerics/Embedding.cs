@@ -12,8 +12,8 @@ public static class Embedding
     /// <param name="n">Width of a row.</param>
     /// <exception cref="ArgumentException">Y is not rows × n.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the table.</exception>
-    public static void Forward<T>(ReadOnlySpan<T> table, ReadOnlySpan<int> ids, Span<T> y, int n)
-        where T : unmanaged
+    public static void Forward<T>(Weights<T> table, ReadOnlySpan<int> ids, Span<T> y, int n)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Shape.Expect(y.Length, (long)ids.Length * n);
         for (int i = 0; i < ids.Length; i++) table.Slice(checked(ids[i] * n), n).CopyTo(y.Slice(i * n, n));

@@ -3,20 +3,20 @@ using System.Numerics;
 namespace EcoLora.Numerics;
 
 /// <summary>
-/// Matrix products on one thread. Each entry of the product is summed over k in ascending order, in blocks of 256, whatever the sizes of the other two
-/// dimensions; a product of one row (k-contiguous operands) is a dot product instead. So a result depends on the operands and the path, never on a thread
+/// Matrix products on one thread. Each entry of the product is summed over k in ascending order, in equal blocks of at most 320, whatever the sizes
+/// of the other two dimensions; a product of one row (k-contiguous operands) is a dot product instead. So a result depends on the operands and the path, never on a thread
 /// count. Cost: 2·m·n·k operations. T is <see cref="float"/> or <see cref="double"/>. NaN and infinity propagate.
 /// </summary>
 public static class MatMul
 {
     /// <summary>Y[rows, outputs] = X[rows, inputs]·Wᵀ, W[outputs, inputs]: a linear layer's forward pass. All row-major and dense.</summary>
-    public static void Forward<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> w, Span<T> y, int rows, int inputs, int outputs, bool accumulate = false,
+    public static void Forward<T>(ReadOnlySpan<T> x, Weights<T> w, Span<T> y, int rows, int inputs, int outputs, bool accumulate = false,
         SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Multiply(rows, outputs, inputs, x, inputs, 1, w, 1, inputs, y, outputs, accumulate, path);
 
     /// <summary>dX[rows, inputs] = dY[rows, outputs]·W: the gradient of a linear layer's input.</summary>
-    public static void InputGradient<T>(ReadOnlySpan<T> dy, ReadOnlySpan<T> w, Span<T> dx, int rows, int inputs, int outputs, bool accumulate = false,
+    public static void InputGradient<T>(ReadOnlySpan<T> dy, Weights<T> w, Span<T> dx, int rows, int inputs, int outputs, bool accumulate = false,
         SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         => Multiply(rows, inputs, outputs, dy, outputs, 1, w, inputs, 1, dx, inputs, accumulate, path);
@@ -34,7 +34,7 @@ public static class MatMul
     /// <param name="a">A [m, k].</param>
     /// <param name="aRow">Distance between A's rows.</param>
     /// <param name="aColumn">Distance between A's columns.</param>
-    /// <param name="b">B [k, n].</param>
+    /// <param name="b">B [k, n], in any format: the product is that of the widened entries, to the bit.</param>
     /// <param name="bRow">Distance between B's rows.</param>
     /// <param name="bColumn">Distance between B's columns.</param>
     /// <param name="c">C [m, n], contiguous inside a row; must not overlap A or B.</param>
@@ -43,7 +43,7 @@ public static class MatMul
     /// <param name="path">Code path.</param>
     /// <exception cref="ArgumentException">A size is negative or a span is shorter than its shape and strides demand.</exception>
     public static unsafe void Multiply<T>(
-        int m, int n, int k, ReadOnlySpan<T> a, int aRow, int aColumn, ReadOnlySpan<T> b, int bRow, int bColumn, Span<T> c, int cRow, bool accumulate,
+        int m, int n, int k, ReadOnlySpan<T> a, int aRow, int aColumn, Weights<T> b, int bRow, int bColumn, Span<T> c, int cRow, bool accumulate,
         SimdPath path = SimdPath.Fastest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -61,30 +61,40 @@ public static class MatMul
             MultiplyRow(n, k, a, b, bColumn, c, accumulate, path);
             return;
         }
-        fixed (T* pa = a, pb = b, pc = c)
+        fixed (T* pa = a, pb = b.Full, pc = c)
+        fixed (ushort* narrow = b.Narrow)
         {
-            var product = new BlockedProduct<T>(m, n, k, pa, aRow, aColumn, pb, bRow, bColumn, pc, cRow);
+            var product = new BlockedProduct<T>(m, n, k, pa, aRow, aColumn, pb, narrow, b.Format, bRow, bColumn, pc, cRow);
             switch (Simd.Resolve(path))
             {
                 case SimdPath.Vector512: product.Run<Lanes512<T>>(rowsPerTile: 8, accumulate); break;
                 case SimdPath.Vector256: product.Run<Lanes256<T>>(rowsPerTile: 4, accumulate); break;
-                default: MultiplyScalar(m, n, k, pa, aRow, aColumn, pb, bRow, bColumn, pc, cRow, accumulate); break;
+                default: MultiplyScalar(m, n, k, pa, aRow, aColumn, b, bRow, bColumn, pc, cRow, accumulate); break;
             }
         }
     }
 
     /// <summary>One row against k-contiguous columns: reads B once, without repacking it. This is what generation spends its time on.</summary>
-    private static void MultiplyRow<T>(int n, int k, ReadOnlySpan<T> a, ReadOnlySpan<T> b, int bColumn, Span<T> c, bool accumulate, SimdPath path)
+    private static void MultiplyRow<T>(int n, int k, ReadOnlySpan<T> a, Weights<T> b, int bColumn, Span<T> c, bool accumulate, SimdPath path)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        T[]? widened = b.Format == WeightFormat.Full ? null : System.Buffers.ArrayPool<T>.Shared.Rent(k);
         for (int j = 0; j < n; j++)
         {
-            T sum = VectorMath.Dot(a[..k], b.Slice(j * bColumn, k), path);
+            ReadOnlySpan<T> column;
+            if (widened is null) column = b.Full.Slice(j * bColumn, k);
+            else
+            {
+                b.Slice(j * bColumn, k).CopyTo(widened);
+                column = widened.AsSpan(0, k);
+            }
+            T sum = VectorMath.Dot(a[..k], column, path);
             c[j] = accumulate ? c[j] + sum : sum;
         }
+        if (widened is not null) System.Buffers.ArrayPool<T>.Shared.Return(widened);
     }
 
-    private static unsafe void MultiplyScalar<T>(int m, int n, int k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint bColumn, T* c, nint cRow,
+    private static unsafe void MultiplyScalar<T>(int m, int n, int k, T* a, nint aRow, nint aColumn, Weights<T> b, int bRow, int bColumn, T* c, nint cRow,
         bool accumulate)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -93,7 +103,7 @@ public static class MatMul
             for (nint j = 0; j < n; j++)
             {
                 T sum = accumulate ? c[i * cRow + j] : T.Zero;
-                for (nint l = 0; l < k; l++) sum += a[i * aRow + l * aColumn] * b[l * bRow + j * bColumn];
+                for (nint l = 0; l < k; l++) sum += a[i * aRow + l * aColumn] * b[(int)(l * bRow + j * bColumn)];
                 c[i * cRow + j] = sum;
             }
         }

@@ -86,11 +86,11 @@ public class MatMulTests
     public void An_empty_sum_is_zero()
     {
         float[] c = [1, 2, 3, 4];
-        MatMul.Forward<float>([], [], c, 2, 0, 2, accumulate: true);
+        MatMul.Forward<float>([], Array.Empty<float>(), c, 2, 0, 2, accumulate: true);
         Assert.Equal([1f, 2f, 3f, 4f], c);
-        MatMul.Forward<float>([], [], c, 2, 0, 2);
+        MatMul.Forward<float>([], Array.Empty<float>(), c, 2, 0, 2);
         Assert.Equal(new float[4], c);
-        MatMul.Forward<float>([], [], [], 0, 3, 0);
+        MatMul.Forward<float>([], Array.Empty<float>(), [], 0, 3, 0);
     }
 
     [Fact]

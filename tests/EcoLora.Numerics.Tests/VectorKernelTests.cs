@@ -233,7 +233,7 @@ public class VectorKernelTests
     public void Embedding_gathers_and_scatters()
     {
         float[] y = new float[6], gradient = [0, 0, 0, 0, 1, 0];
-        Embedding.Forward<float>([1, 2, 3, 4, 5, 6], [2, 0, 2], y, 2);
+        Embedding.Forward<float>(new float[] { 1, 2, 3, 4, 5, 6 }, [2, 0, 2], y, 2);
         Assert.Equal([5f, 6f, 1f, 2f, 5f, 6f], y);
         Embedding.Backward<float>([1, 2, 3, 4, 10, 20], [2, 0, 2], gradient, 2);
         Assert.Equal([3f, 4f, 0f, 0f, 12f, 22f], gradient);

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using EcoLora.Formats.Json;
+using EcoLora.Numerics;
 
 namespace EcoLora.Formats.Safetensors;
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using EcoLora.Formats.Files;
+using EcoLora.Numerics;
 
 namespace EcoLora.Formats.Safetensors;
 

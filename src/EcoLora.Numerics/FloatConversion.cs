@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace EcoLora.Formats.Safetensors;
+namespace EcoLora.Numerics;
 
 /// <summary>
 /// Conversions between binary32 and the two 16-bit formats. Widening is exact (subnormals, infinities and NaN payloads included); narrowing
 /// rounds to the nearest, ties to even, overflow to infinity, and keeps NaN a NaN. Any order of lengths; source and destination may not overlap.
 /// </summary>
-internal static class FloatConversion
+public static class FloatConversion
 {
     /// <summary>binary16 → binary32, element by element.</summary>
     public static void WidenHalf(ReadOnlySpan<ushort> source, Span<float> destination)
@@ -78,7 +78,7 @@ internal static class FloatConversion
     private static float BiasCorrection => BitConverter.UInt32BitsToSingle((127u + 112u) << 23);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> WidenHalf(Vector256<uint> half)
+    internal static Vector256<float> WidenHalf(Vector256<uint> half)
     {
         Vector256<uint> magnitude = (half & Vector256.Create(0x7FFFu)) << 13;
         Vector256<uint> scaled = (magnitude.AsSingle() * BiasCorrection).AsUInt32();

@@ -1,7 +1,4 @@
-using EcoLora.Formats.Safetensors;
-using EcoLora.Numerics;
-
-namespace EcoLora.Formats.Tests.Safetensors;
+namespace EcoLora.Numerics.Tests;
 
 public class FloatConversionTests
 {
