@@ -43,9 +43,9 @@ internal static class GenerateCommand
         command.Validators.Add(result =>
         {
             if (result.GetValue(context) is not null && (result.GetValue(template) ?? Raw) == Raw) result.AddError("--context needs --template");
-            bool draws = result.GetValue(temperature) is > 0;
-            if (result.GetValue(topP) is not null && !draws) result.AddError("--top-p needs --temperature above 0");
-            if (result.GetValue(seed) is not null && !draws) result.AddError("--seed needs --temperature above 0");
+            // Whether an option is there is asked without its value, which may not be one.
+            foreach (Option option in (Option[])[topP, seed])
+                if (result.GetResult(option) is not null && result.GetResult(temperature) is null) result.AddError($"{option.Name} needs --temperature");
         });
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
