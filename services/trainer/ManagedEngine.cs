@@ -55,7 +55,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation)
     {
         LlamaModel model = input.Model.WithAdapter(input.Lora, adapter);
-        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, threads: 1, cancellation);
+        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, cancellation: cancellation);
         bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
         var categories = loss.ByCategory.Select(category => new CategoryScore(
             category.Key,
@@ -68,7 +68,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     private bool[] Correct(LlamaModel model, ExactMatchOptions options, CancellationToken cancellation)
     {
         int[][] prompts = [.. input.HeldOut.Select(example => example.Tokens[..example.PromptLength])];
-        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: 1, cancellation);
+        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, cancellation: cancellation);
         return [.. answers.Select((answer, i) => options.Decode(answer).Trim() == input.HeldOut[i].Answer.Trim())];
     }
 

@@ -11,7 +11,7 @@ internal sealed class CachedPass
     private readonly LlamaWeights<float> _weights;
     private readonly LlamaConfig _config;
     private readonly List<(int Slot, int Rows)> _pending = [];
-    private readonly List<(int Slot, int Token)> _chosen = [];
+    private readonly List<int> _stepped = [];
     private float[] _keys = [], _values = [], _cosines = [], _sines = [], _attentionScratch = [], _logSums = [];
     private float[] _residual = [], _normed = [], _factors = [], _q = [], _k = [], _v = [], _attended = [], _gate = [], _up = [], _last = [], _logits = [];
     private int[] _tokens = [], _positions = [], _lengths = [];
@@ -58,8 +58,8 @@ internal sealed class CachedPass
         _pending.Add((slot, tokens.Length));
     }
 
-    /// <summary>Runs the new tokens and returns the most likely next token of each sequence that had some.</summary>
-    public IReadOnlyList<(int Slot, int Token)> Step()
+    /// <summary>Runs the new tokens and returns the sequences that had some, in the order of <see cref="Logits"/>' rows; valid until the next step.</summary>
+    public IReadOnlyList<int> Step()
     {
         int rows = _rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
         Reserve(rows);
@@ -86,7 +86,7 @@ internal sealed class CachedPass
             SwiGlu.Forward(gate, up, gate);
             MatMul.Forward(gate, w.Linear[(int)LinearKind.Down].Span, residual, rows, f, d, accumulate: true);
         }
-        return Choose(residual);
+        return Head(residual);
     }
 
     /// <summary>The logits of the last row of each pending sequence [sequences, V], after <see cref="Step"/>.</summary>
@@ -107,7 +107,7 @@ internal sealed class CachedPass
         }
     }
 
-    private List<(int Slot, int Token)> Choose(ReadOnlySpan<float> residual)
+    private List<int> Head(ReadOnlySpan<float> residual)
     {
         int d = _config.HiddenSize, v = _config.Vocabulary, sequences = _pending.Count, row = 0;
         if (_last.Length != sequences * d) (_last, _logits) = (new float[sequences * d], new float[checked(sequences * v)]);
@@ -118,26 +118,15 @@ internal sealed class CachedPass
         }
         RmsNorm.Forward(_last, _weights.FinalNorm.Span, _last, _factors.AsSpan(0, sequences), _config.NormEpsilon);
         MatMul.Forward(_last, _weights.Head.Span, _logits.AsSpan(), sequences, d, v);
-        _chosen.Clear();
-        for (int i = 0; i < sequences; i++)
+        _stepped.Clear();
+        foreach ((int slot, int rows) in _pending)
         {
-            (int slot, int rows) = _pending[i];
             _lengths[slot] += rows;
-            _chosen.Add((slot, Largest(_logits.AsSpan(i * v, v))));
+            _stepped.Add(slot);
         }
         _pending.Clear();
         _rows = 0;
-        return _chosen;
-    }
-
-    private static int Largest(ReadOnlySpan<float> logits)
-    {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++)
-        {
-            if (logits[i] > logits[best]) best = i;
-        }
-        return best;
+        return _stepped;
     }
 
     private void Reserve(int rows)

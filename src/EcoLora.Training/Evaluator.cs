@@ -6,7 +6,14 @@ namespace EcoLora.Training;
 /// <param name="MeanLoss">Σ −ln p per answer token, in nats; NaN when there is no token or a loss is not finite.</param>
 /// <param name="Tokens">Answer tokens.</param>
 /// <param name="Examples">Number of examples.</param>
-public sealed record LossScore(double MeanLoss, long Tokens, int Examples);
+/// <param name="StandardError">The standard error of <paramref name="MeanLoss"/>, in nats; NaN below two examples. Tokens of one example are not
+/// independent, so the examples are what was sampled: for n examples of summed loss Lᵢ and Nᵢ tokens, the mean is the ratio μ = ΣLᵢ/ΣNᵢ, and its error that
+/// of a ratio estimator, √(n/(n − 1)·Σ(Lᵢ − μ·Nᵢ)²)/ΣNᵢ (Cochran, Sampling Techniques, 1977, chapter 6).</param>
+public sealed record LossScore(double MeanLoss, long Tokens, int Examples, double StandardError)
+{
+    /// <summary>exp(mean loss): as unsure as between so many tokens of equal probability.</summary>
+    public double Perplexity => Math.Exp(MeanLoss);
+}
 
 /// <summary>The loss over held-out examples.</summary>
 /// <param name="Overall">Over all examples, weighted by tokens.</param>
@@ -25,14 +32,16 @@ public static class Evaluator
     /// <param name="model">The model.</param>
     /// <param name="examples">The held-out examples; may be empty.</param>
     /// <param name="threads">Threads to use, at least 1.</param>
+    /// <param name="onDone">Is told how many examples more are measured, from any thread; or null.</param>
     /// <param name="cancellation">Honoured between groups.</param>
     /// <exception cref="ArgumentException">An example is malformed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Threads is below 1.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static EvaluationResult Evaluate(LlamaModel model, IReadOnlyList<Example> examples, int threads = 1, CancellationToken cancellation = default)
+    public static EvaluationResult Evaluate(
+        LlamaModel model, IReadOnlyList<Example> examples, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        double[] losses = Losses(model, examples, threads, cancellation);
+        double[] losses = Losses(model, examples, threads, onDone, cancellation);
         var categories = new SortedDictionary<string, List<int>>(StringComparer.Ordinal);
         for (int i = 0; i < examples.Count; i++)
         {
@@ -40,26 +49,29 @@ public static class Evaluator
             members.Add(i);
         }
         return new EvaluationResult(
-            Score(Enumerable.Range(0, examples.Count)),
+            Score([.. Enumerable.Range(0, examples.Count)]),
             [.. categories.Select(category => KeyValuePair.Create(category.Key, Score(category.Value)))]);
 
-        LossScore Score(IEnumerable<int> members)
+        LossScore Score(List<int> members)
         {
-            double sum = 0;
+            double sum = 0, squares = 0;
             long tokens = 0;
-            int count = 0;
             foreach (int i in members)
             {
                 sum += losses[i];
                 tokens += examples[i].AnswerTokens;
-                count++;
             }
-            return new LossScore(tokens == 0 ? double.NaN : sum / tokens, tokens, count);
+            double mean = tokens == 0 ? double.NaN : sum / tokens;
+            foreach (int i in members) squares += Square(losses[i] - mean * examples[i].AnswerTokens);
+            double n = members.Count;
+            return new LossScore(mean, tokens, members.Count, n < 2 ? double.NaN : Math.Sqrt(n / (n - 1) * squares) / tokens);
         }
+
+        static double Square(double x) => x * x;
     }
 
     /// <summary>The summed loss of each example.</summary>
-    private static double[] Losses(LlamaModel model, IReadOnlyList<Example> examples, int threads, CancellationToken cancellation)
+    internal static double[] Losses(LlamaModel model, IReadOnlyList<Example> examples, int threads, Action<int>? onDone, CancellationToken cancellation)
     {
         double[] losses = new double[examples.Count];
         var idle = new ConcurrentBag<(LlamaPass<float> Pass, Batch Batch)>();
@@ -78,7 +90,7 @@ public static class Evaluator
                 losses[i] = sum;
             }
             idle.Add(worker);
-        }, cancellation);
+        }, onDone, cancellation);
         return losses;
     }
 }

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
+using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
 /// <summary>
-/// Greedy generation with cached keys and values: each step takes the token with the largest logit, the lowest id on a tie. Generate with an adapter by
-/// <see cref="LlamaModel.WithAdapter"/>.
+/// Generation with cached keys and values: each step takes the token with the largest logit, or draws one by <see cref="SamplingOptions"/>. Generate with an
+/// adapter by <see cref="LlamaModel.WithAdapter"/>.
 /// </summary>
 public static class Generator
 {
@@ -19,40 +20,46 @@ public static class Generator
     /// <param name="prompt">At least one token.</param>
     /// <param name="maxNewTokens">Most tokens to generate, at least 0.</param>
     /// <param name="stopTokens">Tokens that end the answer; the one that did is not returned.</param>
+    /// <param name="sampling">How tokens are chosen; null for greedy. The prompt's number is 0.</param>
     /// <param name="onToken">Is told each new token, or null.</param>
     /// <param name="cancellation">Honoured between tokens.</param>
     /// <returns>The new tokens.</returns>
     /// <exception cref="ArgumentException">The prompt is empty or holds a token outside the vocabulary.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static int[] Generate(LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens, Action<int>? onToken = null,
+    public static int[] Generate(
+        LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling = null, Action<int>? onToken = null,
         CancellationToken cancellation = default)
-        => GenerateAll(model, [prompt], maxNewTokens, stopTokens, threads: 1, onToken, cancellation)[0];
+        => GenerateAll(model, [prompt], maxNewTokens, stopTokens, sampling, threads: 1, onToken, onDone: null, cancellation)[0];
 
     /// <summary>
     /// Continues many prompts, in groups of up to 32 neighbours that go through the model together (fewer where their cached keys and values would need more
-    /// than 512 MiB). The groups, and so the answers, do not depend on the number of threads. A prompt alone and in a group may differ where two logits agree
-    /// to rounding.
+    /// than 512 MiB). The groups, and so the answers, do not depend on the number of threads. A prompt alone and in a group may differ where two logits (or,
+    /// sampling, a draw and a bound between two tokens) agree to rounding.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="prompts">Each at least one token.</param>
     /// <param name="maxNewTokens">Most tokens to generate per prompt, at least 0.</param>
     /// <param name="stopTokens">Tokens that end an answer; the one that did is not returned.</param>
+    /// <param name="sampling">How tokens are chosen; null for greedy.</param>
     /// <param name="threads">Threads to use, at least 1.</param>
+    /// <param name="onDone">Is told how many prompts more are answered, from any thread; or null.</param>
     /// <param name="cancellation">Honoured between tokens.</param>
     /// <returns>The new tokens of each prompt, in the order of the prompts.</returns>
     /// <exception cref="ArgumentException">A prompt is empty or holds a token outside the vocabulary.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static int[][] GenerateAll(
-        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int threads = 1,
-        CancellationToken cancellation = default)
-        => GenerateAll(model, prompts, maxNewTokens, stopTokens, threads, onToken: null, cancellation);
+        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling = null, int threads = 1,
+        Action<int>? onDone = null, CancellationToken cancellation = default)
+        => GenerateAll(model, prompts, maxNewTokens, stopTokens, sampling, threads, onToken: null, onDone, cancellation);
 
     private static int[][] GenerateAll(
-        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int threads, Action<int>? onToken,
-        CancellationToken cancellation)
+        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling, int threads,
+        Action<int>? onToken, Action<int>? onDone, CancellationToken cancellation)
     {
+        sampling ??= SamplingOptions.Greedy;
+        sampling.Validate();
         ArgumentOutOfRangeException.ThrowIfNegative(maxNewTokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         int[][] answers = new int[prompts.Count][];
@@ -71,16 +78,18 @@ public static class Generator
         WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, chosen =>
         {
             if (!idle.TryTake(out CachedPass? pass)) pass = new CachedPass(model);
-            Answer(pass, prompts, chosen, maxNewTokens, stopTokens, answers, onToken, cancellation);
+            Answer(pass, prompts, chosen, maxNewTokens, stopTokens, sampling, answers, onToken, cancellation);
             idle.Add(pass);
-        }, cancellation);
+        }, onDone, cancellation);
         return answers;
     }
 
     private static void Answer(
-        CachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, int[][] answers,
-        Action<int>? onToken, CancellationToken cancellation)
+        CachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions sampling,
+        int[][] answers, Action<int>? onToken, CancellationToken cancellation)
     {
+        var sampler = new TokenSampler(sampling);
+        RandomStream[] streams = [.. chosen.Select(i => new RandomStream(sampling.Seed, "generation", i))];
         var generated = new List<int>[chosen.Length];
         pass.Start(chosen.Max(i => prompts[i].Length) + maxNewTokens, chosen.Length);
         for (int slot = 0; slot < chosen.Length; slot++)
@@ -91,8 +100,11 @@ public static class Generator
         while (pass.Pending > 0)
         {
             cancellation.ThrowIfCancellationRequested();
-            foreach ((int slot, int token) in pass.Step())
+            IReadOnlyList<int> slots = pass.Step();
+            int vocabulary = pass.Logits.Length / slots.Count;
+            for (int row = 0; row < slots.Count; row++)
             {
+                int slot = slots[row], token = sampler.Choose(pass.Logits.Slice(row * vocabulary, vocabulary), streams[slot]);
                 if (stopTokens.Contains(token)) continue;
                 generated[slot].Add(token);
                 onToken?.Invoke(token);

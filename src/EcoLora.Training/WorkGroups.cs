@@ -4,7 +4,13 @@ namespace EcoLora.Training;
 internal static class WorkGroups
 {
     /// <summary>Calls the work once per group with the items' numbers. The first exception of a group is thrown as it is.</summary>
-    public static void Run(int items, int groupSize, int threads, Action<int[]> work, CancellationToken cancellation)
+    /// <param name="items">Number of items.</param>
+    /// <param name="groupSize">Items of a group; the last may have fewer.</param>
+    /// <param name="threads">Threads to use.</param>
+    /// <param name="work">The work on one group.</param>
+    /// <param name="onDone">Is told the size of each group that is done, from the thread that did it; or null.</param>
+    /// <param name="cancellation">Honoured between groups.</param>
+    public static void Run(int items, int groupSize, int threads, Action<int[]> work, Action<int>? onDone, CancellationToken cancellation)
     {
         int groups = (items + groupSize - 1) / groupSize;
         if (threads == 1 || groups <= 1)
@@ -24,8 +30,9 @@ internal static class WorkGroups
         void RunGroup(int group)
         {
             cancellation.ThrowIfCancellationRequested();
-            int start = group * groupSize;
-            work([.. Enumerable.Range(start, Math.Min(groupSize, items - start))]);
+            int start = group * groupSize, size = Math.Min(groupSize, items - start);
+            work([.. Enumerable.Range(start, size)]);
+            onDone?.Invoke(size);
         }
     }
 }

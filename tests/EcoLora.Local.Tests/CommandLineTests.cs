@@ -54,6 +54,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run x.yaml --threads many", "ecolora: --threads: expected a whole number of 0 to 1024, found 'many' (see ecolora run --help)")]
     [InlineData("generate", "ecolora: Option '--model' is required (see ecolora generate --help)")]
     [InlineData("generate --model m --template llama", "ecolora: --template: expected none or alpaca or plain, found 'llama' (see ecolora generate --help)")]
+    [InlineData("generate --model m --temperature -1", "ecolora: --temperature: expected a number of 0 to 100, found '-1' (see ecolora generate --help)")]
+    [InlineData("generate --model m --temperature 1 --top-p 0", "ecolora: --top-p: expected a number above 0, at most 1, found '0' (see ecolora generate --help)")]
+    [InlineData("generate --model m --top-p .9", "ecolora: --top-p needs --temperature (see ecolora generate --help)")]
+    [InlineData("generate --model m --seed 2", "ecolora: --seed needs --temperature (see ecolora generate --help)")]
     [InlineData("data corpus --bytes 0 --out x",
         "ecolora: --bytes: expected a whole number of 1 to 1073741824, found '0' (see ecolora data corpus --help)")]
     [InlineData("bench codec --density .1,2",
@@ -92,6 +96,10 @@ public sealed class CommandLineTests : IDisposable
             _folder["empty.jsonl"]);
         AssertRefused($"{_folder["none.jsonl"]}: no such file", "data", "show", _folder["good.yaml"], "--data", _folder["none.jsonl"]);
         AssertRefused("--model: expected a folder (or a run file), found none", "eval", "--data", _folder["empty.jsonl"]);
+        AssertRefused("--data: expected a file (or --choices, or a run file), found none", "eval", "--model", _folder["none"]);
+        File.WriteAllText(_folder["bad.csv"], "Which?,a,b,c,d,e\n");
+        AssertRefused($"{_folder["bad.csv"]}: line 1, field 'answer': expected A, B, C or D, found 'e'", "eval", "--model", _folder["none"], "--choices",
+            _folder["bad.csv"]);
         AssertRefused($"{_folder["none"]}: no such file", "inspect", _folder["none"]);
         AssertRefused($"{_folder["bad.yaml"]}: expected a frame, a ledger, a report or an adapter's folder, found another file", "inspect", _folder["bad.yaml"]);
         AssertRefused($"{_folder.Path}: expected adapter_config.json or report.json in the folder, found neither", "inspect", _folder.Path);

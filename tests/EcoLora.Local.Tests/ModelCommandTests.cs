@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using EcoLora.Formats.HuggingFace;
 using EcoLora.Formats.Peft;
 using EcoLora.TestKit;
@@ -72,6 +74,11 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         Assert.Equal(100, (int)scores["records"]!);
         Assert.Equal(sum / (long)scores["answerTokens"]!, (double)scores["loss"]!, 1e-9);
         Assert.InRange((double)scores["exactMatch"]!, 0, 0.5);
+        Assert.Equal(Math.Exp((double)scores["loss"]!), (double)scores["perplexity"]!, 1e-6);
+        Assert.InRange((double)scores["lossStandardError"]!, 0.001, 1);
+        double exact = (double)scores["exactMatch"]!;
+        Assert.Equal(Math.Sqrt(exact * (1 - exact) / 99), (double)scores["exactMatchStandardError"]!, 1e-12);
+        Assert.Empty(scores["choices"]!.AsArray());
         Assert.Equal(9, categories.Count);
 
         WriteAdapter("zeros", b: 0);
@@ -79,7 +86,7 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         Assert.Equal(plain, Ecolora.Succeed([.. arguments, "--adapter", _folder["zeros"], "--threads", "1"]));
         Assert.NotEqual(plain, Ecolora.Succeed([.. arguments, "--adapter", _folder["ones"]]));
         string table = Ecolora.Succeed([.. arguments[..^1], "--no-exact-match"]);
-        Assert.Matches("\nall +100 ", table);
+        Assert.Matches(@"\nall +100 +\d+ +\d+\.\d{4} ± 0\.\d{4} +\d+\.\d{4} +–\n", table);
         Assert.DoesNotContain('\u001b', table);
     }
 
@@ -92,6 +99,66 @@ public sealed class ModelCommandTests(PretrainedModel pretrained) : IClassFixtur
         Assert.Equal(30, (int)JsonNode.Parse(Ecolora.Succeed("eval", _folder["run.yaml"], "--json"))!["records"]!);
         Assert.Contains("window: expected at most 128 (the model's max_position_embeddings), found 500",
             Ecolora.Run("eval", _folder["run.yaml"], "--window", "500").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Multiple_choice_files_are_scored_in_the_order_given_with_or_without_records()
+    {
+        File.WriteAllLines(_folder["q.jsonl"], Enumerable.Range(0, 9).Select(i => $$"""
+            {"question": "Who has ball {{i}}?", "choices": {"text": ["Anna", "Tom has it.", "nobody"], "label": ["1", "2", "3"]}, "answerKey": "{{1 + i % 3}}"}
+            """.Trim()));
+        string longQuestion = string.Concat(Enumerable.Repeat("Anna has a red ball. ", 30));
+        File.WriteAllText(_folder["q.csv"], $"\"Who,\nsay?\",Anna,Tom,Mia,Ben,B\n{longQuestion},Anna,Tom,Mia,Ben,B\n");
+        string[] arguments = ["eval", "--model", _model, "--choices", _folder["q.jsonl"], "--choices", _folder["q.csv"]];
+        Outcome outcome = Ecolora.Run([.. arguments, "--json"]);
+        Assert.Contains($"scoring {_folder["q.jsonl"]}…\n", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("\nchoice 27/27  ", outcome.Error, StringComparison.Ordinal);
+        JsonNode scores = JsonNode.Parse(outcome.Output)!;
+        Assert.Null(scores["loss"]);
+        JsonArray files = scores["choices"]!.AsArray();
+        Assert.Equal([_folder["q.jsonl"], _folder["q.csv"]], files.Select(file => (string)file!["file"]!));
+        Assert.Equal([(9, 0), (2, 1)], files.Select(file => ((int)file!["questions"]!, (int)file["cut"]!)));
+        foreach (string name in (string[])["accuracy", "normalizedAccuracy"])
+        {
+            double p = (double)files[0]![name]!;
+            Assert.Equal(Math.Round(p * 9), p * 9, 1e-9);
+            Assert.Equal(Math.Sqrt(p * (1 - p) / 8), (double)files[0]![name + "StandardError"]!, 1e-12);
+        }
+        // Letters are one character each, so that there is nothing to normalise.
+        Assert.Equal((double)files[1]!["accuracy"]!, (double)files[1]!["normalizedAccuracy"]!);
+        Assert.Equal(outcome.Output, Ecolora.Succeed([.. arguments, "--json", "--threads", "1"]));
+
+        Ecolora.Succeed("data", "generate", "--records", "100", "--out", _folder["few.jsonl"]);
+        string table = Ecolora.Succeed([.. arguments, "--data", _folder["few.jsonl"], "--no-exact-match"]);
+        Assert.Matches(@"\nall +100 ", table);
+        Assert.Matches($@"\n{Regex.Escape(_folder["q.jsonl"])} +9 +0 +\d+\.\d% ± \d+\.\d% +\d+\.\d% ± \d+\.\d%\n", table);
+    }
+
+    [Fact]
+    public void Ctrl_C_ends_an_evaluation_with_code_130()
+    {
+        File.WriteAllLines(_folder["many.csv"], Enumerable.Range(0, 20_000).Select(i => $"Who has ball {i}?,Anna,Tom,Mia,Ben,B"));
+        using Process process = Ecolora.Start("eval", "--model", _model, "--choices", _folder["many.csv"], "--threads", "1");
+        while (process.StandardError.ReadLine() is { } line && !line.StartsWith("scoring ", StringComparison.Ordinal)) { }
+        foreach (string signal in (string[])["-INT", "-TERM"])
+            using (Process kill = Process.Start("kill", [signal, $"{process.Id}"])) kill.WaitForExit();
+        string[] rest = process.StandardError.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        process.WaitForExit();
+        Assert.Equal((ExitCodes.Interrupted, "ecolora: interrupted"), (process.ExitCode, rest[^1]));
+        Assert.Equal("", process.StandardOutput.ReadToEnd());
+    }
+
+    [Fact]
+    public void Sampled_text_depends_on_the_seed_and_temperature_0_is_greedy()
+    {
+        string[] arguments = ["generate", "--model", _model, "--prompt", "Anna has", "--max-new-tokens", "21"];
+        string sampled = Ecolora.Succeed([.. arguments, "--temperature", "1.5", "--top-p", "0.95", "--seed", "7"]);
+        Assert.Equal(sampled, Ecolora.Succeed([.. arguments, "--temperature", "1.5", "--top-p", "0.95", "--seed", "7"]));
+        Assert.NotEqual(sampled, Ecolora.Succeed([.. arguments, "--temperature", "1.5", "--top-p", "0.95", "--seed", "8"]));
+        string greedy = Ecolora.Succeed(arguments);
+        Assert.NotEqual(greedy, sampled);
+        Assert.Equal(greedy, Ecolora.Succeed([.. arguments, "--temperature", "0"]));
+        Assert.Equal(greedy, Ecolora.Succeed([.. arguments, "--temperature", "2", "--top-p", "1e-9"]));
     }
 
     [Fact]

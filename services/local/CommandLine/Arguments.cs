@@ -41,6 +41,18 @@ internal static class Arguments
         },
     };
 
+    /// <summary>A number that is optional: null when it was not given.</summary>
+    public static Option<double?> Number(string name, Func<double, bool> isValid, string expected, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "NUMBER",
+        CustomParser = result =>
+        {
+            bool number = double.TryParse(result.Tokens[^1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value);
+            return Parsed<double?>(result, number && isValid(value), value, expected);
+        },
+    };
+
     /// <summary>Words with commas between, each out of the known ones where there are such: empty when they were not given.</summary>
     public static Option<string[]> Words(string name, IReadOnlyList<string>? known, string description) => new(name)
     {

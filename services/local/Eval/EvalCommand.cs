@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using EcoLora.Formats.Data;
 using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
@@ -6,13 +7,15 @@ using EcoLora.Training;
 
 namespace EcoLora.Local;
 
-/// <summary><c>ecolora eval</c>: loss and exact match of a model, with or without an adapter.</summary>
+/// <summary><c>ecolora eval</c>: loss, exact match and multiple choice of a model, with or without an adapter.</summary>
 internal static class EvalCommand
 {
     private const string Details =
         "With a run file: its model, template, window and held-out records, the ones that no client trained on.\n"
-        + "Without: every record of --data. Loss is the mean over answer tokens, in nats. An answer counts as exact\n"
-        + "match when the greedy answer equals the record's, white space around it apart.";
+        + "Without: every record of --data. Loss is the mean over answer tokens, in nats; perplexity is exp(loss). An answer\n"
+        + "counts as exact match when the greedy answer equals the record's, white space around it apart.\n"
+        + "Multiple choice: the choice with the largest likelihood after the prompt (accuracy), and the largest per character\n"
+        + "(normalised), 0-shot. What follows ± is the standard error. docs/evaluation.md has formulas, prompts and the JSON.";
 
     public static Command Create()
     {
@@ -24,6 +27,8 @@ internal static class EvalCommand
         };
         Option<string?> model = Arguments.Text("--model", "DIR", "Base model (Hugging Face folder).");
         Option<string[]> data = Arguments.Texts("--data", "FILE", "Instruction records; can be given several times.");
+        Option<string[]> choices = Arguments.Texts("--choices", "FILE",
+            "Multiple-choice questions: ARC's JSONL or MMLU's .csv; can be given several times.");
         Option<string?> adapter = Arguments.Text("--adapter", "DIR", "PEFT adapter to evaluate with the model.");
         Option<string?> template = Arguments.Choice("--template", [.. PromptTemplate.All.Select(each => each.Name)],
             "How a record becomes a prompt. [default: plain]");
@@ -33,20 +38,28 @@ internal static class EvalCommand
         Option<long?> threads = Arguments.Integer("--threads", 0, 1024, "Threads, 0 for one per core. [default: 0]");
         var noMatch = new Option<bool>("--no-exact-match") { Description = "Measure the loss only, which is faster." };
         Option<bool> json = Arguments.Json("the scores");
-        var command = new DocumentedCommand("eval", "Measure loss and exact match on held-out records, in all and per category.", Details,
+        var command = new DocumentedCommand("eval", "Measure loss and exact match on held-out records, and multiple choice.", Details,
             "ecolora eval samples/quickstart.yaml --adapter runs/quickstart/adapter",
             "ecolora eval --model samples/base --data samples/tasks.jsonl --json",
-            "ecolora eval --model ~/models/llama --adapter runs/dolly/adapter --data dolly.jsonl.gz --template alpaca --no-exact-match")
+            "ecolora eval --model ~/models/llama --adapter runs/dolly/adapter --data dolly.jsonl.gz --template alpaca --no-exact-match",
+            "ecolora eval --model ~/models/llama --choices arc_easy_test.jsonl --choices anatomy_test.csv")
         {
-            file, model, data, adapter, template, window, newTokens, set, threads, noMatch, json,
+            file, model, data, choices, adapter, template, window, newTokens, set, threads, noMatch, json,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             EvaluationRequest request = Request(parsed);
+            // All files are read before anything is measured, so that one that cannot be used is said at once.
+            var questions = parsed.GetRequiredValue(choices).Select(each => (File: each, Questions: MultipleChoiceFile.Read(each))).ToList();
             TunedModel tuned = TunedModel.Open(request.Model, request.Adapter);
+            StepProgress progress = StepProgress.OnStandardError();
             Example[] examples = tuned.Examples(request.Records, request.Template, request.Window);
-            Scores scores = Scores.Measure(tuned, examples, request.MaxNewTokens, request.Threads, cancellation);
-            ResultTable.Print(parsed.GetValue(json), scores.ToJson(), scores.ToTable());
+            Scores? scores = examples.Length == 0
+                ? null
+                : Scores.Measure(tuned, examples, request.MaxNewTokens, request.Threads, progress, cancellation);
+            ChoiceScores[] choiceScores =
+                [.. questions.Select(each => ChoiceScores.Measure(tuned, each.File, each.Questions, request.Threads, progress, cancellation))];
+            Print(parsed.GetValue(json), scores, choiceScores);
             return ExitCodes.Success;
         }, cancellation));
         return command;
@@ -68,11 +81,22 @@ internal static class EvalCommand
             if (parsed.GetRequiredValue(set).Length > 0) throw new ArgumentException("--set: expected a run file, found none");
             return new EvaluationRequest(
                 modelFolder ?? throw new ArgumentException("--model: expected a folder (or a run file), found none"), adapterFolder,
-                files.Length > 0 ? [.. files.SelectMany(each => InstructionFile.Read(each).Records)]
-                    : throw new ArgumentException("--data: expected a file (or a run file), found none"),
+                files.Length > 0 || parsed.GetRequiredValue(choices).Length > 0 ? [.. files.SelectMany(each => InstructionFile.Read(each).Records)]
+                    : throw new ArgumentException("--data: expected a file (or --choices, or a run file), found none"),
                 parsed.GetValue(template) ?? PromptTemplate.Plain.Name, (int)(parsed.GetValue(window) ?? 128),
                 parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? 32), cores);
         }
+    }
+
+    private static void Print(bool json, Scores? scores, ChoiceScores[] choices)
+    {
+        JsonObject result = scores?.ToJson() ?? [];
+        result.Insert(0, "kind", "evaluation");
+        result["choices"] = new JsonArray([.. choices.Select(file => file.ToJson())]);
+        var tables = new List<ResultTable>();
+        if (scores is not null) tables.Add(scores.ToTable());
+        if (choices.Length > 0) tables.Add(ChoiceScores.ToTable(choices));
+        ResultTable.Print(json, result, tables);
     }
 
     private sealed record EvaluationRequest(

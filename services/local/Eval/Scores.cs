@@ -7,11 +7,9 @@ namespace EcoLora.Local;
 
 /// <summary>What a group of records scored.</summary>
 /// <param name="Category">The records' category, or <c>all</c>.</param>
-/// <param name="Records">Records.</param>
-/// <param name="AnswerTokens">Tokens that count in the loss.</param>
-/// <param name="Loss">Mean loss per answer token in nats; NaN where there is none.</param>
-/// <param name="Correct">Answers that equal the record's, or null when not measured.</param>
-internal sealed record Score(string Category, int Records, long AnswerTokens, double Loss, int? Correct);
+/// <param name="Loss">The loss of their answers.</param>
+/// <param name="ExactMatch">How many answers equal the record's, or null when not measured.</param>
+internal sealed record Score(string Category, LossScore Loss, Proportion? ExactMatch);
 
 /// <summary>The scores of a model over records.</summary>
 /// <param name="All">Over all records.</param>
@@ -19,15 +17,16 @@ internal sealed record Score(string Category, int Records, long AnswerTokens, do
 internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
 {
     /// <summary>Measures the loss and, unless <paramref name="maxNewTokens"/> is null, generates the answers.</summary>
-    public static Scores Measure(TunedModel tuned, Example[] examples, int? maxNewTokens, int threads, CancellationToken cancellation)
+    public static Scores Measure(
+        TunedModel tuned, Example[] examples, int? maxNewTokens, int threads, StepProgress progress, CancellationToken cancellation)
     {
-        EvaluationResult loss = Evaluator.Evaluate(tuned.Model, examples, threads, cancellation);
-        bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, maxNewTokens.Value, threads, cancellation);
-        int? Count(Func<Example, bool> belongs) => correct is null ? null : examples.Where((example, i) => belongs(example) && correct[i]).Count();
+        EvaluationResult loss = Evaluator.Evaluate(
+            tuned.Model, examples, threads, progress.Count("measuring the loss", "record", examples.Length), cancellation);
+        bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, maxNewTokens.Value, threads, progress, cancellation);
+        Proportion? ExactMatch(Func<Example, bool> belongs) => correct is null ? null : Proportion.Of(correct.Where((_, i) => belongs(examples[i])));
         return new Scores(
-            new Score("all", loss.Overall.Examples, loss.Overall.Tokens, loss.Overall.MeanLoss, Count(_ => true)),
-            [.. loss.ByCategory.Select(pair =>
-                new Score(pair.Key, pair.Value.Examples, pair.Value.Tokens, pair.Value.MeanLoss, Count(example => example.Category == pair.Key)))]);
+            new Score("all", loss.Overall, ExactMatch(_ => true)),
+            [.. loss.ByCategory.Select(pair => new Score(pair.Key, pair.Value, ExactMatch(example => example.Category == pair.Key)))]);
     }
 
     /// <summary>For programs.</summary>
@@ -35,36 +34,42 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
     {
         JsonObject json = Json(All);
         json.Remove("category");
-        json.Insert(0, "kind", "evaluation");
         json["categories"] = new JsonArray([.. Categories.Select(Json)]);
         return json;
     }
 
     /// <summary>For people.</summary>
-    public ResultTable ToTable() => new("", ["category", "records", "answer tokens", "loss", "exact match"], [.. Categories.Append(All).Select(Cells)]);
+    public ResultTable ToTable() => new(
+        "", ["category", "records", "answer tokens", "loss", "perplexity", "exact match"], [.. Categories.Append(All).Select(Cells)]);
 
-    private static bool[] Correct(TunedModel tuned, Example[] examples, int maxNewTokens, int threads, CancellationToken cancellation)
+    private static bool[] Correct(
+        TunedModel tuned, Example[] examples, int maxNewTokens, int threads, StepProgress progress, CancellationToken cancellation)
     {
         int[][] prompts = [.. examples.Select(example => example.Tokens[..example.PromptLength])];
-        int[][] answers = Generator.GenerateAll(tuned.Model, prompts, maxNewTokens, [tuned.EosId], threads, cancellation);
+        int[][] answers = Generator.GenerateAll(
+            tuned.Model, prompts, maxNewTokens, [tuned.EosId], sampling: null, threads, progress.Count("generating answers", "record", prompts.Length), cancellation);
         return [.. answers.Select((answer, i) => tuned.Tokenizer.Decode(answer).Trim() == examples[i].Answer.Trim())];
     }
 
     private static JsonObject Json(Score score) => new()
     {
         ["category"] = score.Category,
-        ["records"] = score.Records,
-        ["answerTokens"] = score.AnswerTokens,
-        ["loss"] = double.IsFinite(score.Loss) ? score.Loss : null,
-        ["exactMatch"] = score.Correct is { } correct && score.Records > 0 ? (double)correct / score.Records : null,
+        ["records"] = score.Loss.Examples,
+        ["answerTokens"] = score.Loss.Tokens,
+        ["loss"] = ScoreText.Number(score.Loss.MeanLoss),
+        ["lossStandardError"] = ScoreText.Number(score.Loss.StandardError),
+        ["perplexity"] = ScoreText.Number(score.Loss.Perplexity),
+        ["exactMatch"] = ScoreText.Number(score.ExactMatch?.Value),
+        ["exactMatchStandardError"] = ScoreText.Number(score.ExactMatch?.StandardError),
     };
 
     private static string[] Cells(Score score) =>
     [
         score.Category.Length == 0 ? "(none)" : score.Category,
-        score.Records.ToString(CultureInfo.InvariantCulture),
-        score.AnswerTokens.ToString(CultureInfo.InvariantCulture),
-        Quantity.Loss(score.Loss),
-        Quantity.Percent(score.Correct is { } correct && score.Records > 0 ? (double)correct / score.Records : null),
+        score.Loss.Examples.ToString(CultureInfo.InvariantCulture),
+        score.Loss.Tokens.ToString(CultureInfo.InvariantCulture),
+        ScoreText.WithError(Quantity.Loss, score.Loss.MeanLoss, score.Loss.StandardError),
+        Quantity.Loss(score.Loss.Perplexity),
+        ScoreText.WithError(Quantity.Percent, score.ExactMatch?.Value, score.ExactMatch?.StandardError),
     ];
 }

@@ -11,9 +11,10 @@ internal static class GenerateCommand
     private const string Raw = "none";
 
     private const string Details =
-        "Decoding is greedy, so the same prompt gives the same text. With a template the prompt is an instruction, put into the\n"
-        + "form that the adapter was trained on; without one the model goes on with the text as it is. Without --prompt the\n"
-        + "prompt is read from standard input.";
+        "Decoding is greedy, so the same prompt gives the same text; with --temperature tokens are drawn from softmax(logits/T),\n"
+        + "with --top-p only from the most likely ones that reach this probability together, and the same seed gives the same\n"
+        + "text. With a template the prompt is an instruction, put into the form that the adapter was trained on; without one\n"
+        + "the model goes on with the text as it is. Without --prompt the prompt is read from standard input.";
 
     public static Command Create()
     {
@@ -25,17 +26,26 @@ internal static class GenerateCommand
         Option<string?> template = Arguments.Choice("--template", [Raw, .. PromptTemplate.All.Select(each => each.Name)],
             "Form of the prompt. [default: none]");
         Option<long?> newTokens = Arguments.Integer("--max-new-tokens", 1, 65536, "Most tokens to generate. [default: 64]");
+        Option<double?> temperature = Arguments.Number("--temperature", value => value is >= 0 and <= 100, "a number of 0 to 100",
+            "Draw tokens at this temperature; 0 is greedy. [default: 0]");
+        Option<double?> topP = Arguments.Number("--top-p", value => value is > 0 and <= 1, "a number above 0, at most 1",
+            "Draw only from the most likely tokens that reach this probability. [default: 1]");
+        Option<long?> seed = Arguments.Integer("--seed", 0, long.MaxValue, "Seed of the draws. [default: 1]");
         var command = new DocumentedCommand("generate", "Generate text with a model and, where one is given, an adapter.", Details,
             "ecolora generate --model samples/base --prompt \"Anna has a red ball.\"",
             "ecolora generate --model samples/base --adapter runs/quickstart/adapter --template plain "
                 + "--context \"Tom has the cup. Anna has the ball.\" --prompt \"Who has the ball?\"",
-            "echo \"Write a haiku.\" | ecolora generate --model ~/models/llama --template alpaca --max-new-tokens 128")
+            "echo \"Write a haiku.\" | ecolora generate --model ~/models/llama --template alpaca --max-new-tokens 128",
+            "ecolora generate --model samples/base --prompt \"Anna has\" --temperature 0.8 --top-p 0.95 --seed 7")
         {
-            model, adapter, prompt, context, template, newTokens,
+            model, adapter, prompt, context, template, newTokens, temperature, topP, seed,
         };
         command.Validators.Add(result =>
         {
             if (result.GetValue(context) is not null && (result.GetValue(template) ?? Raw) == Raw) result.AddError("--context needs --template");
+            // Whether an option is there is asked without its value, which may not be one.
+            foreach (Option option in (Option[])[topP, seed])
+                if (result.GetResult(option) is not null && result.GetResult(temperature) is null) result.AddError($"{option.Name} needs --temperature");
         });
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -50,7 +60,8 @@ internal static class GenerateCommand
                 string limit = $"{room} tokens (max_position_embeddings {tuned.Model.Config.MaxPositions} − --max-new-tokens {most})";
                 throw new ArgumentException($"prompt: expected at most {limit}, found {tokens.Length}");
             }
-            Stream(tuned, tokens, most, form != Raw, cancellation);
+            var sampling = new SamplingOptions(parsed.GetValue(temperature) ?? 0, parsed.GetValue(topP) ?? 1, (ulong)(parsed.GetValue(seed) ?? 1));
+            Stream(tuned, tokens, most, sampling, form != Raw, cancellation);
             return ExitCodes.Success;
         }, cancellation));
         return command;
@@ -60,11 +71,11 @@ internal static class GenerateCommand
         template == Raw ? prompt : PromptTemplate.Named(template).Prompt(new Instruction(prompt, context, "", ""));
 
     /// <summary>Writes the text while it is generated.</summary>
-    private static void Stream(TunedModel tuned, int[] prompt, int most, bool isAnswer, CancellationToken cancellation)
+    private static void Stream(TunedModel tuned, int[] prompt, int most, SamplingOptions sampling, bool isAnswer, CancellationToken cancellation)
     {
         var text = new GrowingText(tokens => tuned.Tokenizer.Decode(tokens), Console.Out, prompt, isAnswer);
         List<int> sequence = [.. prompt];
-        Generator.Generate(tuned.Model, prompt, most, [tuned.EosId], Show, cancellation);
+        Generator.Generate(tuned.Model, prompt, most, [tuned.EosId], sampling, Show, cancellation);
         text.End();
 
         void Show(int token)

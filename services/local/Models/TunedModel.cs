@@ -39,4 +39,22 @@ internal sealed record TunedModel(LlamaModel Model, BpeTokenizer Tokenizer, int 
         return [.. records.Select(record => factory.Create(record, window))
             .Select(made => new Example(made.Tokens, made.PromptLength, made.Category, made.Answer))];
     }
+
+    /// <summary>Questions as token sequences of at most the model's positions, and how many had their prompt cut for that.</summary>
+    /// <exception cref="ArgumentException">A choice cannot be scored.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public (ChoiceQuestion[] Questions, int Cut) Questions(IReadOnlyList<MultipleChoiceQuestion> questions, CancellationToken cancellation)
+    {
+        var factory = new ChoiceFactory(text => Tokenizer.Encode(text), BosId);
+        var tokenised = new ChoiceQuestion[questions.Count];
+        int cut = 0;
+        for (int i = 0; i < tokenised.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            (PromptedSequence[] choices, bool isCut) = factory.Create(questions[i], Model.Config.MaxPositions);
+            tokenised[i] = new ChoiceQuestion([.. choices.Select(made => new Example(made.Tokens, made.PromptLength, made.Category, made.Answer))], questions[i].Answer);
+            if (isCut) cut++;
+        }
+        return (tokenised, cut);
+    }
 }

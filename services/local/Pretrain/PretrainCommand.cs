@@ -32,7 +32,7 @@ internal static class PretrainCommand
             PretrainFile job = PretrainFile.Read(parsed.GetRequiredValue(file), parsed.GetRequiredValue(set).Select(OptionOverride.Parse));
             string folder = Path.GetFullPath(parsed.GetRequiredValue(@out)!);
             RefuseOtherContent(folder, parsed.GetValue(force));
-            var progress = new StepProgress(Console.Error, !Console.IsErrorRedirected);
+            StepProgress progress = StepProgress.OnStandardError();
             PretrainingResult result = Pretraining.Run(job, folder, progress.Begin, progress.Step, cancellation);
             Print(result, folder, parsed.GetValue(json));
             return ExitCodes.Success;

@@ -16,10 +16,10 @@ internal readonly record struct RawRecord(ReadOnlyMemory<byte> Json, long Line, 
 /// </summary>
 internal sealed class RecordScanner(ContentStream content, string file, int maximumRecordBytes)
 {
-    private readonly byte[] _buffer = new byte[1 << 16];
+    private readonly ContentReader _reader = new(content);
     private byte[] _record = new byte[1 << 12];
-    private int _recordLength, _start, _end;
-    private long _line = 1, _recordLine = 1;
+    private int _recordLength;
+    private long _recordLine = 1;
 
     /// <summary>Reads the stream once, record by record.</summary>
     public IEnumerable<RawRecord> Records() => NextVisible() switch
@@ -34,29 +34,29 @@ internal sealed class RecordScanner(ContentStream content, string file, int maxi
         do
         {
             BeginRecord();
-            for (int current; (current = Peek()) is not ('\n' or -1); Take()) Append((byte)current, -1);
+            for (int current; (current = _reader.Peek()) is not ('\n' or -1); _reader.Take()) Append((byte)current, -1);
             yield return new RawRecord(_record.AsMemory(0, _recordLength), _recordLine, -1);
         } while (NextVisible() != -1);
     }
 
     private IEnumerable<RawRecord> Elements()
     {
-        Take();
+        _reader.Take();
         int next = NextVisible();
         for (long element = 0; next != ']' || element > 0; element++)
         {
-            if (next != '{') throw Wrong(element, "an object", Describe(next));
+            if (next != '{') throw Wrong(element, "an object", ContentReader.Describe(next));
             ReadObject(element);
             yield return new RawRecord(_record.AsMemory(0, _recordLength), _recordLine, element);
             next = NextVisible();
             if (next == ']') break;
-            if (next != ',') throw Wrong(element, "',' or ']' after the object", Describe(next));
-            Take();
+            if (next != ',') throw Wrong(element, "',' or ']' after the object", ContentReader.Describe(next));
+            _reader.Take();
             next = NextVisible();
         }
-        Take();
+        _reader.Take();
         next = NextVisible();
-        if (next != -1) throw new DataSetException(file, $"line {_line}", "nothing after the array", Describe(next));
+        if (next != -1) throw new DataSetException(file, $"line {_reader.Line}", "nothing after the array", ContentReader.Describe(next));
     }
 
     private void ReadObject(long element)
@@ -66,10 +66,10 @@ internal sealed class RecordScanner(ContentStream content, string file, int maxi
         bool inString = false, escaped = false;
         do
         {
-            int current = Peek();
+            int current = _reader.Peek();
             if (current == -1) throw Wrong(element, "a complete object", "the end of the file");
             Append((byte)current, element);
-            Take();
+            _reader.Take();
             if (escaped) escaped = false;
             else if (inString && current == '\\') escaped = true;
             else if (current == '"') inString = !inString;
@@ -78,7 +78,7 @@ internal sealed class RecordScanner(ContentStream content, string file, int maxi
         } while (depth > 0);
     }
 
-    private void BeginRecord() => (_recordLength, _recordLine) = (0, _line);
+    private void BeginRecord() => (_recordLength, _recordLine) = (0, _reader.Line);
 
     private void Append(byte value, long element)
     {
@@ -91,30 +91,10 @@ internal sealed class RecordScanner(ContentStream content, string file, int maxi
     private int NextVisible()
     {
         int current;
-        while ((current = Peek()) is ' ' or '\t' or '\r' or '\n') Take();
+        while ((current = _reader.Peek()) is ' ' or '\t' or '\r' or '\n') _reader.Take();
         return current;
     }
 
-    private int Peek()
-    {
-        if (_start < _end) return _buffer[_start];
-        _start = 0;
-        _end = content.Read(_buffer);
-        return _end == 0 ? -1 : _buffer[0];
-    }
-
-    private void Take()
-    {
-        if (_buffer[_start++] == '\n') _line++;
-    }
-
     private DataSetException Wrong(long element, string expected, string found, long line = 0) =>
-        new(file, new RawRecord(default, line == 0 ? _line : line, element).Place, expected, found);
-
-    private static string Describe(int value) => value switch
-    {
-        -1 => "the end of the file",
-        > ' ' and < 127 => $"'{(char)value}'",
-        _ => $"byte 0x{value:X2}",
-    };
+        new(file, new RawRecord(default, line == 0 ? _reader.Line : line, element).Place, expected, found);
 }
