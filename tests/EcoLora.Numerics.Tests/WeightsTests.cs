@@ -69,7 +69,7 @@ public class WeightsTests
     {
         float[] values = Numbers.Floats(length, 4);
         for (int i = 0; i < length; i += 7) values[i] *= 1e-6f;
-        ushort[] narrow = [.. values.Select(format == WeightFormat.Half ? FloatConversion.NarrowHalf : FloatConversion.NarrowBrain)];
-        return (narrow, [.. narrow.Select(format == WeightFormat.Half ? FloatConversion.WidenHalf : FloatConversion.WidenBrain)]);
+        ushort[] narrow = [.. values.Select(value => format == WeightFormat.Half ? FloatConversion.NarrowHalf(value) : FloatConversion.NarrowBrain(value))];
+        return (narrow, [.. narrow.Select(bits => format == WeightFormat.Half ? FloatConversion.WidenHalf(bits) : FloatConversion.WidenBrain(bits))]);
     }
 }
