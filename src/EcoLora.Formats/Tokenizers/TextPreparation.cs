@@ -14,6 +14,9 @@ internal enum PreparationKind
 
     /// <summary>Replace every <c>From</c> by <c>To</c>.</summary>
     Replace,
+
+    /// <summary>Unicode's composed form (<see cref="Tokenizers.Nfc"/>).</summary>
+    Nfc,
 }
 
 /// <summary>One step of a normalizer or of a Metaspace pre-tokenizer.</summary>
@@ -30,6 +33,7 @@ internal readonly record struct PreparationStep(PreparationKind Kind, string Fro
             PreparationKind.Prepend => To + text,
             PreparationKind.PrependOnce when !starts => To + text,
             PreparationKind.PrependOnceAtStart when !starts && first => To + text,
+            PreparationKind.Nfc => Tokenizers.Nfc.Of(text),
             PreparationKind.Replace => text.Replace(From, To, StringComparison.Ordinal),
             _ => text,
         };
