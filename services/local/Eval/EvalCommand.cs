@@ -44,8 +44,9 @@ internal static class EvalCommand
         {
             EvaluationRequest request = Request(parsed);
             TunedModel tuned = TunedModel.Open(request.Model, request.Adapter);
-            Example[] examples = tuned.Examples(request.Records, request.Template, request.Window);
-            Scores scores = Scores.Measure(tuned, examples, request.MaxNewTokens, request.Threads, cancellation);
+            ExampleFactory factory = tuned.Factory(request.Template);
+            Example[] examples = tuned.Examples(request.Records, factory, request.Window);
+            Scores scores = Scores.Measure(tuned, examples, factory.StopTokens, request.MaxNewTokens, request.Threads, cancellation);
             ResultTable.Print(parsed.GetValue(json), scores.ToJson(), scores.ToTable());
             return ExitCodes.Success;
         }, cancellation));

@@ -19,10 +19,10 @@ internal sealed record Score(string Category, int Records, long AnswerTokens, do
 internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
 {
     /// <summary>Measures the loss and, unless <paramref name="maxNewTokens"/> is null, generates the answers.</summary>
-    public static Scores Measure(TunedModel tuned, Example[] examples, int? maxNewTokens, int threads, CancellationToken cancellation)
+    public static Scores Measure(TunedModel tuned, Example[] examples, IReadOnlyCollection<int> stopTokens, int? maxNewTokens, int threads, CancellationToken cancellation)
     {
         EvaluationResult loss = Evaluator.Evaluate(tuned.Model, examples, threads, cancellation);
-        bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, maxNewTokens.Value, threads, cancellation);
+        bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, stopTokens, maxNewTokens.Value, threads, cancellation);
         int? Count(Func<Example, bool> belongs) => correct is null ? null : examples.Where((example, i) => belongs(example) && correct[i]).Count();
         return new Scores(
             new Score("all", loss.Overall.Examples, loss.Overall.Tokens, loss.Overall.MeanLoss, Count(_ => true)),
@@ -43,10 +43,11 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
     /// <summary>For people.</summary>
     public ResultTable ToTable() => new("", ["category", "records", "answer tokens", "loss", "exact match"], [.. Categories.Append(All).Select(Cells)]);
 
-    private static bool[] Correct(TunedModel tuned, Example[] examples, int maxNewTokens, int threads, CancellationToken cancellation)
+    private static bool[] Correct(
+        TunedModel tuned, Example[] examples, IReadOnlyCollection<int> stopTokens, int maxNewTokens, int threads, CancellationToken cancellation)
     {
         int[][] prompts = [.. examples.Select(example => example.Tokens[..example.PromptLength])];
-        int[][] answers = Generator.GenerateAll(tuned.Model, prompts, maxNewTokens, [tuned.EosId], threads, cancellation);
+        int[][] answers = Generator.GenerateAll(tuned.Model, prompts, maxNewTokens, stopTokens, threads, cancellation);
         return [.. answers.Select((answer, i) => tuned.Tokenizer.Decode(answer).Trim() == examples[i].Answer.Trim())];
     }
 

@@ -30,7 +30,9 @@ internal static class SentencePieceReader
         foreach (AddedToken token in added) ordinary.Remove(token.Text);
         MergeTable merges = Merges(model, ordinary, out bool spaceAfterText);
         var preparation = new List<PreparationStep> { new(PreparationKind.Replace, " ", Space) };
-        if (model.AddsSpace) preparation.Insert(0, new PreparationStep(PreparationKind.Prepend, "", Space));
+        // SentencePiece knows no text after a special token; transformers puts a space there unless "legacy" is false.
+        PreparationKind prepend = config["legacy"].BooleanOr(true) ? PreparationKind.Prepend : PreparationKind.PrependAtStart;
+        if (model.AddsSpace) preparation.Insert(0, new PreparationStep(prepend, "", Space));
         var decoder = new TokenDecoder { ByteFallback = true, StripSpaces = model.AddsSpace ? 1 : 0 };
         decoder.Replacements.Add((Space, " "));
         return new TokenizerDefinition

@@ -6,6 +6,9 @@ internal enum PreparationKind
     /// <summary>Put <c>To</c> before a text that is not empty.</summary>
     Prepend,
 
+    /// <summary>As <see cref="Prepend"/>, but only at the very start, not after an added token.</summary>
+    PrependAtStart,
+
     /// <summary>Put <c>To</c> before a text that is not empty and does not start with it.</summary>
     PrependOnce,
 
@@ -31,6 +34,7 @@ internal readonly record struct PreparationStep(PreparationKind Kind, string Fro
         {
             _ when text.Length == 0 => text,
             PreparationKind.Prepend => To + text,
+            PreparationKind.PrependAtStart when first => To + text,
             PreparationKind.PrependOnce when !starts => To + text,
             PreparationKind.PrependOnceAtStart when !starts && first => To + text,
             PreparationKind.Nfc => Tokenizers.Nfc.Of(text),

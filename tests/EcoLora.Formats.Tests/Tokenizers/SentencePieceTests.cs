@@ -52,6 +52,7 @@ public class SentencePieceTests
         Assert.Empty(config.Prefix);
         Assert.Equal([2], config.Suffix);
         Assert.Equal("▁a <tool> ▁a", config.Tokens("a<tool>a"));
+        Assert.Equal("▁a </s> a", BpeTokenizer.ParseModel(ModelProto.Small(), """{"legacy":false}"""u8).Tokens("a</s>a", allowSpecial: true));
         Assert.Equal(11, config.SpecialIdOf("<pad>"));
         Assert.Null(config.SpecialIdOf("<tool>"));
     }
