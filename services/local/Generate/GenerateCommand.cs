@@ -57,8 +57,7 @@ internal static class GenerateCommand
         return command;
     }
 
-    /// <summary>Writes the text while it is generated.</summary>
-    /// <param name="answerEnds">Tokens that end an answer; null where the text just goes on.</param>
+    /// <summary>Writes the text while it is generated; <paramref name="answerEnds"/> is null where it is no answer, and ends with EOS.</summary>
     private static void Stream(TunedModel tuned, int[] prompt, int most, IReadOnlyCollection<int>? answerEnds, CancellationToken cancellation)
     {
         var text = new GrowingText(tokens => tuned.Tokenizer.Decode(tokens), Console.Out, prompt, answerEnds is not null);
