@@ -19,7 +19,8 @@ internal sealed record Score(string Category, int Records, long AnswerTokens, do
 internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
 {
     /// <summary>Measures the loss and, unless <paramref name="maxNewTokens"/> is null, generates the answers.</summary>
-    public static Scores Measure(TunedModel tuned, Example[] examples, IReadOnlyCollection<int> stopTokens, int? maxNewTokens, int threads, CancellationToken cancellation)
+    public static Scores Measure(
+        TunedModel tuned, Example[] examples, IReadOnlyCollection<int> stopTokens, int? maxNewTokens, int threads, CancellationToken cancellation)
     {
         EvaluationResult loss = Evaluator.Evaluate(tuned.Model, examples, threads, cancellation);
         bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, stopTokens, maxNewTokens.Value, threads, cancellation);

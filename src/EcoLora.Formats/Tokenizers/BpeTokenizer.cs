@@ -57,10 +57,12 @@ public sealed class BpeTokenizer
     /// <summary>Padding: <c>pad_token</c> of tokenizer_config.json; null when it has none.</summary>
     public int? PadId { get; }
 
-    /// <summary>Ids that belong before a text (usually BOS): by the template, else by <c>add_bos_token</c>. <see cref="Encode(string, bool)"/> does not add them.</summary>
+    /// <summary>Ids that belong before a text (usually BOS): by the template, else by <c>add_bos_token</c>.
+    /// <see cref="Encode(string, bool)"/> does not add them.</summary>
     public IReadOnlyList<int> Prefix { get; }
 
-    /// <summary>Ids that belong after a text (usually none): by the template, else by <c>add_eos_token</c>. <see cref="Encode(string, bool)"/> does not add them.</summary>
+    /// <summary>Ids that belong after a text (usually none): by the template, else by <c>add_eos_token</c>.
+    /// <see cref="Encode(string, bool)"/> does not add them.</summary>
     public IReadOnlyList<int> Suffix { get; }
 
     /// <summary>Reads tokenizer.json of a folder, else tokenizer.model, and, where it is there, tokenizer_config.json.</summary>

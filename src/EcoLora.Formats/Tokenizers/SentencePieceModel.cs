@@ -97,7 +97,8 @@ internal sealed class SentencePieceModel
         if (!float.IsFinite(score)) throw Refuse($"{where}.score", "a finite number", "another");
         if ((PieceType)type is not (PieceType.Normal or PieceType.Unknown or PieceType.Control or PieceType.Byte))
             throw Refuse($"{where}.type", "normal, unknown, control or byte (1, 2, 3, 6)", $"{type}");
-        if ((PieceType)type == PieceType.Byte && !TokenDecoder.TryByte(text, out _)) throw Refuse($"{where}.piece", "<0x00> to <0xFF>", $"'{PrintableText.Of(text)}'");
+        if ((PieceType)type == PieceType.Byte && !TokenDecoder.TryByte(text, out _))
+            throw Refuse($"{where}.piece", "<0x00> to <0xFF>", $"'{PrintableText.Of(text)}'");
         if (!_texts.Add(text)) throw Refuse($"{where}.piece", "a text that no other piece has", $"'{PrintableText.Of(text)}'");
         _pieces.Add(new Piece(text, score, (PieceType)type));
     }

@@ -80,7 +80,8 @@ internal static class SentencePieceReader
                 length += rune.Utf16SequenceLength;
                 ReadOnlySpan<char> left = text[..length], right = text[length..];
                 if (right.IsEmpty || !ids.TryGetValue(left, out int leftId) || !ids.TryGetValue(right, out int rightId)) continue;
-                if (found.Count == MostMerges) throw new TokenizerException($"{SentencePieceModel.FileName}: field 'pieces': expected at most {MostMerges} merges, found more");
+                if (found.Count == MostMerges)
+                    throw new TokenizerException($"{SentencePieceModel.FileName}: field 'pieces': expected at most {MostMerges} merges, found more");
                 found.Add((leftId, rightId, new Merge(ranks[piece.Score], id)));
                 spaceAfterText |= right.StartsWith(Space, StringComparison.Ordinal) && !left.EndsWith(Space, StringComparison.Ordinal);
             }
