@@ -176,8 +176,8 @@ public sealed class ModelFolderTests : IDisposable
         File.Delete(weights);
         Assert.Contains("expected model.safetensors or model.safetensors.index.json, found neither",
             Assert.Throws<SafetensorsException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
-        File.Delete(Path.Combine(folder, "tokenizer.json"));
-        Assert.Contains("tokenizer.json: expected a file, found none", Assert.Throws<TokenizerException>(() => ModelFolder.Open(folder)).Message,
+        foreach (string name in (string[])["tokenizer.json", "tokenizer.model"]) File.Delete(Path.Combine(folder, name));
+        Assert.Contains("expected tokenizer.json or tokenizer.model, found neither", Assert.Throws<TokenizerException>(() => ModelFolder.Open(folder)).Message,
             StringComparison.Ordinal);
         File.Delete(Path.Combine(folder, "config.json"));
         Assert.Contains("config.json: expected a file, found none", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(folder)).Message,
