@@ -3,8 +3,7 @@ using EcoLora.Federation;
 namespace EcoLora.Services.Trainer;
 
 /// <summary>
-/// What a trainer asks of whatever trains models. Both calls are long, run on one thread, and depend on nothing but their arguments, the model and
-/// the data. Implementations: the managed engine; a made-up one in tests.
+/// What a trainer asks of whatever trains models. Both calls are long and depend on nothing but their arguments, the model and the data. Implementations: the managed engine; a made-up one in tests.
 /// </summary>
 public interface ITrainingEngine
 {
@@ -13,7 +12,7 @@ public interface ITrainingEngine
     /// <param name="client">Number of the client.</param>
     /// <param name="round">t: names the random streams, and places the learning-rate schedule.</param>
     /// <param name="adapter">The whole adapter, A and B; trained in place.</param>
-    /// <param name="cancellation">Stops between steps.</param>
+    /// <param name="cancellation">Stops inside a step.</param>
     /// <returns>Mean loss, or why there is no update (a loss or gradient that is not finite).</returns>
     TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation);
 

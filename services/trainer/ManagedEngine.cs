@@ -9,10 +9,11 @@ namespace EcoLora.Services.Trainer;
 /// <param name="Model">The frozen base, shared by all jobs.</param>
 /// <param name="Lora">The adapter's shape.</param>
 /// <param name="Training">Local training; its schedule runs over the rounds (see <see cref="ManagedEngine"/>).</param>
+/// <param name="Compute">How a job uses the machine.</param>
 /// <param name="Clients">Each client's examples, by number.</param>
 /// <param name="HeldOut">Examples that no client trains on.</param>
 public sealed record EngineInput(
-    LlamaModel Model, LoraOptions Lora, TrainingOptions Training, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut);
+    LlamaModel Model, LoraOptions Lora, TrainingOptions Training, ComputeOptions Compute, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut);
 
 /// <summary>How greedy answers are scored.</summary>
 /// <param name="Decode">Tokens to text.</param>
@@ -21,7 +22,7 @@ public sealed record EngineInput(
 public sealed record ExactMatchOptions(Func<int[], string> Decode, int MaxNewTokens, IReadOnlyCollection<int> StopTokens);
 
 /// <summary>
-/// Trains with EcoLora.Training, one job per calling thread. The optimiser starts anew in every job. A cosine schedule runs over the run's rounds:
+/// Trains with EcoLora.Training, one job per call. The optimiser starts anew in every job. A cosine schedule runs over the run's rounds:
 /// η_t = η·(1 + cos(π·t/T))/2, constant within a job, so that a client's learning rate does not depend on how often it was sampled.
 /// </summary>
 public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMatch) : ITrainingEngine
@@ -33,7 +34,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     {
         bool freezeA = !plan.FederatedMethod.Trains(Codec.LoraRole.A);
         ConcurrentBag<LocalTrainer> idle = _idle.GetOrAdd(freezeA, _ => []);
-        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(input.Model, input.Lora with { FreezeA = freezeA });
+        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(input.Model, input.Lora with { FreezeA = freezeA }, input.Compute);
         try
         {
             var stream = new RandomStream(plan.Seed, "local-training", round, client);
@@ -55,7 +56,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation)
     {
         LlamaModel model = input.Model.WithAdapter(input.Lora, adapter);
-        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, cancellation: cancellation);
+        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, input.Compute.Threads, cancellation: cancellation);
         bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
         var categories = loss.ByCategory.Select(category => new CategoryScore(
             category.Key,
@@ -68,7 +69,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     private bool[] Correct(LlamaModel model, ExactMatchOptions options, CancellationToken cancellation)
     {
         int[][] prompts = [.. input.HeldOut.Select(example => example.Tokens[..example.PromptLength])];
-        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, cancellation: cancellation);
+        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: input.Compute.Threads, cancellation: cancellation);
         return [.. answers.Select((answer, i) => options.Decode(answer).Trim() == input.HeldOut[i].Answer.Trim())];
     }
 

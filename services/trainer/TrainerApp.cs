@@ -1,6 +1,7 @@
 using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Telemetry;
+using EcoLora.Training;
 
 namespace EcoLora.Services.Trainer;
 
@@ -15,8 +16,9 @@ public static class TrainerApp
         int number = variables.Number("ECOLORA_TRAINER", 0, 0, 999), threads = variables.Number("ECOLORA_THREADS", Environment.ProcessorCount, 1, 1024);
         Func<int, bool> hosts = ClientSet.Parse("ECOLORA_CLIENTS", variables.Text("ECOLORA_CLIENTS", ClientSet.All));
         bool evaluates = variables.Choice("ECOLORA_EVALUATES", "yes", "no") == "yes";
+        bool recomputes = variables.Choice("ECOLORA_RECOMPUTE", "no", "yes") == "yes";
         var lease = TimeSpan.FromSeconds(variables.Number("ECOLORA_PRESENCE_SECONDS", 30, 1, 3600));
-        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts);
+        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts, jobs => ComputeOptions.Shared(threads, jobs, recomputes));
         string id = AppIds.Trainer(site, number);
         return new ServiceDefinition(id, 5110, OwnsVolume: true, context =>
         {

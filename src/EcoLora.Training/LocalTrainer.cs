@@ -12,6 +12,12 @@ namespace EcoLora.Training;
 /// </param>
 public sealed record ComputeOptions(int Threads = 1, bool RecomputesLayers = false)
 {
+    /// <summary>Shares a machine's threads among jobs that run at once.</summary>
+    /// <param name="threads">The machine's, at least 1.</param>
+    /// <param name="jobs">Most jobs that there can be.</param>
+    /// <param name="recomputesLayers">See there.</param>
+    public static ComputeOptions Shared(int threads, int jobs, bool recomputesLayers) => new(threads / Math.Clamp(jobs, 1, threads), recomputesLayers);
+
     /// <summary>Checks the options.</summary>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the limit.</exception>
     public void Validate() => Limit.Range(nameof(Threads), Threads, 1, 1_024);

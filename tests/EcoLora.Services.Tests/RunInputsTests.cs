@@ -3,6 +3,7 @@ using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
 using EcoLora.TestKit;
+using EcoLora.Training;
 
 namespace EcoLora.Services.Tests;
 
@@ -69,12 +70,13 @@ public sealed class RunInputsTests : IDisposable
         Write(12);
         RunPlan plan = Plan(Inputs().Load("run-1", Options()));
         Assert.Throws<InvalidOperationException>(() => Inputs().EngineOf(plan with { Options = null }));
-        var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true);
+        var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true, _ => new());
         Assert.Equal("model: expected a name that this trainer knows (), found 'base'", Assert.Throws<UnknownNameException>(() => none.EngineOf(plan)).Message);
     }
 
     private RunInputs Inputs(Func<int, bool>? hosts = null) =>
-        new(new Dictionary<string, string> { ["base"] = _model }, new Dictionary<string, string> { ["records.jsonl"] = _folder["records.jsonl"] }, hosts ?? (_ => true));
+        new(new Dictionary<string, string> { ["base"] = _model }, new Dictionary<string, string> { ["records.jsonl"] = _folder["records.jsonl"] }, hosts ?? (_ => true),
+            jobs => ComputeOptions.Shared(4, jobs, false));
 
     private static RunPlan Plan(RunInput input) => input.Plan("run-1", new ExchangeOptions { Segments = 1 }) with { Options = Options() };
 

@@ -71,4 +71,17 @@ public class TrainingOptionsTests
             else Assert.NotEqual(first, seen);
         }
     }
+
+    [Theory]
+    [InlineData(8, 1, 8)]
+    [InlineData(8, 3, 2)]
+    [InlineData(8, 100, 1)]
+    [InlineData(1, 4, 1)]
+    [InlineData(4, 0, 4)]
+    public void A_machine_s_threads_are_shared_among_its_jobs(int threads, int jobs, int each)
+        => Assert.Equal(new ComputeOptions(each, true), ComputeOptions.Shared(threads, jobs, recomputesLayers: true));
+
+    [Fact]
+    public void Threads_have_a_limit()
+        => Assert.Contains("Threads", Assert.Throws<ArgumentException>(() => new ComputeOptions(0).Validate()).Message, StringComparison.Ordinal);
 }

@@ -56,7 +56,11 @@ public sealed class RunInput
     }
 
     /// <summary>The engine over this input.</summary>
-    public ManagedEngine Engine() => new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), _clients, _heldOut), _exactMatch);
+    public ManagedEngine Engine(ComputeOptions compute) =>
+        new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut), _exactMatch);
+
+    /// <summary>Clients whose examples are here.</summary>
+    public int Hosted => _clients.Count(examples => examples.Length > 0);
 
     /// <summary>The plan of an arm of a run in one process.</summary>
     /// <param name="run">The arm's run name.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EcoLora.Federation;
 using EcoLora.Hosting;
+using EcoLora.Training;
 
 namespace EcoLora.Services.Trainer;
 
@@ -8,7 +9,9 @@ namespace EcoLora.Services.Trainer;
 /// <param name="models">Folders of models by name.</param>
 /// <param name="data">Files of records by name.</param>
 /// <param name="hosts">The clients that are here.</param>
-internal sealed class RunInputs(IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts)
+/// <param name="compute">How so many jobs at once, at most, use the machine.</param>
+internal sealed class RunInputs(
+    IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts, Func<int, ComputeOptions> compute)
 {
     private const int Most = 2;
 
@@ -49,7 +52,7 @@ internal sealed class RunInputs(IReadOnlyDictionary<string, string> models, IRea
             else
             {
                 var input = RunInput.Load(AnnouncedOptions.Read(options, models, data, hosts), hosts);
-                found = (run, options, input, input.Engine());
+                found = (run, options, input, input.Engine(compute(input.Hosted)));
                 if (_loaded.Count == Most) _loaded.RemoveAt(0);
             }
             _loaded.Add(found);

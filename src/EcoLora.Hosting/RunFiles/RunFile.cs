@@ -48,6 +48,9 @@ public sealed record RunFile
     /// <summary>Threads for training, ≥ 1. They change no result.</summary>
     public required int Threads { get; init; }
 
+    /// <summary>Whether training runs layers again instead of keeping their activations. It changes no result.</summary>
+    public required bool RecomputesLayers { get; init; }
+
     /// <summary>Reads and checks a run file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="overrides">What the command line says.</param>

@@ -98,6 +98,7 @@ public static class RunFileOptions
                 Records = values.IntegerOrNull("evaluation.records"),
             },
             Threads = threads == 0 ? Environment.ProcessorCount : threads,
+            RecomputesLayers = values.Boolean("recompute"),
         };
     }
 
@@ -145,6 +146,9 @@ public static class RunFileOptions
             "Dense exchanges of the same method that the run is compared with. Each is trained too, so each takes as long as the run itself; [] for none."),
         new("threads", new IntegerOption(0, 1024), 0L,
             "Threads for training; 0 for one per core. They change no result. On the command line: --threads.") { ChangesResults = false },
+        new("recompute", new BooleanOption(), false,
+            "Run each layer again on the way back instead of keeping its activations: about a third more work for a fraction of the memory. It changes no result.")
+        { ChangesResults = false },
     ];
 
     private static OptionDefinition[] Data() =>
