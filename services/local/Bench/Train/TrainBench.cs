@@ -66,7 +66,8 @@ internal static class TrainBench
     private static JsonObject RunOurs(TrainCase @case, CancellationToken cancellation) => Run(
         new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
         [
-            typeof(TrainBench).Assembly.Location, "bench", "train", "--worker", "--shape", @case.Shape.Name, "--threads", Text(@case.Threads),
+            typeof(TrainBench).Assembly.Location, "bench", "train", "--worker", .. (string[])(@case.Shape.Folder is { } folder ? ["--model", folder] : ["--shape", @case.Shape.Name]),
+            "--threads", Text(@case.Threads),
             "--sequences", Text(@case.Sequences), "--sequence", Text(@case.Length), "--labels", @case.Labels.ToString("R", CultureInfo.InvariantCulture),
             "--steps", Text(@case.Steps), .. @case.Recomputes ? (string[])["--recompute"] : [],
         ]),

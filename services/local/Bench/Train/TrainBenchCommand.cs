@@ -18,6 +18,7 @@ internal static class TrainBenchCommand
     {
         Option<string[]> shape = Arguments.Words("--shape", [.. TrainShape.All.Select(each => each.Name)],
             $"Shapes: {string.Join(", ", TrainShape.All.Select(each => each.Name))}. [default: {TrainShape.All[0].Name}]");
+        Option<string?> model = Arguments.Text("--model", "DIR", "Hugging Face folder whose weights are trained on, instead of a shape's random ones.");
         Option<string[]> threads = Arguments.Words("--threads", null, "Threads, in turn. [default: 1 and one per core]");
         Option<string[]> sequence = Arguments.Words("--sequence", null, "Tokens per sequence, in turn. [default: 128,512]");
         Option<long?> sequences = Arguments.Integer("--sequences", 1, 1024, "Sequences per step. [default: 4]");
@@ -32,24 +33,25 @@ internal static class TrainBenchCommand
         var command = new DocumentedCommand("train", "Compare the speed and memory of LoRA training with PyTorch's on this CPU.", Details,
             "ecolora bench train --out bench/results/epyc",
             "ecolora bench train --engines ecolora --sequence 128 --threads 1 --json",
-            "ecolora bench train --shape llama-3.2-1b --sequences 1 --sequence 128 --engines ecolora")
+            "ecolora bench train --model ~/models/llama-1b --sequences 1 --sequence 128 --engines ecolora")
         {
-            shape, threads, sequence, sequences, labels, engines, steps, repeats, recompute, worker, @out, json,
+            shape, model, threads, sequence, sequences, labels, engines, steps, repeats, recompute, worker, @out, json,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
-            string[] shapes = Given(parsed.GetValue(shape), [TrainShape.All[0].Name]);
+            TrainShape[] shapes = parsed.GetValue(model) is { } folderOfModel ? [TrainShape.OfFolder(folderOfModel)]
+                : [.. Given(parsed.GetValue(shape), [TrainShape.All[0].Name]).Select(name => TrainShape.All.Single(each => each.Name == name))];
             int[] cores = Numbers("--threads", Given(parsed.GetValue(threads), ["1", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)]), 1024);
             int[] lengths = Numbers("--sequence", Given(parsed.GetValue(sequence), ["128", "512"]), 8192);
             double[] shares = Given(parsed.GetValue(labels), [1.0]);
             TrainCase[] cases =
             [
-                .. from name in shapes
+                .. from each in shapes
                    from length in lengths
                    from share in shares
                    from count in cores.Distinct()
                    select new TrainCase(
-                       TrainShape.All.Single(each => each.Name == name), count, (int)(parsed.GetValue(sequences) ?? 4), length, share,
+                       each, count, (int)(parsed.GetValue(sequences) ?? 4), length, share,
                        (int)(parsed.GetValue(steps) ?? 5), parsed.GetValue(recompute)),
             ];
             if (parsed.GetValue(worker))

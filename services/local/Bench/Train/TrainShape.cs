@@ -1,12 +1,14 @@
+using EcoLora.Formats.HuggingFace;
 using EcoLora.Numerics;
 using EcoLora.Training;
 
 namespace EcoLora.Local.Bench;
 
 /// <summary>A model's shape that training is measured on, with LoRA of rank 16 on queries and values.</summary>
-/// <param name="Name">Its name on the command line.</param>
+/// <param name="Name">Its name on the command line, or its folder's.</param>
 /// <param name="Config">The shape.</param>
-internal sealed record TrainShape(string Name, LlamaConfig Config)
+/// <param name="Folder">The Hugging Face folder whose weights are taken; null for random ones.</param>
+internal sealed record TrainShape(string Name, LlamaConfig Config, string? Folder = null)
 {
     /// <summary>The adapter.</summary>
     public static LoraOptions Lora { get; } = new(Rank: 16, Alpha: 32);
@@ -19,8 +21,10 @@ internal sealed record TrainShape(string Name, LlamaConfig Config)
         new("tiny", Of(64, 172, layers: 2, heads: 8, keyValueHeads: 4, vocabulary: 512)),
     ];
 
-    /// <summary>Number of base weights.</summary>
-    public long Parameters => ParameterLayout.Of(Config).Length;
+    /// <summary>The shape of a folder's model.</summary>
+    /// <exception cref="FormatException">Its config.json cannot be used.</exception>
+    public static TrainShape OfFolder(string folder) =>
+        new(Path.GetFileName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar)), LlamaConfig.Of(ModelFolder.ReadConfig(folder)), folder);
 
     /// <summary>
     /// Floating point operations that a training step needs per token with a frozen base: 2 per weight of a linear layer forward and 2 back to its input;
@@ -35,8 +39,15 @@ internal sealed record TrainShape(string Name, LlamaConfig Config)
         return c.Layers * (4 * layer + 6.0 * sequence * c.QueryWidth + 6 * lora) + 4.0 * labels * c.HiddenSize * c.Vocabulary;
     }
 
-    /// <summary>A model of this shape with random weights in bfloat16, as published models are stored; gains are 1.</summary>
-    public LlamaModel RandomModel() => LlamaModel.Load(Config, tensor =>
+    /// <summary>The folder's model, or one with random weights in bfloat16, as published models are stored.</summary>
+    public LlamaModel Model()
+    {
+        if (Folder is null) return RandomModel();
+        using ModelFolder folder = ModelFolder.Open(Folder);
+        return LlamaModel.Load(folder);
+    }
+
+    private LlamaModel RandomModel() => LlamaModel.Load(Config, tensor =>
     {
         ushort[] weights = GC.AllocateUninitializedArray<ushort>(tensor.Length);
         if (tensor.IsVector) Array.Fill(weights, FloatConversion.NarrowBrain(1));

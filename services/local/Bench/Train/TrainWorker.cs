@@ -12,7 +12,7 @@ internal static class TrainWorker
     /// <summary>Trains and returns the best step's seconds, the first step's loss and the process's peak memory.</summary>
     public static JsonObject Run(TrainCase @case, CancellationToken cancellation)
     {
-        LlamaModel model = @case.Shape.RandomModel();
+        LlamaModel model = @case.Shape.Model();
         var trainer = new LocalTrainer(model, TrainShape.Lora, new ComputeOptions(@case.Threads, @case.Recomputes));
         float[] adapter = new float[trainer.Layout.Length];
         var stream = new RandomStream(1, "adapter");
