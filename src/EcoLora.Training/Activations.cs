@@ -2,15 +2,9 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
-/// <summary>What one layer's backward pass needs of its forward pass. N rows; widths as in <see cref="LlamaConfig"/>.</summary>
+/// <summary>What one layer's backward pass needs of its forward pass and cannot make again cheaply. N rows; widths as in <see cref="LlamaConfig"/>.</summary>
 internal sealed class LayerActivations<T>
 {
-    /// <summary>Residual stream before attention [N, D].</summary>
-    public T[] Input = [];
-
-    /// <summary>Normalised input [N, D] and its factor per row [N].</summary>
-    public T[] AttentionNormed = [], AttentionFactor = [];
-
     /// <summary>Rotated queries [N, H·d] and keys [N, KH·d], values [N, KH·d].</summary>
     public T[] Q = [], K = [], V = [];
 
@@ -20,11 +14,8 @@ internal sealed class LayerActivations<T>
     /// <summary>Residual stream between attention and the feed-forward layer [N, D].</summary>
     public T[] Middle = [];
 
-    /// <summary>Normalised middle [N, D] and its factor per row [N].</summary>
-    public T[] FeedForwardNormed = [], FeedForwardFactor = [];
-
-    /// <summary>The gate before its activation, the way up and their product silu(gate)∘up, all [N, F].</summary>
-    public T[] Gate = [], Up = [], Gated = [];
+    /// <summary>The gate before its activation and the way up, both [N, F].</summary>
+    public T[] Gate = [], Up = [];
 
     /// <summary>Per linear layer: s·A·dropout(x) [N, r], where it carries LoRA.</summary>
     public readonly T[][] LoraHidden = [[], [], [], [], [], [], []];
@@ -33,9 +24,21 @@ internal sealed class LayerActivations<T>
     public readonly byte[][] Kept = [[], [], [], [], [], [], []];
 }
 
+/// <summary>What a pass keeps of each layer for the way back.</summary>
+internal enum PassMemory
+{
+    /// <summary>Nothing: there is no way back. All layers share one set.</summary>
+    None,
+
+    /// <summary>The input of each layer; its forward pass runs again on the way back, in one shared set.</summary>
+    Inputs,
+
+    /// <summary>Everything that the backward pass needs.</summary>
+    All,
+}
+
 /// <summary>
-/// The memory of one job, reused between steps: it grows to the largest batch and is never given back, so the steady state allocates nothing. An evaluation,
-/// which needs no backward pass, lets all layers share one set.
+/// The memory of one job, reused between steps: it grows to the largest batch and is never given back, so the steady state allocates nothing.
 /// </summary>
 internal sealed class Activations<T>
     where T : unmanaged
@@ -45,22 +48,29 @@ internal sealed class Activations<T>
 
     private readonly LlamaConfig _config;
     private readonly LoraPlan? _lora;
-    private readonly bool _training;
+    private readonly PassMemory _kept;
     private int _rows, _scored, _keys;
 
-    public Activations(LlamaConfig config, LoraPlan? lora, bool training)
+    public Activations(LlamaConfig config, LoraPlan? lora, PassMemory kept)
     {
-        (_config, _lora, _training) = (config, lora, training);
+        (_config, _lora, _kept) = (config, lora, kept);
         var shared = new LayerActivations<T>();
-        Layers = [.. Enumerable.Range(0, config.Layers).Select(_ => training ? new LayerActivations<T>() : shared)];
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(_ => kept == PassMemory.All ? new LayerActivations<T>() : shared)];
+        Residual = new T[config.Layers + 1][];
     }
 
     public LayerActivations<T>[] Layers { get; }
 
-    /// <summary>Residual stream after the last layer [N, D].</summary>
-    public T[] Output = [];
+    /// <summary>Residual stream [N, D] before each layer, and after the last.</summary>
+    public T[][] Residual { get; }
 
-    /// <summary>The scored rows of <see cref="Output"/>, normalised, with factors, and their losses.</summary>
+    /// <summary>Normalised input of attention or of the feed-forward layer [N, D], and the factors of its rows [N].</summary>
+    public T[] Normed = [], Factors = [];
+
+    /// <summary>silu(gate)∘up [N, F].</summary>
+    public T[] Gated = [];
+
+    /// <summary>The scored rows of <see cref="Residual"/> after the last layer, normalised, with factors, and their losses.</summary>
     public T[] ScoredOutput = [], ScoredNormed = [], ScoredFactor = [], Losses = [];
 
     /// <summary>Logits of <see cref="HeadRows"/> rows, then their gradient.</summary>
@@ -100,31 +110,28 @@ internal sealed class Activations<T>
     private void ReserveRows(int rows)
     {
         int d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth, widest = Math.Max(Math.Max(d, f), q);
-        foreach (LayerActivations<T> layer in _training ? Layers : Layers[..1])
+        foreach (LayerActivations<T> layer in _kept == PassMemory.All ? Layers : Layers[..1])
         {
-            layer.Input = Rows(d);
-            layer.AttentionNormed = Rows(d);
-            layer.AttentionFactor = Rows(1);
             layer.Q = Rows(q);
             layer.K = Rows(kv);
             layer.V = Rows(kv);
             layer.Attended = Rows(q);
             layer.LogSums = Rows(_config.Heads);
             layer.Middle = Rows(d);
-            layer.FeedForwardNormed = Rows(d);
-            layer.FeedForwardFactor = Rows(1);
             layer.Gate = Rows(f);
             layer.Up = Rows(f);
-            layer.Gated = Rows(f);
             for (var kind = LinearKind.Query; kind <= LinearKind.Down && _lora is not null; kind++)
             {
                 if (!_lora.Options.Carries(kind)) continue;
                 layer.LoraHidden[(int)kind] = Rows(_lora.Options.Rank);
-                if (_training && _lora.Options.Dropout > 0) layer.Kept[(int)kind] = new byte[checked(rows * LlamaWeights<T>.ShapeOf(_config, kind).Inputs)];
+                if (_kept != PassMemory.None && _lora.Options.Dropout > 0) layer.Kept[(int)kind] = new byte[checked(rows * _config.ShapeOf(kind).Inputs)];
             }
         }
-        Output = Rows(d);
-        if (!_training) return;
+        for (int layer = 0; layer < Residual.Length; layer++) Residual[layer] = layer == 0 || _kept != PassMemory.None ? Rows(d) : Residual[0];
+        Normed = Rows(d);
+        Factors = Rows(1);
+        Gated = Rows(f);
+        if (_kept == PassMemory.None) return;
         DResidual = Rows(d);
         DNormed = Rows(d);
         DQ = Rows(q);
@@ -147,6 +154,6 @@ internal sealed class Activations<T>
         ScoredFactor = new T[scored];
         Losses = new T[scored];
         Logits = new T[checked(Math.Min(scored, HeadRows) * _config.Vocabulary)];
-        if (_training) (DScored, DScoredOutput) = (new T[scored * d], new T[scored * d]);
+        if (_kept != PassMemory.None) (DScored, DScoredOutput) = (new T[scored * d], new T[scored * d]);
     }
 }

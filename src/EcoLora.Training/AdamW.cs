@@ -17,7 +17,7 @@ internal readonly record struct TrainedRange(int Offset, int Length, bool Decays
 
     /// <summary>All base weights.</summary>
     public static TrainedRange[] Of(ParameterLayout layout)
-        => [.. layout.Tensors.Select(tensor => new TrainedRange(tensor.Offset, tensor.Length, Decays: !tensor.IsVector))];
+        => [.. layout.Tensors.Select(tensor => new TrainedRange((int)tensor.Offset, tensor.Length, Decays: !tensor.IsVector))];
 }
 
 /// <summary>The optimiser of a vector: gradient clipping by the global norm, then AdamW (<see cref="AdamStep"/>). A new job starts with zero moments.</summary>

@@ -34,11 +34,11 @@ public static class BaseTrainer
     {
         float[] parameters = model.CopyParameters(), gradient = new float[parameters.Length];
         LlamaModel trained = LlamaModel.Of(model.Config, parameters);
-        var pass = new LlamaPass<float>(trained.Weights, lora: null, training: true);
-        var loop = new TrainingLoop(gradient, TrainedRange.Of(model.Layout), model.Config.Vocabulary);
-        TrainingResult result = loop.Run(parameters, GradientOf, examples, options, stream, dropout: false, onStep, cancellation);
+        var grouped = new GroupedGradient(
+            gradient, model.Config.Vocabulary, threads: 1, () => new LlamaPass<float>(trained.Weights, lora: null, PassMemory.All),
+            (pass, batch, divisor, sum, _, cancel) => pass.LossAndGradient(batch, divisor, [], [], sum, dropout: null, cancel));
+        TrainingResult result = new TrainingLoop(gradient, TrainedRange.Of(model.Layout), grouped)
+            .Run(parameters, examples, options, stream, dropout: false, onStep, cancellation);
         return (trained, result);
-
-        double GradientOf(Batch batch, RandomStream? dropout) => pass.LossAndGradient(batch, [], [], gradient, dropout);
     }
 }

@@ -73,24 +73,34 @@ internal sealed class CachedPass
         {
             LayerWeights<float> w = _weights.Layers[layer];
             RmsNorm.Forward(residual, w.AttentionNorm.Span, normed, factors, _config.NormEpsilon);
-            MatMul.Forward(normed, w.Linear[(int)LinearKind.Query].Span, queries, rows, d, q);
-            MatMul.Forward(normed, w.Linear[(int)LinearKind.Key].Span, keys, rows, d, kv);
-            MatMul.Forward(normed, w.Linear[(int)LinearKind.Value].Span, values, rows, d, kv);
+            Linear(layer, LinearKind.Query, normed, queries, rows);
+            Linear(layer, LinearKind.Key, normed, keys, rows);
+            Linear(layer, LinearKind.Value, normed, values, rows);
             Rope.Forward(queries, positions, _cosines, _sines, _config.HeadSize);
             Rope.Forward(keys, positions, _cosines, _sines, _config.HeadSize);
             Attend(layer, queries, keys, values, attended);
-            MatMul.Forward(attended, w.Linear[(int)LinearKind.Output].Span, residual, rows, q, d, accumulate: true);
+            Linear(layer, LinearKind.Output, attended, residual, rows, accumulate: true);
             RmsNorm.Forward(residual, w.FeedForwardNorm.Span, normed, factors, _config.NormEpsilon);
-            MatMul.Forward(normed, w.Linear[(int)LinearKind.Gate].Span, gate, rows, d, f);
-            MatMul.Forward(normed, w.Linear[(int)LinearKind.Up].Span, up, rows, d, f);
+            Linear(layer, LinearKind.Gate, normed, gate, rows);
+            Linear(layer, LinearKind.Up, normed, up, rows);
             SwiGlu.Forward(gate, up, gate);
-            MatMul.Forward(gate, w.Linear[(int)LinearKind.Down].Span, residual, rows, f, d, accumulate: true);
+            Linear(layer, LinearKind.Down, gate, residual, rows, accumulate: true);
         }
         return Head(residual);
     }
 
     /// <summary>The logits of the last row of each pending sequence [sequences, V], after <see cref="Step"/>.</summary>
     public ReadOnlySpan<float> Logits => _logits;
+
+    /// <summary>Y (+)= X·Wᵀ + b.</summary>
+    private void Linear(int layer, LinearKind kind, ReadOnlySpan<float> x, Span<float> y, int rows, bool accumulate = false)
+    {
+        (int outputs, int inputs) = _config.ShapeOf(kind);
+        LayerWeights<float> w = _weights.Layers[layer];
+        MatMul.Forward(x, w.Linear[(int)kind].Span, y, rows, inputs, outputs, accumulate);
+        ReadOnlySpan<float> bias = w.Bias[(int)kind].Span;
+        for (int row = 0; row < rows && !bias.IsEmpty; row++) VectorMath.Axpy(1, bias, y.Slice(row * outputs, outputs));
+    }
 
     private void Attend(int layer, ReadOnlySpan<float> queries, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, Span<float> attended)
     {
@@ -118,6 +128,7 @@ internal sealed class CachedPass
         }
         RmsNorm.Forward(_last, _weights.FinalNorm.Span, _last, _factors.AsSpan(0, sequences), _config.NormEpsilon);
         MatMul.Forward(_last, _weights.Head.Span, _logits.AsSpan(), sequences, d, v);
+        GC.KeepAlive(_weights);   // whose spans may lie in a mapped file
         _stepped.Clear();
         foreach ((int slot, int rows) in _pending)
         {

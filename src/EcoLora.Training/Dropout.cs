@@ -3,6 +3,19 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
+/// <summary>
+/// The dropout masks of a group of examples in a step: a stream per linear layer, so that a layer that runs again draws its masks again, and no mask depends
+/// on the threads.
+/// </summary>
+/// <param name="Seed">The job's.</param>
+/// <param name="Step">The step, from 0.</param>
+/// <param name="Group">The group of the step's examples, from 0.</param>
+internal sealed record DropoutMasks(ulong Seed, int Step, int Group)
+{
+    /// <summary>The stream of one linear layer's mask.</summary>
+    public RandomStream Of(int layer, LinearKind kind) => new(Seed, "dropout", Step, Group, layer, (int)kind);
+}
+
 /// <summary>Inverted dropout (Srivastava et al., 2014): an entry is dropped with probability p, else divided by 1 − p.</summary>
 internal static class Dropout
 {

@@ -78,7 +78,7 @@ public static class Evaluator
         WorkGroups.Run(examples.Count, Group, threads, chosen =>
         {
             if (!idle.TryTake(out (LlamaPass<float> Pass, Batch Batch) worker))
-                worker = (new LlamaPass<float>(model.Weights, lora: null, training: false), new Batch());
+                worker = (new LlamaPass<float>(model.Weights, lora: null, PassMemory.None), new Batch());
             worker.Batch.Fill(examples, chosen, model.Config.Vocabulary);
             worker.Pass.Loss(worker.Batch, []);
             ReadOnlySpan<float> rows = worker.Pass.Losses(worker.Batch);

@@ -40,6 +40,15 @@ public sealed record LlamaConfig
     /// does.</summary>
     public required int MaxPositions { get; init; }
 
+    /// <summary>Whether queries, keys and values have biases [attention_bias; always so in qwen2].</summary>
+    public bool QueryKeyValueBias { get; init; }
+
+    /// <summary>Whether the output of attention has a bias [attention_bias].</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Whether the three layers of the feed-forward part have biases [mlp_bias].</summary>
+    public bool MlpBias { get; init; }
+
     /// <summary>Whether the output layer is the embedding [tie_word_embeddings].</summary>
     public bool TieEmbeddings { get; init; }
 
@@ -63,6 +72,9 @@ public sealed record LlamaConfig
         RopeTheta = file.RopeTheta,
         RopeScaling = file.RopeScaling,
         MaxPositions = file.MaxPositions,
+        QueryKeyValueBias = file.QueryKeyValueBias,
+        OutputBias = file.OutputBias,
+        MlpBias = file.MlpBias,
         TieEmbeddings = file.TiedEmbeddings,
     };
 
@@ -83,6 +95,24 @@ public sealed record LlamaConfig
         if (!(NormEpsilon is > 0 and < 1)) throw Fail("rms_norm_eps", "a number above 0 and below 1", NormEpsilon);
         if (!(RopeTheta >= 1) || double.IsInfinity(RopeTheta)) throw Fail("rope_theta", "a number of at least 1", RopeTheta);
     }
+
+    /// <summary>Outputs and inputs of a linear layer.</summary>
+    internal (int Outputs, int Inputs) ShapeOf(LinearKind kind) => kind switch
+    {
+        LinearKind.Query => (QueryWidth, HiddenSize),
+        LinearKind.Key or LinearKind.Value => (KeyValueWidth, HiddenSize),
+        LinearKind.Output => (HiddenSize, QueryWidth),
+        LinearKind.Gate or LinearKind.Up => (IntermediateSize, HiddenSize),
+        _ => (HiddenSize, IntermediateSize),
+    };
+
+    /// <summary>Whether a linear layer has a bias.</summary>
+    internal bool HasBias(LinearKind kind) => kind switch
+    {
+        LinearKind.Query or LinearKind.Key or LinearKind.Value => QueryKeyValueBias,
+        LinearKind.Output => OutputBias,
+        _ => MlpBias,
+    };
 
     private static void Range(string field, int found, int least, int most)
     {

@@ -4,24 +4,24 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
-/// <summary>Delivers a tensor, row-major, as 32-bit floats; throws when there is none of this name and shape.</summary>
-/// <param name="name">Hugging Face name, such as <c>model.norm.weight</c>.</param>
-/// <param name="rows">Rows; 1 for the gains of a normalisation, which a file holds with one dimension.</param>
-/// <param name="columns">Entries per row.</param>
-/// <param name="destination">rows·columns entries, all to be written.</param>
-public delegate void WeightSource(string name, int rows, int columns, Span<float> destination);
+/// <summary>Delivers a tensor, row-major, in whatever format it is stored in; throws when there is none of this name and shape.</summary>
+/// <param name="tensor">Its Hugging Face name, such as <c>model.norm.weight</c>, and shape.</param>
+public delegate WeightMemory<float> WeightSource(ParameterTensor tensor);
 
-/// <summary>A decoder with its weights in memory. Never changed after it was made, so any number of threads may share it.</summary>
+/// <summary>
+/// A decoder with its frozen weights, as they are stored: those of a folder stay in the mapped files, in 16 bits where the files have 16 bits, and are widened
+/// where a kernel reads them. Never changed after it was made, so any number of threads may share it.
+/// </summary>
 public sealed class LlamaModel
 {
-    private readonly ReadOnlyMemory<float>[] _tensors;
+    private readonly WeightMemory<float>[] _tensors;
 
-    private LlamaModel(LlamaConfig config, ParameterLayout layout, ReadOnlyMemory<float>[] tensors)
+    private LlamaModel(LlamaConfig config, ParameterLayout layout, WeightMemory<float>[] tensors)
     {
         Config = config;
         Layout = layout;
         _tensors = tensors;
-        Weights = new LlamaWeights<float>(config, tensors);
+        Weights = new LlamaWeights<float>(config, layout, tensors);
     }
 
     /// <summary>The model's shape.</summary>
@@ -32,47 +32,47 @@ public sealed class LlamaModel
 
     internal LlamaWeights<float> Weights { get; }
 
-    /// <summary>Reads all tensors from a source.</summary>
+    /// <summary>Takes all tensors from a source.</summary>
     /// <exception cref="ModelException">The config is invalid, or a weight is not finite.</exception>
     public static LlamaModel Load(LlamaConfig config, WeightSource source)
     {
         ParameterLayout layout = ParameterLayout.Of(config);
-        float[] parameters = GC.AllocateUninitializedArray<float>(layout.Length);
-        foreach (ParameterTensor tensor in layout.Tensors)
+        var tensors = new WeightMemory<float>[layout.Tensors.Count];
+        for (int i = 0; i < tensors.Length; i++)
         {
-            Span<float> destination = parameters.AsSpan(tensor.Offset, tensor.Length);
-            source(tensor.Name, tensor.Rows, tensor.Columns, destination);
-            if (!double.IsFinite(VectorMath.SumOfSquares<float>(destination)))
-                throw new ModelException($"tensor '{tensor.Name}': expected finite weights, found NaN or infinity");
+            ParameterTensor tensor = layout.Tensors[i];
+            tensors[i] = source(tensor);
+            if (tensors[i].Length != tensor.Length)
+                throw new ModelException($"tensor '{tensor.Name}': expected {tensor.Length} weights, found {tensors[i].Length}");
+            if (!tensors[i].IsFinite()) throw new ModelException($"tensor '{tensor.Name}': expected finite weights, found NaN or infinity");
         }
-        return Of(config, layout, parameters);
+        return new LlamaModel(config, layout, tensors);
     }
 
-    /// <summary>Reads a Hugging Face folder, which has checked names, shapes and lengths when it was opened; shards and F32, F16, BF16 alike.</summary>
+    /// <summary>
+    /// Maps a Hugging Face folder, which has checked names, shapes and lengths when it was opened; shards and F32, F16, BF16 alike. The folder may be disposed
+    /// afterwards; its files must not be shortened or overwritten while the model is in use.
+    /// </summary>
     /// <exception cref="ModelException">The model is larger than this engine holds, or a weight is not finite.</exception>
     /// <exception cref="SafetensorsException">A tensor cannot be read.</exception>
-    public static LlamaModel Load(ModelFolder folder) => Load(LlamaConfig.Of(folder.Config), (name, rows, columns, destination) =>
-    {
-        if (ParameterTensor.IsVectorName(name)) folder.ReadTensor(name, destination);
-        else folder.ReadTensor(name, rows, columns, destination);
-    });
+    public static LlamaModel Load(ModelFolder folder) => Load(LlamaConfig.Of(folder.Config), tensor => folder.Map(tensor.Name, [.. tensor.Shape]));
 
     /// <summary>
     /// A model to be trained from scratch: weights normal with standard deviation 0.02, those of the two layers that end in the residual stream divided by
-    /// √(2·layers) (Radford et al., GPT-2, 2019), gains 1.
+    /// √(2·layers) (Radford et al., GPT-2, 2019), gains 1, biases 0.
     /// </summary>
     /// <exception cref="ModelException">The config is invalid.</exception>
     public static LlamaModel Random(LlamaConfig config, RandomStream stream)
     {
         ParameterLayout layout = ParameterLayout.Of(config);
-        float[] parameters = GC.AllocateUninitializedArray<float>(layout.Length);
+        float[] parameters = GC.AllocateUninitializedArray<float>(layout.VectorLength());
         double residual = 0.02 / Math.Sqrt(2.0 * config.Layers);
         foreach (ParameterTensor tensor in layout.Tensors)
         {
-            Span<float> destination = parameters.AsSpan(tensor.Offset, tensor.Length);
+            Span<float> destination = tensor.In(parameters.AsSpan());
             bool endsInResidual = tensor.Name.EndsWith("o_proj.weight", StringComparison.Ordinal)
                 || tensor.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-            if (tensor.IsVector) destination.Fill(1);
+            if (tensor.IsVector) destination.Fill(tensor.Name.EndsWith(".bias", StringComparison.Ordinal) ? 0 : 1);
             else foreach (ref float weight in destination) weight = (float)(stream.NextGaussian() * (endsInResidual ? residual : 0.02));
         }
         return Of(config, layout, parameters);
@@ -90,22 +90,23 @@ public sealed class LlamaModel
 
     /// <summary>A tensor's weights, row-major.</summary>
     /// <param name="index">Its index in the layout.</param>
-    public ReadOnlySpan<float> Tensor(int index) => _tensors[index].Span;
+    public WeightMemory<float> Tensor(int index) => _tensors[index];
 
-    /// <summary>All tensors under their Hugging Face names, to be saved with <see cref="ModelFolder.Save"/>; views, not copies.</summary>
+    /// <summary>All tensors under their Hugging Face names, to be saved with <see cref="ModelFolder.Save"/>; views, or widened copies of 16-bit weights.</summary>
     public IReadOnlyList<SafetensorsTensor> Tensors()
-        => [.. Layout.Tensors.Select((tensor, i) => new SafetensorsTensor(tensor.Name, tensor.Shape, _tensors[i]))];
+        => [.. Layout.Tensors.Select((tensor, i) => new SafetensorsTensor(tensor.Name, tensor.Shape, _tensors[i].Widened()))];
 
     /// <summary>All weights in one vector of the layout: a copy, to be trained.</summary>
+    /// <exception cref="ModelException">The model has more than 2,147,483,591 parameters.</exception>
     public float[] CopyParameters()
     {
-        float[] parameters = GC.AllocateUninitializedArray<float>(Layout.Length);
-        for (int i = 0; i < _tensors.Length; i++) _tensors[i].Span.CopyTo(parameters.AsSpan(Layout.Tensors[i].Offset));
+        float[] parameters = GC.AllocateUninitializedArray<float>(Layout.VectorLength());
+        for (int i = 0; i < _tensors.Length; i++) _tensors[i].Span.CopyTo(Layout.Tensors[i].In(parameters.AsSpan()));
         return parameters;
     }
 
     /// <summary>
-    /// The model with W + s·B·A in the place of W: what evaluation and generation run on. It shares the other weights, so it costs only the memory of the
+    /// The model with W + s·B·A in the place of W: what evaluation and generation run on. It shares the other weights, so it costs 4 bytes per weight of the
     /// targets.
     /// </summary>
     /// <param name="options">The adapter's shape.</param>
@@ -115,23 +116,24 @@ public sealed class LlamaModel
     {
         var lora = new LoraPlan(Config, options);
         lora.Expect(adapter.Length);
-        var tensors = (ReadOnlyMemory<float>[])_tensors.Clone();
+        var tensors = (WeightMemory<float>[])_tensors.Clone();
         for (int layer = 0; layer < Config.Layers; layer++)
         {
             for (var kind = LinearKind.Query; kind <= LinearKind.Down; kind++)
             {
                 if (lora[layer, kind] is not { } pair) continue;
-                int index = LlamaWeights<float>.TensorOf(layer, kind);
-                float[] merged = _tensors[index].ToArray();
+                int index = Layout.WeightOf(layer, kind);
+                float[] merged = GC.AllocateUninitializedArray<float>(_tensors[index].Length);
+                _tensors[index].Span.CopyTo(merged);
                 float[] scaled = pair.B.In(adapter).ToArray();
                 VectorMath.Scale((float)options.Scale, scaled.AsSpan());
                 MatMul.InputGradient<float>(scaled, pair.A.In(adapter), merged, pair.B.Rows, pair.A.Columns, options.Rank, accumulate: true);
-                tensors[index] = merged;
+                tensors[index] = new WeightMemory<float>(merged);
             }
         }
         return new LlamaModel(Config, Layout, tensors);
     }
 
     private static LlamaModel Of(LlamaConfig config, ParameterLayout layout, ReadOnlyMemory<float> parameters)
-        => new(config, layout, [.. layout.Tensors.Select(tensor => parameters.Slice(tensor.Offset, tensor.Length))]);
+        => new(config, layout, [.. layout.Tensors.Select(tensor => new WeightMemory<float>(parameters.Slice((int)tensor.Offset, tensor.Length)))]);
 }

@@ -2,10 +2,10 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
-/// <content>A linear layer with its LoRA pair: y = x·Wᵀ + s·(x̃·Aᵀ)·Bᵀ, x̃ = dropout(x).</content>
+/// <content>A linear layer with its LoRA pair: y = x·Wᵀ + b + s·(x̃·Aᵀ)·Bᵀ, x̃ = dropout(x).</content>
 internal sealed partial class LlamaPass<T>
 {
-    /// <summary>What all linear layers of one step back have in common.</summary>
+    /// <summary>What all linear layers of one layer's way back have in common.</summary>
     private readonly record struct LinearStep(int Layer, int Rows, bool Dropout);
 
     /// <param name="layer">The decoder layer.</param>
@@ -13,30 +13,38 @@ internal sealed partial class LlamaPass<T>
     /// <param name="x">[N, n].</param>
     /// <param name="y">[N, m], written or added to.</param>
     /// <param name="adapter">The LoRA vector.</param>
-    /// <param name="dropout">The step's stream of masks, or null.</param>
+    /// <param name="dropout">The stream of the layer's mask, or null.</param>
     /// <param name="accumulate">Whether y is added to.</param>
     private void LinearForward(int layer, LinearKind kind, ReadOnlySpan<T> x, Span<T> y, ReadOnlySpan<T> adapter, RandomStream? dropout, bool accumulate)
     {
-        (int outputs, int inputs) = LlamaWeights<T>.ShapeOf(_config, kind);
+        (int outputs, int inputs) = _config.ShapeOf(kind);
         int rows = x.Length / inputs;
         MatMul.Forward(x, _weights.Layers[layer].Linear[(int)kind].Span, y, rows, inputs, outputs, accumulate, _path);
+        ReadOnlySpan<T> bias = _weights.Layers[layer].Bias[(int)kind].Span;
+        for (int row = 0; row < rows && !bias.IsEmpty; row++) VectorMath.Axpy(T.One, bias, y.Slice(row * outputs, outputs), _path);
         if (_lora?[layer, kind] is not { } pair) return;
+        Span<T> hidden = LoraHidden(layer, kind, x, adapter, dropout);
+        MatMul.Forward(hidden, pair.B.In(adapter), y, rows, _lora.Options.Rank, outputs, accumulate: true, _path);
+    }
 
+    /// <summary>h = s·x̃·Aᵀ [N, r] of a layer that carries a pair, kept with the mask for the backward pass.</summary>
+    private Span<T> LoraHidden(int layer, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> adapter, RandomStream? dropout)
+    {
         LayerActivations<T> m = _memory.Layers[layer];
-        int rank = _lora.Options.Rank;
+        int inputs = _config.ShapeOf(kind).Inputs, rows = x.Length / inputs, rank = _lora!.Options.Rank;
         if (dropout is not null && _lora.Options.Dropout > 0)
         {
             Dropout.Draw(m.Kept[(int)kind].AsSpan(0, x.Length), _lora.Options.Dropout, dropout);
             x = Masked(x, m.Kept[(int)kind]);
         }
         Span<T> hidden = Of(m.LoraHidden[(int)kind], rows, rank);
-        MatMul.Forward(x, pair.A.In(adapter), hidden, rows, inputs, rank, accumulate: false, _path);
+        MatMul.Forward(x, _lora[layer, kind]!.A.In(adapter), hidden, rows, inputs, rank, accumulate: false, _path);
         VectorMath.Scale(T.CreateTruncating(_lora.Options.Scale), hidden, _path);
-        MatMul.Forward(hidden, pair.B.In(adapter), y, rows, rank, outputs, accumulate: true, _path);
+        return hidden;
     }
 
     /// <summary>
-    /// With h = s·x̃·Aᵀ kept from the forward pass: dW += dyᵀ·x; dB += dyᵀ·h; dh = s·dy·B; dA += dhᵀ·x̃; dx (+)= dy·W + dropout′(dh·A).
+    /// With h = s·x̃·Aᵀ kept from the forward pass: dW += dyᵀ·x; db += Σ over rows of dy; dB += dyᵀ·h; dh = s·dy·B; dA += dhᵀ·x̃; dx (+)= dy·W + dropout′(dh·A).
     /// </summary>
     /// <param name="step">Layer, rows and whether dropout was on.</param>
     /// <param name="kind">The linear layer.</param>
@@ -51,9 +59,11 @@ internal sealed partial class LlamaPass<T>
         LinearStep step, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> dy, Span<T> dx, ReadOnlySpan<T> adapter, Span<T> adapterGradient,
         Span<T> baseGradient, bool accumulate)
     {
-        (int outputs, int inputs) = LlamaWeights<T>.ShapeOf(_config, kind);
+        (int outputs, int inputs) = _config.ShapeOf(kind);
         int rows = step.Rows;
-        Span<T> weightGradient = GradientOf(baseGradient, LlamaWeights<T>.TensorOf(step.Layer, kind));
+        Span<T> weightGradient = GradientOf(baseGradient, _parameters.WeightOf(step.Layer, kind));
+        Span<T> biasGradient = _parameters.BiasOf(step.Layer, kind) is { } bias ? GradientOf(baseGradient, bias) : [];
+        for (int row = 0; row < rows && !biasGradient.IsEmpty; row++) VectorMath.Axpy(T.One, dy.Slice(row * outputs, outputs), biasGradient, _path);
         if (!weightGradient.IsEmpty) MatMul.WeightGradient(dy, x, weightGradient, rows, inputs, outputs, accumulate: true, _path);
         if (!dx.IsEmpty) MatMul.InputGradient(dy, _weights.Layers[step.Layer].Linear[(int)kind].Span, dx, rows, inputs, outputs, accumulate, _path);
         if (_lora?[step.Layer, kind] is not { } pair) return;

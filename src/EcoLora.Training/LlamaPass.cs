@@ -16,115 +16,172 @@ internal sealed partial class LlamaPass<T>
     private readonly LoraPlan? _lora;
     private readonly SimdPath _path;
     private readonly Activations<T> _memory;
+    private readonly bool _recomputes;
     private T[] _cosines = [], _sines = [];
     private int _tablePositions;
 
     /// <param name="weights">The base weights, read only; may be changed between calls.</param>
     /// <param name="lora">The adapter's shape, or null for none.</param>
-    /// <param name="training">Whether the backward pass will run, which needs the memory of all layers.</param>
+    /// <param name="kept">What is kept for the backward pass.</param>
     /// <param name="path">Code path of every kernel.</param>
-    public LlamaPass(LlamaWeights<T> weights, LoraPlan? lora, bool training, SimdPath path = SimdPath.Fastest)
+    public LlamaPass(LlamaWeights<T> weights, LoraPlan? lora, PassMemory kept, SimdPath path = SimdPath.Fastest)
     {
         (_weights, _config, _lora, _path) = (weights, weights.Config, lora, path);
         _parameters = ParameterLayout.Of(_config);
-        _memory = new Activations<T>(_config, lora, training);
+        _memory = new Activations<T>(_config, lora, kept);
+        _recomputes = kept == PassMemory.Inputs;
     }
 
     /// <summary>The loss of each scored row of the last batch.</summary>
     public ReadOnlySpan<T> Losses(Batch batch) => _memory.Losses.AsSpan(0, batch.Scored);
 
     /// <summary>The sum of −ln p over the scored rows, in row order. Dropout is off.</summary>
-    public double Loss(Batch batch, ReadOnlySpan<T> adapter)
+    public double Loss(Batch batch, ReadOnlySpan<T> adapter, CancellationToken cancellation = default)
     {
-        ForwardLayers(batch, adapter, dropout: null);
-        return Head(batch, gradientScale: T.Zero, baseGradient: []);
-    }
-
-    /// <summary>
-    /// As <see cref="Loss"/>, and adds the gradient of the mean loss of the scored rows to the given vectors.
-    /// </summary>
-    /// <param name="batch">At least one scored row.</param>
-    /// <param name="adapter">The LoRA vector, or empty without LoRA.</param>
-    /// <param name="adapterGradient">The LoRA vector's gradient, or empty for none.</param>
-    /// <param name="baseGradient">The gradient of all base weights in the order of <see cref="ParameterLayout"/>, or empty for none.</param>
-    /// <param name="dropout">The stream of the step's dropout masks; null turns dropout off.</param>
-    public double LossAndGradient(Batch batch, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient, RandomStream? dropout)
-    {
-        ForwardLayers(batch, adapter, dropout);
-        double loss = Head(batch, T.One / T.CreateTruncating(batch.Scored), baseGradient);
-        BackwardLayers(batch, adapter, adapterGradient, baseGradient, dropout is not null);
+        ForwardLayers(batch, adapter, dropout: null, cancellation);
+        double loss = Head(batch, gradientScale: T.Zero, baseGradient: []);
+        GC.KeepAlive(_weights);   // whose spans may lie in a mapped file
         return loss;
     }
 
-    private void ForwardLayers(Batch batch, ReadOnlySpan<T> adapter, RandomStream? dropout)
+    /// <summary>
+    /// As <see cref="Loss"/>, and adds the gradient of the losses' sum, divided by <paramref name="divisor"/>, to the given vectors.
+    /// </summary>
+    /// <param name="batch">At least one scored row.</param>
+    /// <param name="divisor">The scored rows of the whole step: the gradient is its mean's.</param>
+    /// <param name="adapter">The LoRA vector, or empty without LoRA.</param>
+    /// <param name="adapterGradient">The LoRA vector's gradient, or empty for none.</param>
+    /// <param name="baseGradient">The gradient of all base weights in the order of <see cref="ParameterLayout"/>, or empty for none.</param>
+    /// <param name="dropout">The step's dropout masks; null turns dropout off.</param>
+    /// <param name="cancellation">Honoured between layers.</param>
+    public double LossAndGradient(
+        Batch batch, int divisor, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient, DropoutMasks? dropout,
+        CancellationToken cancellation = default)
+    {
+        ForwardLayers(batch, adapter, dropout, cancellation);
+        double loss = Head(batch, T.One / T.CreateTruncating(divisor), baseGradient);
+        BackwardLayers(new Step(batch, dropout, cancellation), adapter, adapterGradient, baseGradient);
+        GC.KeepAlive(_weights);
+        return loss;
+    }
+
+    private void ForwardLayers(Batch batch, ReadOnlySpan<T> adapter, DropoutMasks? dropout, CancellationToken cancellation)
     {
         _lora?.Expect(adapter.Length);
-        int rows = batch.Rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
+        int rows = batch.Rows, d = _config.HiddenSize;
         _memory.Reserve(rows, batch.Scored, batch.LongestSequence);
         ReserveTables(batch.LongestSequence);
-        Embedding.Forward(_weights.Embedding.Span, batch.Tokens, Of(_memory.Layers[0].Input, rows, d), d);
+        Embedding.Forward(_weights.Embedding.Span, batch.Tokens, Of(_memory.Residual[0], rows, d), d);
         for (int layer = 0; layer < _config.Layers; layer++)
         {
-            LayerActivations<T> m = _memory.Layers[layer];
-            LayerWeights<T> w = _weights.Layers[layer];
-            Span<T> input = Of(m.Input, rows, d), normed = Of(m.AttentionNormed, rows, d), middle = Of(m.Middle, rows, d);
-            RmsNorm.Forward(input, w.AttentionNorm.Span, normed, m.AttentionFactor.AsSpan(0, rows), _config.NormEpsilon, _path);
-            LinearForward(layer, LinearKind.Query, normed, Of(m.Q, rows, q), adapter, dropout, accumulate: false);
-            LinearForward(layer, LinearKind.Key, normed, Of(m.K, rows, kv), adapter, dropout, accumulate: false);
-            LinearForward(layer, LinearKind.Value, normed, Of(m.V, rows, kv), adapter, dropout, accumulate: false);
-            Rope.Forward(Of(m.Q, rows, q), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
-            Rope.Forward(Of(m.K, rows, kv), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
-            AttentionForward(batch, m);
-            input.CopyTo(middle);
-            LinearForward(layer, LinearKind.Output, Of(m.Attended, rows, q), middle, adapter, dropout, accumulate: true);
-
-            normed = Of(m.FeedForwardNormed, rows, d);
-            Span<T> gate = Of(m.Gate, rows, f), up = Of(m.Up, rows, f), gated = Of(m.Gated, rows, f);
-            RmsNorm.Forward(middle, w.FeedForwardNorm.Span, normed, m.FeedForwardFactor.AsSpan(0, rows), _config.NormEpsilon, _path);
-            LinearForward(layer, LinearKind.Gate, normed, gate, adapter, dropout, accumulate: false);
-            LinearForward(layer, LinearKind.Up, normed, up, adapter, dropout, accumulate: false);
-            SwiGlu.Forward(gate, up, gated, _path);
-            Span<T> output = Of(layer + 1 < _config.Layers ? _memory.Layers[layer + 1].Input : _memory.Output, rows, d);
+            cancellation.ThrowIfCancellationRequested();
+            ForwardLayer(layer, batch, adapter, dropout);
+            Span<T> middle = Of(_memory.Layers[layer].Middle, rows, d), output = Of(_memory.Residual[layer + 1], rows, d);
             middle.CopyTo(output);
-            LinearForward(layer, LinearKind.Down, gated, output, adapter, dropout, accumulate: true);
+            LinearForward(layer, LinearKind.Down, GatedOf(layer, rows), output, adapter, dropout?.Of(layer, LinearKind.Down), accumulate: true);
         }
     }
 
-    private void BackwardLayers(Batch batch, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient, bool dropout)
+    /// <summary>A layer's forward pass up to gate and up, which is all that its backward pass needs.</summary>
+    private void ForwardLayer(int layer, Batch batch, ReadOnlySpan<T> adapter, DropoutMasks? dropout)
     {
         int rows = batch.Rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
-        Span<T> residual = Of(_memory.DResidual, rows, d), dNormed = Of(_memory.DNormed, rows, d);
+        LayerActivations<T> m = _memory.Layers[layer];
+        Span<T> middle = Of(m.Middle, rows, d), normed = AttentionNormedOf(layer, rows);
+        LinearForward(layer, LinearKind.Query, normed, Of(m.Q, rows, q), adapter, dropout?.Of(layer, LinearKind.Query), accumulate: false);
+        LinearForward(layer, LinearKind.Key, normed, Of(m.K, rows, kv), adapter, dropout?.Of(layer, LinearKind.Key), accumulate: false);
+        LinearForward(layer, LinearKind.Value, normed, Of(m.V, rows, kv), adapter, dropout?.Of(layer, LinearKind.Value), accumulate: false);
+        Rope.Forward(Of(m.Q, rows, q), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
+        Rope.Forward(Of(m.K, rows, kv), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
+        AttentionForward(batch, m);
+        Of(_memory.Residual[layer], rows, d).CopyTo(middle);
+        LinearForward(layer, LinearKind.Output, Of(m.Attended, rows, q), middle, adapter, dropout?.Of(layer, LinearKind.Output), accumulate: true);
+        normed = FeedForwardNormedOf(layer, rows);
+        LinearForward(layer, LinearKind.Gate, normed, Of(m.Gate, rows, f), adapter, dropout?.Of(layer, LinearKind.Gate), accumulate: false);
+        LinearForward(layer, LinearKind.Up, normed, Of(m.Up, rows, f), adapter, dropout?.Of(layer, LinearKind.Up), accumulate: false);
+    }
+
+    /// <summary>What all layers of one step back have in common.</summary>
+    private readonly record struct Step(Batch Batch, DropoutMasks? Dropout, CancellationToken Cancellation);
+
+    private void BackwardLayers(Step step, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient)
+    {
         for (int layer = _config.Layers - 1; layer >= 0; layer--)
         {
-            LayerActivations<T> m = _memory.Layers[layer];
-            LayerWeights<T> w = _weights.Layers[layer];
-            var step = new LinearStep(layer, rows, dropout);
-
-            Span<T> dGated = Of(_memory.DGated, rows, f), gate = Of(m.Gate, rows, f), up = Of(m.Up, rows, f);
-            LinearBackward(step, LinearKind.Down, Of(m.Gated, rows, f), residual, dGated, adapter, adapterGradient, baseGradient, accumulate: false);
-            SwiGlu.Backward(gate, up, dGated, gate, up, _path);   // gate and up now hold their own gradients
-            LinearBackward(step, LinearKind.Gate, Of(m.FeedForwardNormed, rows, d), gate, dNormed, adapter, adapterGradient, baseGradient, accumulate: false);
-            LinearBackward(step, LinearKind.Up, Of(m.FeedForwardNormed, rows, d), up, dNormed, adapter, adapterGradient, baseGradient, accumulate: true);
-            RmsNorm.Backward(
-                Of(m.Middle, rows, d), w.FeedForwardNorm.Span, m.FeedForwardFactor.AsSpan(0, rows), dNormed, residual,
-                GradientOf(baseGradient, ParameterLayout.FirstOfLayer(layer) + 5), _path);
-
-            Span<T> dAttended = Of(_memory.DAttended, rows, q), dq = Of(_memory.DQ, rows, q), dk = Of(_memory.DK, rows, kv), dv = Of(_memory.DV, rows, kv);
-            LinearBackward(step, LinearKind.Output, Of(m.Attended, rows, q), residual, dAttended, adapter, adapterGradient, baseGradient, accumulate: false);
-            AttentionBackward(batch, m);
-            Rope.Backward(dq, batch.Positions, _cosines, _sines, _config.HeadSize, _path);
-            Rope.Backward(dk, batch.Positions, _cosines, _sines, _config.HeadSize, _path);
-            // Below the first layer lies only the embedding: nothing needs its gradient while the base is frozen.
-            Span<T> below = layer > 0 || !baseGradient.IsEmpty ? dNormed : [];
-            LinearBackward(step, LinearKind.Query, Of(m.AttentionNormed, rows, d), dq, below, adapter, adapterGradient, baseGradient, accumulate: false);
-            LinearBackward(step, LinearKind.Key, Of(m.AttentionNormed, rows, d), dk, below, adapter, adapterGradient, baseGradient, accumulate: true);
-            LinearBackward(step, LinearKind.Value, Of(m.AttentionNormed, rows, d), dv, below, adapter, adapterGradient, baseGradient, accumulate: true);
-            if (below.IsEmpty) return;
-            RmsNorm.Backward(
-                Of(m.Input, rows, d), w.AttentionNorm.Span, m.AttentionFactor.AsSpan(0, rows), dNormed, residual,
-                GradientOf(baseGradient, ParameterLayout.FirstOfLayer(layer)), _path);
+            step.Cancellation.ThrowIfCancellationRequested();
+            if (_recomputes) ForwardAgain(layer, step, adapter);
+            BackwardLayer(layer, step, adapter, adapterGradient, baseGradient);
         }
-        if (!baseGradient.IsEmpty) Embedding.Backward(residual, batch.Tokens, GradientOf(baseGradient, 0), d);
+        int rows = step.Batch.Rows, d = _config.HiddenSize;
+        if (!baseGradient.IsEmpty) Embedding.Backward(Of(_memory.DResidual, rows, d), step.Batch.Tokens, GradientOf(baseGradient, ParameterLayout.Embedding), d);
+    }
+
+    /// <summary>Fills what the layers share with this layer's forward pass, apart from its output.</summary>
+    private void ForwardAgain(int layer, Step step, ReadOnlySpan<T> adapter)
+    {
+        ForwardLayer(layer, step.Batch, adapter, step.Dropout);
+        if (_lora?[layer, LinearKind.Down] is not null)
+            LoraHidden(layer, LinearKind.Down, GatedOf(layer, step.Batch.Rows), adapter, step.Dropout?.Of(layer, LinearKind.Down));
+    }
+
+    private void BackwardLayer(int layer, Step step, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient)
+    {
+        int rows = step.Batch.Rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
+        Span<T> residual = Of(_memory.DResidual, rows, d), dNormed = Of(_memory.DNormed, rows, d);
+        LayerActivations<T> m = _memory.Layers[layer];
+        LayerWeights<T> w = _weights.Layers[layer];
+        var linear = new LinearStep(layer, rows, step.Dropout is not null);
+
+        Span<T> dGated = Of(_memory.DGated, rows, f), gate = Of(m.Gate, rows, f), up = Of(m.Up, rows, f);
+        ReadOnlySpan<T> gated = !baseGradient.IsEmpty || _lora?.Options.Carries(LinearKind.Down) == true ? GatedOf(layer, rows) : [];
+        LinearBackward(linear, LinearKind.Down, gated, residual, dGated, adapter, adapterGradient, baseGradient, accumulate: false);
+        SwiGlu.Backward(gate, up, dGated, gate, up, _path);   // gate and up now hold their own gradients
+        ReadOnlySpan<T> normed = FeedForwardNormedOf(layer, rows);
+        LinearBackward(linear, LinearKind.Gate, normed, gate, dNormed, adapter, adapterGradient, baseGradient, accumulate: false);
+        LinearBackward(linear, LinearKind.Up, normed, up, dNormed, adapter, adapterGradient, baseGradient, accumulate: true);
+        // Below the first adapter of the first layer nothing needs a gradient while the base is frozen.
+        bool isLowest = layer == 0 && baseGradient.IsEmpty;
+        if (isLowest && _lora?.CarriesBelow(LinearKind.Gate) != true) return;
+        RmsNorm.Backward(
+            Of(m.Middle, rows, d), w.FeedForwardNorm.Span, _memory.Factors.AsSpan(0, rows), dNormed, residual,
+            GradientOf(baseGradient, _parameters.FeedForwardNormOf(layer)), _path);
+
+        Span<T> dAttended = Of(_memory.DAttended, rows, q), dq = Of(_memory.DQ, rows, q), dk = Of(_memory.DK, rows, kv), dv = Of(_memory.DV, rows, kv);
+        LinearBackward(linear, LinearKind.Output, Of(m.Attended, rows, q), residual, dAttended, adapter, adapterGradient, baseGradient, accumulate: false);
+        if (isLowest && _lora?.CarriesBelow(LinearKind.Output) != true) return;
+        AttentionBackward(step.Batch, m);
+        Rope.Backward(dq, step.Batch.Positions, _cosines, _sines, _config.HeadSize, _path);
+        Rope.Backward(dk, step.Batch.Positions, _cosines, _sines, _config.HeadSize, _path);
+        Span<T> below = isLowest ? [] : dNormed;
+        normed = AttentionNormedOf(layer, rows);
+        LinearBackward(linear, LinearKind.Query, normed, dq, below, adapter, adapterGradient, baseGradient, accumulate: false);
+        LinearBackward(linear, LinearKind.Key, normed, dk, below, adapter, adapterGradient, baseGradient, accumulate: true);
+        LinearBackward(linear, LinearKind.Value, normed, dv, below, adapter, adapterGradient, baseGradient, accumulate: true);
+        if (isLowest) return;
+        RmsNorm.Backward(
+            Of(_memory.Residual[layer], rows, d), w.AttentionNorm.Span, _memory.Factors.AsSpan(0, rows), dNormed, residual,
+            GradientOf(baseGradient, _parameters.AttentionNormOf(layer)), _path);
+    }
+
+    /// <summary>The input of attention's layers and the factors of its rows, made from the residual stream: cheaper to make twice than to keep.</summary>
+    private Span<T> AttentionNormedOf(int layer, int rows) => NormedOf(_memory.Residual[layer], _weights.Layers[layer].AttentionNorm.Span, rows);
+
+    /// <summary>The same for the feed-forward layers.</summary>
+    private Span<T> FeedForwardNormedOf(int layer, int rows) => NormedOf(_memory.Layers[layer].Middle, _weights.Layers[layer].FeedForwardNorm.Span, rows);
+
+    private Span<T> NormedOf(T[] x, ReadOnlySpan<T> gains, int rows)
+    {
+        Span<T> normed = Of(_memory.Normed, rows, _config.HiddenSize);
+        RmsNorm.Forward(Of(x, rows, _config.HiddenSize), gains, normed, _memory.Factors.AsSpan(0, rows), _config.NormEpsilon, _path);
+        return normed;
+    }
+
+    /// <summary>silu(gate)∘up of a layer, from its gate and up.</summary>
+    private Span<T> GatedOf(int layer, int rows)
+    {
+        Span<T> gated = Of(_memory.Gated, rows, _config.IntermediateSize);
+        SwiGlu.Forward(Of(_memory.Layers[layer].Gate, rows, _config.IntermediateSize), Of(_memory.Layers[layer].Up, rows, _config.IntermediateSize), gated, _path);
+        return gated;
     }
 
     /// <summary>
@@ -133,11 +190,11 @@ internal sealed partial class LlamaPass<T>
     /// </summary>
     private double Head(Batch batch, T gradientScale, Span<T> baseGradient)
     {
-        int scored = batch.Scored, d = _config.HiddenSize, v = _config.Vocabulary, last = _parameters.Tensors.Count - 1;
+        int scored = batch.Scored, d = _config.HiddenSize, v = _config.Vocabulary;
         bool gradient = gradientScale != T.Zero;
         Span<T> output = Of(_memory.ScoredOutput, scored, d), normed = Of(_memory.ScoredNormed, scored, d), losses = _memory.Losses.AsSpan(0, scored);
-        ReadOnlySpan<T> head = _weights.Head.Span;
-        for (int i = 0; i < scored; i++) _memory.Output.AsSpan(batch.ScoredRows[i] * d, d).CopyTo(output[(i * d)..]);
+        Weights<T> head = _weights.Head.Span;
+        for (int i = 0; i < scored; i++) _memory.Residual[^1].AsSpan(batch.ScoredRows[i] * d, d).CopyTo(output[(i * d)..]);
         RmsNorm.Forward(output, _weights.FinalNorm.Span, normed, _memory.ScoredFactor.AsSpan(0, scored), _config.NormEpsilon, _path);
         for (int first = 0; first < scored; first += Activations<T>.HeadRows)
         {
@@ -151,7 +208,7 @@ internal sealed partial class LlamaPass<T>
             }
             CrossEntropy.ForwardBackward(logits, batch.Targets.Slice(first, rows), losses.Slice(first, rows), gradientScale, _path);
             MatMul.InputGradient(logits, head, _memory.DScored.AsSpan(first * d, rows * d), rows, d, v, accumulate: false, _path);
-            Span<T> headGradient = GradientOf(baseGradient, _config.TieEmbeddings ? 0 : last);
+            Span<T> headGradient = GradientOf(baseGradient, _parameters.Head);
             if (!headGradient.IsEmpty) MatMul.WeightGradient(logits, x, headGradient, rows, d, v, accumulate: true, _path);
         }
         if (gradient)
@@ -161,7 +218,7 @@ internal sealed partial class LlamaPass<T>
             residual.Clear();
             RmsNorm.Backward(
                 output, _weights.FinalNorm.Span, _memory.ScoredFactor.AsSpan(0, scored), Of(_memory.DScored, scored, d), dOutput,
-                GradientOf(baseGradient, ParameterLayout.FirstOfLayer(_config.Layers)), _path);
+                GradientOf(baseGradient, _parameters.FinalNorm), _path);
             for (int i = 0; i < scored; i++) dOutput.Slice(i * d, d).CopyTo(residual[(batch.ScoredRows[i] * d)..]);
         }
         double sum = 0;
@@ -209,7 +266,7 @@ internal sealed partial class LlamaPass<T>
     }
 
     private Span<T> GradientOf(Span<T> baseGradient, int tensor)
-        => baseGradient.IsEmpty ? [] : baseGradient.Slice(_parameters.Tensors[tensor].Offset, _parameters.Tensors[tensor].Length);
+        => baseGradient.IsEmpty ? [] : _parameters.Tensors[tensor].In(baseGradient);
 
     private static Span<T> Of(T[] memory, int rows, int width) => memory.AsSpan(0, rows * width);
 }

@@ -3,26 +3,44 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Training;
 
+/// <summary>How a machine computes; no bit of a result depends on it.</summary>
+/// <param name="Threads">Most threads that one job works on, at least 1. A step of few or short examples uses fewer: see
+/// <see cref="TrainingOptions.BatchSize"/>; a thread takes about 256 tokens at a time.</param>
+/// <param name="RecomputesLayers">
+/// Keeps only each layer's input for the backward pass and runs its forward pass again there: about a third more work for activations of 4·D bytes per token
+/// and layer instead of about 4·(3·D + 2·H·d + 2·KH·d + 2·F).
+/// </param>
+public sealed record ComputeOptions(int Threads = 1, bool RecomputesLayers = false)
+{
+    /// <summary>Checks the options.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the limit.</exception>
+    public void Validate() => Limit.Range(nameof(Threads), Threads, 1, 1_024);
+}
+
 /// <summary>
-/// Trains LoRA adapters on a frozen model, one job after the other, on the calling thread. It owns the job's memory, which later jobs reuse: make one per
-/// thread; the model is shared. The same adapter, examples, options and stream give the same bytes on one instruction-set path.
+/// Trains LoRA adapters on a frozen model, one job after the other. It owns the job's memory, which later jobs reuse; one job at a time, the model is shared.
+/// The same adapter, examples, options and stream give the same bytes on one instruction-set path, whatever the <see cref="ComputeOptions"/>.
 /// </summary>
 public sealed class LocalTrainer
 {
-    private readonly LlamaPass<float> _pass;
     private readonly float[] _adapter, _gradient;
     private readonly TrainingLoop _loop;
     private readonly LoraPlan _lora;
 
     /// <summary>Prepares for jobs of one adapter shape.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    public LocalTrainer(LlamaModel model, LoraOptions options)
+    public LocalTrainer(LlamaModel model, LoraOptions options, ComputeOptions? compute = null)
     {
+        compute ??= new ComputeOptions();
+        compute.Validate();
         _lora = new LoraPlan(model.Config, options);
-        _pass = new LlamaPass<float>(model.Weights, _lora, training: true);
         _adapter = new float[_lora.Layout.Length];
         _gradient = new float[_lora.Layout.Length];
-        _loop = new TrainingLoop(_gradient, TrainedRange.Of(_lora.Layout, options.FreezeA), model.Config.Vocabulary);
+        PassMemory kept = compute.RecomputesLayers ? PassMemory.Inputs : PassMemory.All;
+        var grouped = new GroupedGradient(
+            _gradient, model.Config.Vocabulary, compute.Threads, () => new LlamaPass<float>(model.Weights, _lora, kept),
+            (pass, batch, divisor, gradient, dropout, cancellation) => pass.LossAndGradient(batch, divisor, _adapter, gradient, [], dropout, cancellation));
+        _loop = new TrainingLoop(_gradient, TrainedRange.Of(_lora.Layout, options.FreezeA), grouped);
     }
 
     /// <summary>The order of the adapter's parameters.</summary>
@@ -34,7 +52,7 @@ public sealed class LocalTrainer
     /// <param name="options">How to train.</param>
     /// <param name="stream">The job's stream: order of the batches, dropout.</param>
     /// <param name="onStep">Called after each step, or null.</param>
-    /// <param name="cancellation">Honoured between steps.</param>
+    /// <param name="cancellation">Honoured between layers.</param>
     /// <exception cref="ArgumentException">An option is out of its range, the adapter has a wrong length, or an example is malformed or missing.</exception>
     /// <exception cref="OperationCanceledException">The job was cancelled; the adapter is unchanged.</exception>
     public TrainingResult Train(
@@ -43,10 +61,8 @@ public sealed class LocalTrainer
     {
         _lora.Expect(adapter.Length);
         adapter.CopyTo(_adapter);
-        TrainingResult result = _loop.Run(_adapter, GradientOf, examples, options, stream, _lora.Options.Dropout > 0, onStep, cancellation);
+        TrainingResult result = _loop.Run(_adapter, examples, options, stream, _lora.Options.Dropout > 0, onStep, cancellation);
         if (result.Outcome == TrainingOutcome.Completed) _adapter.CopyTo(adapter);
         return result;
     }
-
-    private double GradientOf(Batch batch, RandomStream? dropout) => _pass.LossAndGradient(batch, _adapter, _gradient, [], dropout);
 }

@@ -93,9 +93,8 @@ public sealed record LoraOptions(
             for (var kind = LinearKind.Query; kind <= LinearKind.Down; kind++)
             {
                 if (!Carries(kind)) continue;
-                (int outputs, int inputs) = LlamaWeights<float>.ShapeOf(config, kind);
-                string block = kind < LinearKind.Gate ? "self_attn" : "mlp";
-                modules.Add(new LoraModule($"model.layers.{layer}.{block}.{s_names[(int)kind]}", outputs, inputs, Rank));
+                (int outputs, int inputs) = config.ShapeOf(kind);
+                modules.Add(new LoraModule($"model.layers.{layer}.{ParameterLayout.NameOf(kind)}", outputs, inputs, Rank));
             }
         }
         return LoraLayout.Of(modules);

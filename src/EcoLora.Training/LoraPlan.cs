@@ -8,17 +8,19 @@ internal sealed record LoraPair(LoraTensor A, LoraTensor B);
 /// <summary>Where each layer finds its LoRA pair in the vector.</summary>
 internal sealed class LoraPlan
 {
+    private const int LinearsPerLayer = 7;
+
     private readonly LoraPair?[] _pairs;
 
     public LoraPlan(LlamaConfig config, LoraOptions options)
     {
         Options = options;
         Layout = options.LayoutFor(config);
-        _pairs = new LoraPair?[config.Layers * LlamaWeights<float>.LinearsPerLayer];
+        _pairs = new LoraPair?[config.Layers * LinearsPerLayer];
         int next = 0;
         for (int slot = 0; slot < _pairs.Length; slot++)
         {
-            if (!options.Carries((LinearKind)(slot % LlamaWeights<float>.LinearsPerLayer))) continue;
+            if (!options.Carries((LinearKind)(slot % LinearsPerLayer))) continue;
             _pairs[slot] = new LoraPair(Layout.Tensors[next], Layout.Tensors[next + 1]);
             next += 2;
         }
@@ -31,8 +33,18 @@ internal sealed class LoraPlan
     /// <summary>The pair of a linear layer, or null when it carries none.</summary>
     public LoraPair? this[int layer, LinearKind kind] => _pairs[Slot(layer, kind)];
 
+    /// <summary>Whether a linear layer that comes before this one carries a pair.</summary>
+    public bool CarriesBelow(LinearKind kind)
+    {
+        for (var each = LinearKind.Query; each < kind; each++)
+        {
+            if (Options.Carries(each)) return true;
+        }
+        return false;
+    }
+
     /// <summary>The number of a linear layer.</summary>
-    public static int Slot(int layer, LinearKind kind) => layer * LlamaWeights<float>.LinearsPerLayer + (int)kind;
+    public static int Slot(int layer, LinearKind kind) => layer * LinearsPerLayer + (int)kind;
 
     public void Expect(int length)
     {

@@ -89,10 +89,10 @@ public class EvaluationTests
         var lora = new LoraOptions(4, 8, LoraTargets.All, RsLora: true);
         float[] adapter = [.. TinyModel.Doubles(lora.LayoutFor(TinyModel.Small).Length, 0.1, "adapter").Select(x => (float)x)];
         double merged = Evaluator.Evaluate(s_model.WithAdapter(lora, adapter), s_examples, cancellation: Cancel).Overall.MeanLoss;
-        var pass = new LlamaPass<float>(s_model.Weights, new LoraPlan(TinyModel.Small, lora), training: false);
+        var pass = new LlamaPass<float>(s_model.Weights, new LoraPlan(TinyModel.Small, lora), PassMemory.None);
         var batch = new Batch();
         batch.Fill(s_examples, [.. Enumerable.Range(0, s_examples.Count)], TinyModel.Small.Vocabulary);
-        double beside = pass.Loss(batch, adapter) / batch.Scored;
+        double beside = pass.Loss(batch, adapter, Cancel) / batch.Scored;
         Assert.Equal(beside, merged, 1e-5);
         Assert.NotEqual(Evaluator.Evaluate(s_model, s_examples, cancellation: Cancel).Overall.MeanLoss, merged, 1e-3);
     }

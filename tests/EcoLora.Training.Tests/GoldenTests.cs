@@ -7,6 +7,8 @@ namespace EcoLora.Training.Tests;
 /// <summary>Against PyTorch in double precision: tools/golden/training_golden.py.</summary>
 public class GoldenTests
 {
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private static readonly string s_file = Path.Combine(Repository.Root, "tests", "EcoLora.Training.Tests", "golden", "training.json");
     private static readonly JsonElement s_golden = JsonDocument.Parse(File.ReadAllBytes(s_file)).RootElement;
 
@@ -49,7 +51,7 @@ public class GoldenTests
     {
         (LlamaPass<double> pass, Batch batch) = DoublePass();
         double[] adapter = Vector("adapter"), adapterGradient = new double[adapter.Length], baseGradient = new double[Vector("weights").Length];
-        double loss = pass.LossAndGradient(batch, adapter, adapterGradient, baseGradient, null) / batch.Scored;
+        double loss = pass.LossAndGradient(batch, batch.Scored, adapter, adapterGradient, baseGradient, null, Cancel) / batch.Scored;
         Assert.Equal(s_golden.GetProperty("loss").GetDouble(), loss, 1e-12);
         AssertClose(Vector("adapter_gradient"), adapterGradient, 1e-10);
         AssertClose(Vector("base_gradient"), baseGradient, 1e-8);
@@ -61,12 +63,12 @@ public class GoldenTests
         float[] weights = Floats("weights"), adapter = Floats("adapter"), gradient = new float[adapter.Length];
         foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
         {
-            var pass = new LlamaPass<float>(LlamaWeights<float>.In(Config, ParameterLayout.Of(Config), weights), new LoraPlan(Config, Lora), training: true,
+            var pass = new LlamaPass<float>(LlamaWeights<float>.In(Config, ParameterLayout.Of(Config), weights), new LoraPlan(Config, Lora), PassMemory.All,
                 path);
             var batch = new Batch();
             batch.Fill(Examples, [0, 1, 2], Config.Vocabulary);
             gradient.AsSpan().Clear();
-            Assert.Equal(s_golden.GetProperty("loss").GetDouble(), pass.LossAndGradient(batch, adapter, gradient, [], null) / batch.Scored, 2e-6);
+            Assert.Equal(s_golden.GetProperty("loss").GetDouble(), pass.LossAndGradient(batch, batch.Scored, adapter, gradient, [], null, Cancel) / batch.Scored, 2e-6);
             AssertClose(Vector("adapter_gradient"), [.. gradient.Select(x => (double)x)], 2e-6);
         }
     }
@@ -80,7 +82,7 @@ public class GoldenTests
         for (int step = 0; step < losses.Length; step++)
         {
             gradient.AsSpan().Clear();
-            Assert.Equal(losses[step], pass.LossAndGradient(batch, adapter, gradient, [], null) / batch.Scored, 1e-6);
+            Assert.Equal(losses[step], pass.LossAndGradient(batch, batch.Scored, adapter, gradient, [], null, Cancel) / batch.Scored, 1e-6);
             double norm = Math.Sqrt(VectorMath.SumOfSquares<double>(gradient));
             Assert.True(norm > Options.ClipNorm, "the golden run clips");
             double scale = Options.ClipNorm / norm;
@@ -108,7 +110,7 @@ public class GoldenTests
         var batch = new Batch();
         batch.Fill(Examples, [0, 1, 2], Config.Vocabulary);
         var weights = LlamaWeights<double>.In(Config, ParameterLayout.Of(Config), Vector("weights"));
-        return (new LlamaPass<double>(weights, new LoraPlan(Config, Lora), training: true), batch);
+        return (new LlamaPass<double>(weights, new LoraPlan(Config, Lora), PassMemory.All), batch);
     }
 
     private static void AssertClose(double[] expected, double[] found, double tolerance)

@@ -6,6 +6,8 @@ namespace EcoLora.Training.Tests;
 /// <summary>Every gradient against central finite differences in double precision, by the same code that trains in float.</summary>
 public class GradientTests
 {
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private const double Tolerance = 1e-6;
 
     public static TheoryData<SimdPath, double, bool> LoraCases => new()
@@ -23,7 +25,7 @@ public class GradientTests
         double[] adapter = TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter"), gradient = new double[adapter.Length];
         var pass = Pass(config, plan, path, out _);
         Batch batch = TwoSequences(config);
-        pass.LossAndGradient(batch, adapter, gradient, [], Mask(dropout));
+        pass.LossAndGradient(batch, batch.Scored, adapter, gradient, [], Mask(dropout), Cancel);
 
         Assert.Equal(2 * 7 * 2, plan.Layout.Tensors.Count);
         foreach (LoraTensor tensor in plan.Layout.Tensors)
@@ -33,19 +35,56 @@ public class GradientTests
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Every_base_gradient_matches_finite_differences(bool tied)
+    [InlineData(LoraTargets.QProj | LoraTargets.VProj)]
+    [InlineData(LoraTargets.KProj)]
+    [InlineData(LoraTargets.OProj)]
+    [InlineData(LoraTargets.UpProj | LoraTargets.GateProj)]
+    [InlineData(LoraTargets.DownProj)]
+    public void Stopping_at_the_lowest_adapter_leaves_no_gradient_out(LoraTargets targets)
     {
-        LlamaConfig config = TinyModel.Config(tied);
+        LlamaConfig config = TinyModel.Config() with { QueryKeyValueBias = true, OutputBias = true, MlpBias = true };
+        var plan = new LoraPlan(config, new LoraOptions(Rank: 2, Alpha: 4, targets));
+        double[] adapter = TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter"), gradient = new double[adapter.Length];
+        var pass = Pass(config, plan, SimdPath.Fastest, out _);
+        Batch batch = TwoSequences(config);
+        pass.LossAndGradient(batch, batch.Scored, adapter, gradient, [], null, Cancel);
+        foreach (LoraTensor tensor in plan.Layout.Tensors)
+            AssertMatches($"{tensor.Module}.{tensor.Role}", tensor.Offset, tensor.Length, adapter, gradient, () => MeanLoss(pass, batch, adapter, 0));
+    }
+
+    [Theory]
+    [InlineData(0.0)]
+    [InlineData(0.2)]
+    public void Running_layers_again_gives_the_same_bits_as_keeping_them(double dropout)
+    {
+        LlamaConfig config = TinyModel.Config() with { Layers = 3, QueryKeyValueBias = true };
+        var plan = new LoraPlan(config, new LoraOptions(Rank: 3, Alpha: 6, LoraTargets.All, dropout));
+        double[] adapter = TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter"), kept = new double[adapter.Length], again = new double[adapter.Length];
+        Batch batch = TwoSequences(config);
+        double loss = Pass(config, plan, SimdPath.Fastest, out _).LossAndGradient(batch, batch.Scored, adapter, kept, [], Mask(dropout), Cancel);
+        var pass = Pass(config, plan, SimdPath.Fastest, out _, PassMemory.Inputs);
+        Assert.Equal(loss, pass.LossAndGradient(batch, batch.Scored, adapter, again, [], Mask(dropout), Cancel));
+        Assert.Equal(kept, again);
+        again.AsSpan().Clear();
+        pass.LossAndGradient(batch, batch.Scored, adapter, again, [], Mask(dropout), Cancel);
+        Assert.Equal(kept, again);
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void Every_base_gradient_matches_finite_differences(bool tied, bool biases)
+    {
+        LlamaConfig config = TinyModel.Config(tied) with { QueryKeyValueBias = biases, OutputBias = biases, MlpBias = biases };
         var pass = Pass(config, null, SimdPath.Fastest, out double[] weights);
         double[] gradient = new double[weights.Length];
         Batch batch = TwoSequences(config);
-        pass.LossAndGradient(batch, [], [], gradient, null);
+        pass.LossAndGradient(batch, batch.Scored, [], [], gradient, null, Cancel);
 
         foreach (ParameterTensor tensor in ParameterLayout.Of(config).Tensors)
         {
-            AssertMatches(tensor.Name, tensor.Offset, tensor.Length, weights, gradient, () => pass.Loss(batch, []) / batch.Scored);
+            AssertMatches(tensor.Name, (int)tensor.Offset, tensor.Length, weights, gradient, () => pass.Loss(batch, [], Cancel) / batch.Scored);
         }
     }
 
@@ -60,7 +99,7 @@ public class GradientTests
         int[] tokens = [.. Enumerable.Range(0, Attention.BlockRows * 2 + 7).Select(_ => stream.NextInt32(config.Vocabulary))];
         var batch = new Batch();
         batch.Fill([new Example(tokens, 90, "", "")], [0], config.Vocabulary);
-        pass.LossAndGradient(batch, adapter, gradient, [], null);
+        pass.LossAndGradient(batch, batch.Scored, adapter, gradient, [], null, Cancel);
         foreach (LoraTensor tensor in plan.Layout.Tensors)
         {
             AssertMatches($"{tensor.Module}.{tensor.Role}", tensor.Offset, tensor.Length, adapter, gradient, () => MeanLoss(pass, batch, adapter, 0));
@@ -76,12 +115,12 @@ public class GradientTests
         var pass = Pass(config, plan, SimdPath.Fastest, out double[] weights);
         Batch batch = TwoSequences(config);
         double[] together = new double[adapter.Length], alone = new double[adapter.Length], baseGradient = new double[weights.Length];
-        pass.LossAndGradient(batch, adapter, together, baseGradient, null);
-        pass.LossAndGradient(batch, adapter, alone, [], null);
+        pass.LossAndGradient(batch, batch.Scored, adapter, together, baseGradient, null, Cancel);
+        pass.LossAndGradient(batch, batch.Scored, adapter, alone, [], null, Cancel);
         Assert.Equal(alone, together);
         foreach (ParameterTensor tensor in ParameterLayout.Of(config).Tensors)
         {
-            AssertMatches(tensor.Name, tensor.Offset, tensor.Length, weights, baseGradient, () => MeanLoss(pass, batch, adapter, 0));
+            AssertMatches(tensor.Name, (int)tensor.Offset, tensor.Length, weights, baseGradient, () => MeanLoss(pass, batch, adapter, 0));
         }
     }
 
@@ -93,8 +132,8 @@ public class GradientTests
         var plan = new LoraPlan(config, options);
         double[] adapter = TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter"), full = new double[adapter.Length], frozen = new double[adapter.Length];
         Batch batch = TwoSequences(config);
-        Pass(config, plan, SimdPath.Fastest, out _).LossAndGradient(batch, adapter, full, [], null);
-        Pass(config, new LoraPlan(config, options with { FreezeA = true }), SimdPath.Fastest, out _).LossAndGradient(batch, adapter, frozen, [], null);
+        Pass(config, plan, SimdPath.Fastest, out _).LossAndGradient(batch, batch.Scored, adapter, full, [], null, Cancel);
+        Pass(config, new LoraPlan(config, options with { FreezeA = true }), SimdPath.Fastest, out _).LossAndGradient(batch, batch.Scored, adapter, frozen, [], null, Cancel);
         foreach (LoraTensor tensor in plan.Layout.Tensors)
         {
             if (tensor.Role == LoraRole.A) Assert.All(tensor.In(frozen.AsSpan()).ToArray(), g => Assert.Equal(0.0, g));
@@ -110,9 +149,9 @@ public class GradientTests
         double[] adapter = TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter"), once = new double[adapter.Length], twice = new double[adapter.Length];
         var pass = Pass(config, plan, SimdPath.Fastest, out _);
         Batch batch = TwoSequences(config);
-        pass.LossAndGradient(batch, adapter, once, [], null);
-        pass.LossAndGradient(batch, adapter, twice, [], null);
-        pass.LossAndGradient(batch, adapter, twice, [], null);
+        pass.LossAndGradient(batch, batch.Scored, adapter, once, [], null, Cancel);
+        pass.LossAndGradient(batch, batch.Scored, adapter, twice, [], null, Cancel);
+        pass.LossAndGradient(batch, batch.Scored, adapter, twice, [], null, Cancel);
         for (int i = 0; i < once.Length; i++) Assert.Equal(2 * once[i], twice[i], 1e-12);
     }
 
@@ -138,9 +177,9 @@ public class GradientTests
     }
 
     private static double MeanLoss(LlamaPass<double> pass, Batch batch, double[] adapter, double dropout)
-        => (dropout > 0 ? pass.LossAndGradient(batch, adapter, [], [], Mask(dropout)) : pass.Loss(batch, adapter)) / batch.Scored;
+        => (dropout > 0 ? pass.LossAndGradient(batch, batch.Scored, adapter, [], [], Mask(dropout), Cancel) : pass.Loss(batch, adapter, Cancel)) / batch.Scored;
 
-    private static RandomStream? Mask(double dropout) => dropout > 0 ? new RandomStream(3, "dropout", 1) : null;
+    private static DropoutMasks? Mask(double dropout) => dropout > 0 ? new DropoutMasks(3, Step: 1, Group: 0) : null;
 
     private static Batch TwoSequences(LlamaConfig config)
     {
@@ -149,12 +188,12 @@ public class GradientTests
         return batch;
     }
 
-    private static LlamaPass<double> Pass(LlamaConfig config, LoraPlan? plan, SimdPath path, out double[] weights)
+    private static LlamaPass<double> Pass(LlamaConfig config, LoraPlan? plan, SimdPath path, out double[] weights, PassMemory kept = PassMemory.All)
     {
         ParameterLayout layout = ParameterLayout.Of(config);
-        weights = TinyModel.Doubles(layout.Length, 0.4, "weights");
+        weights = TinyModel.Doubles(layout.VectorLength(), 0.4, "weights");
         foreach (ParameterTensor tensor in layout.Tensors.Where(t => t.IsVector))
-            foreach (ref double gain in weights.AsSpan(tensor.Offset, tensor.Length)) gain += 1;
-        return new LlamaPass<double>(LlamaWeights<double>.In(config, layout, weights), plan, training: true, path);
+            foreach (ref double gain in tensor.In(weights.AsSpan())) gain += 1;
+        return new LlamaPass<double>(LlamaWeights<double>.In(config, layout, weights), plan, kept, path);
     }
 }

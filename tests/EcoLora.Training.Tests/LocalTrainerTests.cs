@@ -53,6 +53,61 @@ public class LocalTrainerTests
         Assert.All(found, adapter => Assert.Equal(expected, adapter));
     }
 
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(3, true)]
+    [InlineData(16, false)]
+    public void Threads_and_memory_change_no_bit(int threads, bool recomputes)
+    {
+        LoraOptions lora = s_lora with { Dropout = 0.1 };
+        // 20 examples of 5 to 24 rows: two groups in the first steps, one in the last of an epoch.
+        var options = new TrainingOptions { Steps = 7, BatchSize = 30, LearningRate = 1e-2 };
+        float[] expected = NewAdapter(lora), found = NewAdapter(lora);
+        TrainingResult one = Train(new LocalTrainer(s_model, lora), expected, options);
+        TrainingResult other = Train(new LocalTrainer(s_model, lora, new ComputeOptions(threads, recomputes)), found, options);
+        Assert.Equal(expected, found);
+        Assert.Equal(one, other);
+    }
+
+    [Fact]
+    public void A_step_in_groups_has_the_gradient_of_the_step_in_one()
+    {
+        Example[] examples = [.. s_examples.Concat(s_examples).Take(60)];
+        int[] chosen = [.. Enumerable.Range(0, examples.Length)];
+        float[] adapter = NewAdapter(s_lora), whole = new float[adapter.Length], grouped = new float[adapter.Length];
+        var plan = new LoraPlan(TinyModel.Small, s_lora);
+        var batch = new Batch();
+        batch.Fill(examples, chosen, TinyModel.Small.Vocabulary);
+        Assert.True(batch.Rows > 2 * GroupedGradient.GroupRows);
+        double loss = new LlamaPass<float>(s_model.Weights, plan, PassMemory.All).LossAndGradient(batch, batch.Scored, adapter, whole, [], null, Cancel);
+        var groups = new GroupedGradient(
+            grouped, TinyModel.Small.Vocabulary, 2, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All),
+            (pass, group, divisor, gradient, dropout, cancel) => pass.LossAndGradient(group, divisor, adapter, gradient, [], dropout, cancel));
+        StepLoss step = groups.Run(examples, chosen, null, Cancel);
+        Assert.Equal(loss, step.LossSum, 1e-3);
+        Assert.Equal((batch.Scored, batch.Rows), (step.Scored, step.Rows));
+        double scale = whole.Max(Math.Abs);
+        for (int i = 0; i < whole.Length; i++) Assert.Equal(whole[i], grouped[i], 1e-5 * scale);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_malformed_example_in_a_late_group_ends_the_job_and_the_trainer_goes_on(int threads)
+    {
+        var options = new TrainingOptions { Steps = 2, BatchSize = 60 };
+        var trainer = new LocalTrainer(s_model, s_lora, new ComputeOptions(threads));
+        Example[] bad = [.. s_examples, new Example([1, 2, 999], 1, "", "")];
+        float[] adapter = NewAdapter(s_lora);
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => trainer.Train(adapter, bad, options, new RandomStream(1, "x"), cancellation: Cancel));
+        Assert.Contains("expected 0 to 63, found 999", error.Message, StringComparison.Ordinal);
+        float[] expected = NewAdapter(s_lora);
+        Assert.Equal(expected, adapter);
+        Assert.Equal(Train(new LocalTrainer(s_model, s_lora), expected, options), Train(trainer, adapter, options));
+        Assert.Equal(expected, adapter);
+    }
+
     [Fact]
     public void Dropout_and_the_stream_change_the_result()
     {

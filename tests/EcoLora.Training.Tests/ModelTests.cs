@@ -13,11 +13,11 @@ public class ModelTests
     {
         LlamaModel model = LlamaModel.Random(TinyModel.Config(tied: false), new RandomStream(1, "weights"));
         Dictionary<string, SafetensorsTensor> saved = model.Tensors().ToDictionary(t => t.Name);
-        LlamaModel loaded = LlamaModel.Load(model.Config, (name, rows, columns, destination) =>
+        LlamaModel loaded = LlamaModel.Load(model.Config, tensor =>
         {
-            Assert.Equal(rows * columns, destination.Length);
-            Assert.Equal(name.EndsWith("norm.weight", StringComparison.Ordinal) ? [columns] : new[] { rows, columns }, saved[name].Shape);
-            saved[name].Data.Span.CopyTo(destination);
+            Assert.Equal(tensor.Shape, saved[tensor.Name].Shape);
+            Assert.Equal(tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? 1 : 2, tensor.Shape.Count);
+            return new WeightMemory<float>(saved[tensor.Name].Data);
         });
         Assert.Equal(model.CopyParameters(), loaded.CopyParameters());
         Assert.Contains("lm_head.weight", saved.Keys);
@@ -43,10 +43,51 @@ public class ModelTests
     [Fact]
     public void Weights_that_are_not_finite_are_refused_by_name()
     {
-        WeightSource source = (name, _, _, destination) => destination.Fill(name == "model.norm.weight" ? float.NaN : 1);
-        ModelException error = Assert.Throws<ModelException>(() => LlamaModel.Load(TinyModel.Config(), source));
-        Assert.Equal("tensor 'model.norm.weight': expected finite weights, found NaN or infinity", error.Message);
+        foreach (float bad in (float[])[float.NaN, float.NegativeInfinity])
+        {
+            foreach (WeightFormat format in Enum.GetValues<WeightFormat>())
+            {
+                ModelException error = Assert.Throws<ModelException>(() => LlamaModel.Load(TinyModel.Config(), Source(format, bad)));
+                Assert.Equal("tensor 'model.layers.1.mlp.up_proj.weight': expected finite weights, found NaN or infinity", error.Message);
+            }
+        }
+
+        static WeightSource Source(WeightFormat format, float last) => tensor =>
+        {
+            float[] values = new float[tensor.Length];
+            if (tensor.Name == "model.layers.1.mlp.up_proj.weight") values[^1] = last;
+            return Stored(values, format);
+        };
     }
+
+    [Theory]
+    [InlineData(WeightFormat.Half)]
+    [InlineData(WeightFormat.Brain)]
+    public void Training_on_16_bit_weights_has_the_bits_of_training_on_them_widened(WeightFormat format)
+    {
+        LlamaConfig config = TinyModel.Small with { QueryKeyValueBias = true };
+        LlamaModel random = LlamaModel.Random(config, new RandomStream(1, "weights"));
+        LlamaModel narrow = LlamaModel.Load(config, tensor => Stored(random.Tensor(random.Layout.Tensors.ToList().IndexOf(tensor)).Widened().ToArray(), format));
+        LlamaModel wide = LlamaModel.Of(config, narrow.CopyParameters());
+        var lora = new LoraOptions(Rank: 4, Alpha: 8, LoraTargets.All);
+        List<Example> examples = TinyModel.Counting(12, config.Vocabulary, "narrow");
+        float[] expected = Start(), found = Start();
+        new LocalTrainer(wide, lora).Train(expected, examples, new TrainingOptions(), new RandomStream(1, "job"), cancellation: Cancel);
+        new LocalTrainer(narrow, lora).Train(found, examples, new TrainingOptions(), new RandomStream(1, "job"), cancellation: Cancel);
+        Assert.Equal(expected, found);
+        Assert.NotEqual(random.CopyParameters(), narrow.CopyParameters());
+        Assert.Equal(wide.WithAdapter(lora, found).CopyParameters(), narrow.WithAdapter(lora, found).CopyParameters());
+        Assert.Equal(Generator.Generate(wide, [1, 2, 3], 20, [], cancellation: Cancel), Generator.Generate(narrow, [1, 2, 3], 20, [], cancellation: Cancel));
+
+        float[] Start() => [.. TinyModel.Doubles(lora.LayoutFor(config).Length, 0.1, "adapter").Select(value => (float)value)];
+    }
+
+    private static WeightMemory<float> Stored(float[] values, WeightFormat format) => format switch
+    {
+        WeightFormat.Half => new(values.Select(FloatConversion.NarrowHalf).ToArray(), format),
+        WeightFormat.Brain => new(values.Select(FloatConversion.NarrowBrain).ToArray(), format),
+        _ => new(values),
+    };
 
     public static TheoryData<LlamaConfig, string> BadConfigs => new()
     {
@@ -58,7 +99,7 @@ public class ModelTests
         { TinyModel.Config() with { RopeTheta = 0 }, "rope_theta: expected a number of at least 1, found 0" },
         {
             TinyModel.Config() with { HiddenSize = 65_536, Vocabulary = 4_000_000 },
-            "parameters: expected at most 2147483591, found more up to model.embed_tokens"
+            "model.embed_tokens.weight: expected at most 2147483591 entries, found 4000000 × 65536"
         },
     };
 
@@ -122,7 +163,7 @@ public class ModelTests
         double start = Evaluator.Evaluate(model, windows, cancellation: Cancel).Overall.MeanLoss,
             end = Evaluator.Evaluate(trained, windows, cancellation: Cancel).Overall.MeanLoss;
         Assert.True(end < start - 1.5, $"from {start} to {end}");
-        for (int i = 0; i < model.Layout.Tensors.Count; i++) Assert.NotEqual(model.Tensor(i).ToArray(), trained.Tensor(i).ToArray());
+        for (int i = 0; i < model.Layout.Tensors.Count; i++) Assert.NotEqual(model.Tensor(i).Widened(), trained.Tensor(i).Widened());
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using System.Text.Json.Nodes;
 using EcoLora.Numerics;
 
 namespace EcoLora.Local.Bench;
@@ -19,7 +20,8 @@ internal static class BenchCommand
 
     private static readonly double[] Densities = [.05, .1, .3, .5, .6, .95];
 
-    public static Command Create() => new("bench", "Measure the codec against others, and try its decoder on broken frames.") { Codec(), FuzzCommand.Create() };
+    public static Command Create() =>
+        new("bench", "Measure codec and tokenizers, and try the codec's decoder on broken frames.") { Codec(), Tokenizer(), FuzzCommand.Create() };
 
     private static DocumentedCommand Codec()
     {
@@ -49,6 +51,40 @@ internal static class BenchCommand
             BenchReport report = CodecBench.Run(options, Console.Error, cancellation);
             if (parsed.GetValue(@out) is { } folder) Write(folder, report);
             ResultTable.Print(parsed.GetValue(json), report.ToJson(), report.ToTables());
+            return ExitCodes.Success;
+        }, cancellation));
+        return command;
+    }
+
+    private static DocumentedCommand Tokenizer()
+    {
+        Option<string[]> model = Arguments.Texts("--model", "DIR", "Folder with tokenizer.json or tokenizer.model; can be given several times.");
+        Option<string[]> data = Arguments.Texts("--data", "FILE", "Instruction records; can be given several times.");
+        Option<long?> seconds = Arguments.Integer("--seconds", 0, 3600, "Seconds for each row; three rounds at least. [default: 3]");
+        Option<bool> json = Arguments.Json("the rows");
+        var command = new DocumentedCommand("tokenizer", "Measure how fast tokenizers encode.",
+            "On one thread, best of several rounds; each field of a record is one text. The first MB/s are those of a tokenizer that\n"
+                + "remembers no word yet. SentencePiece (Debian: python3-sentencepiece) is measured where a folder has tokenizer.model,\n"
+                + "and must find as many tokens; it is marked absent where it is not installed.",
+            "ecolora bench tokenizer --model samples/base --data samples/tasks.jsonl",
+            "ecolora bench tokenizer --model ~/models/llama --model ~/models/mistral --data dolly.jsonl.gz --json")
+        {
+            model, data, seconds, json,
+        };
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            string[] folders = parsed.GetRequiredValue(model), files = parsed.GetRequiredValue(data);
+            if (folders.Length == 0) throw new ArgumentException("--model: expected a folder, found none");
+            if (files.Length == 0) throw new ArgumentException("--data: expected a file, found none");
+            IReadOnlyList<TokenizerRow> rows = TokenizerBench.Run(folders, files, parsed.GetValue(seconds) ?? 3, cancellation);
+            var result = new JsonObject
+            {
+                ["kind"] = "bench-tokenizer",
+                ["machine"] = new JsonObject { ["cpu"] = BenchMachine.CpuModel(), ["dotnet"] = Environment.Version.ToString(), ["threads"] = 1 },
+                ["rows"] = new JsonArray([.. rows.Select(row => row.ToJson())]),
+            };
+            string title = $"{BenchMachine.CpuModel()}, .NET {Environment.Version}, one thread";
+            ResultTable.Print(parsed.GetValue(json), result, new ResultTable(title, TokenizerRow.Headings, [.. rows.Select(row => row.Cells)]));
             return ExitCodes.Success;
         }, cancellation));
         return command;

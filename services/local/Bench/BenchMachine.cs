@@ -40,7 +40,8 @@ internal sealed record BenchMachine(
         ["date"] = Date,
     };
 
-    private static string CpuModel()
+    /// <summary>Model of the processor.</summary>
+    public static string CpuModel()
     {
         const string Field = "model name", Facts = "/proc/cpuinfo";
         string? line = File.Exists(Facts) ? File.ReadLines(Facts).FirstOrDefault(text => text.StartsWith(Field, StringComparison.Ordinal)) : null;

@@ -53,10 +53,11 @@ internal static class EvalCommand
             var questions = parsed.GetRequiredValue(choices).Select(each => (File: each, Questions: MultipleChoiceFile.Read(each))).ToList();
             TunedModel tuned = TunedModel.Open(request.Model, request.Adapter);
             StepProgress progress = StepProgress.OnStandardError();
-            Example[] examples = tuned.Examples(request.Records, request.Template, request.Window);
+            ExampleFactory factory = tuned.Factory(request.Template);
+            Example[] examples = tuned.Examples(request.Records, factory, request.Window);
             Scores? scores = examples.Length == 0
                 ? null
-                : Scores.Measure(tuned, examples, request.MaxNewTokens, request.Threads, progress, cancellation);
+                : Scores.Measure(tuned, examples, factory.StopTokens, request.MaxNewTokens, request.Threads, progress, cancellation);
             ChoiceScores[] choiceScores =
                 [.. questions.Select(each => ChoiceScores.Measure(tuned, each.File, each.Questions, request.Threads, progress, cancellation))];
             Print(parsed.GetValue(json), scores, choiceScores);

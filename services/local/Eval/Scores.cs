@@ -18,11 +18,12 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
 {
     /// <summary>Measures the loss and, unless <paramref name="maxNewTokens"/> is null, generates the answers.</summary>
     public static Scores Measure(
-        TunedModel tuned, Example[] examples, int? maxNewTokens, int threads, StepProgress progress, CancellationToken cancellation)
+        TunedModel tuned, Example[] examples, IReadOnlyCollection<int> stopTokens, int? maxNewTokens, int threads, StepProgress progress,
+        CancellationToken cancellation)
     {
         EvaluationResult loss = Evaluator.Evaluate(
             tuned.Model, examples, threads, progress.Count("measuring the loss", "record", examples.Length), cancellation);
-        bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, maxNewTokens.Value, threads, progress, cancellation);
+        bool[]? correct = maxNewTokens is null ? null : Correct(tuned, examples, stopTokens, maxNewTokens.Value, threads, progress, cancellation);
         Proportion? ExactMatch(Func<Example, bool> belongs) => correct is null ? null : Proportion.Of(correct.Where((_, i) => belongs(examples[i])));
         return new Scores(
             new Score("all", loss.Overall, ExactMatch(_ => true)),
@@ -43,11 +44,13 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
         "", ["category", "records", "answer tokens", "loss", "perplexity", "exact match"], [.. Categories.Append(All).Select(Cells)]);
 
     private static bool[] Correct(
-        TunedModel tuned, Example[] examples, int maxNewTokens, int threads, StepProgress progress, CancellationToken cancellation)
+        TunedModel tuned, Example[] examples, IReadOnlyCollection<int> stopTokens, int maxNewTokens, int threads, StepProgress progress,
+        CancellationToken cancellation)
     {
         int[][] prompts = [.. examples.Select(example => example.Tokens[..example.PromptLength])];
         int[][] answers = Generator.GenerateAll(
-            tuned.Model, prompts, maxNewTokens, [tuned.EosId], sampling: null, threads, progress.Count("generating answers", "record", prompts.Length), cancellation);
+            tuned.Model, prompts, maxNewTokens, stopTokens, sampling: null, threads,
+            progress.Count("generating answers", "record", prompts.Length), cancellation);
         return [.. answers.Select((answer, i) => tuned.Tokenizer.Decode(answer).Trim() == examples[i].Answer.Trim())];
     }
 

@@ -51,9 +51,10 @@ internal static class GenerateCommand
         {
             TunedModel tuned = TunedModel.Open(parsed.GetRequiredValue(model)!, parsed.GetValue(adapter));
             string form = parsed.GetValue(template) ?? Raw;
-            string text = Text(form, parsed.GetValue(prompt) ?? ReadInput(Console.In), parsed.GetValue(context) ?? "");
+            ExampleFactory? factory = form == Raw ? null : tuned.Factory(form);
+            string text = parsed.GetValue(prompt) ?? ReadInput(Console.In);
             int most = (int)(parsed.GetValue(newTokens) ?? 64);
-            int[] tokens = [tuned.BosId, .. tuned.Tokenizer.Encode(text)];
+            int[] tokens = factory?.Prompt(new Instruction(text, parsed.GetValue(context) ?? "", "", "")) ?? [tuned.BosId, .. tuned.Tokenizer.Encode(text)];
             int room = tuned.Model.Config.MaxPositions - most;
             if (tokens.Length > room)
             {
@@ -61,21 +62,18 @@ internal static class GenerateCommand
                 throw new ArgumentException($"prompt: expected at most {limit}, found {tokens.Length}");
             }
             var sampling = new SamplingOptions(parsed.GetValue(temperature) ?? 0, parsed.GetValue(topP) ?? 1, (ulong)(parsed.GetValue(seed) ?? 1));
-            Stream(tuned, tokens, most, sampling, form != Raw, cancellation);
+            Stream(tuned, tokens, most, factory?.StopTokens, sampling, cancellation);
             return ExitCodes.Success;
         }, cancellation));
         return command;
     }
 
-    private static string Text(string template, string prompt, string context) =>
-        template == Raw ? prompt : PromptTemplate.Named(template).Prompt(new Instruction(prompt, context, "", ""));
-
-    /// <summary>Writes the text while it is generated.</summary>
-    private static void Stream(TunedModel tuned, int[] prompt, int most, SamplingOptions sampling, bool isAnswer, CancellationToken cancellation)
+    /// <summary>Writes the text while it is generated; <paramref name="answerEnds"/> is null where it is no answer, and ends with EOS.</summary>
+    private static void Stream(TunedModel tuned, int[] prompt, int most, IReadOnlyCollection<int>? answerEnds, SamplingOptions sampling, CancellationToken cancellation)
     {
-        var text = new GrowingText(tokens => tuned.Tokenizer.Decode(tokens), Console.Out, prompt, isAnswer);
+        var text = new GrowingText(tokens => tuned.Tokenizer.Decode(tokens), Console.Out, prompt, answerEnds is not null);
         List<int> sequence = [.. prompt];
-        Generator.Generate(tuned.Model, prompt, most, [tuned.EosId], sampling, Show, cancellation);
+        Generator.Generate(tuned.Model, prompt, most, answerEnds ?? [tuned.EosId], sampling, Show, cancellation);
         text.End();
 
         void Show(int token)

@@ -29,13 +29,16 @@ internal sealed record TunedModel(LlamaModel Model, BpeTokenizer Tokenizer, int 
         return new TunedModel(model, folder.Tokenizer, bos, eos);
     }
 
+    /// <summary>Makes token sequences in the form of a template.</summary>
+    /// <exception cref="ArgumentException">The tokenizer lacks a special token of the template.</exception>
+    public ExampleFactory Factory(string template) => new(PromptTemplate.Named(template), Tokenizer, BosId, EosId);
+
     /// <summary>Records as token sequences.</summary>
     /// <exception cref="ArgumentException">The window is longer than the model's positions.</exception>
-    public Example[] Examples(IReadOnlyList<Instruction> records, string template, int window)
+    public Example[] Examples(IReadOnlyList<Instruction> records, ExampleFactory factory, int window)
     {
         if (window > Model.Config.MaxPositions)
             throw new ArgumentException($"window: expected at most {Model.Config.MaxPositions} (the model's max_position_embeddings), found {window}");
-        var factory = new ExampleFactory(PromptTemplate.Named(template), text => Tokenizer.Encode(text), BosId, EosId);
         return [.. records.Select(record => factory.Create(record, window))
             .Select(made => new Example(made.Tokens, made.PromptLength, made.Category, made.Answer))];
     }

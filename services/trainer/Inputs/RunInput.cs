@@ -26,10 +26,11 @@ public sealed class RunInput
         int longest = Model.Config.MaxPositions;
         if (file.Data.Window > longest)
             throw new ArgumentException($"data.window: expected at most {longest} (the model's max_position_embeddings), found {file.Data.Window}");
-        var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), text => folder.Tokenizer.Encode(text), bos, eos);
+        var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), folder.Tokenizer, bos, eos);
         _clients = [.. data.Clients.Select((records, client) => hosts(client) ? Examples(factory, records) : [])];
         _heldOut = Examples(factory, data.HeldOut);
-        _exactMatch = file.Evaluation.ExactMatch ? new ExactMatchOptions(ids => folder.Tokenizer.Decode(ids), file.Evaluation.MaxNewTokens, [eos]) : null;
+        _exactMatch = file.Evaluation.ExactMatch
+            ? new ExactMatchOptions(ids => folder.Tokenizer.Decode(ids), file.Evaluation.MaxNewTokens, factory.StopTokens) : null;
         Modules = [.. _lora.LayoutFor(Model.Config).Tensors.Chunk(2).Select(pair => new LoraModule(pair[0].Module, pair[1].Rows, pair[0].Columns, pair[0].Rows))];
     }
 

@@ -1,16 +1,44 @@
+using EcoLora.Formats.Tokenizers;
+
 namespace EcoLora.Formats.Data;
 
-/// <summary>Makes token sequences of records, for one template and tokenizer.</summary>
-/// <param name="template">How a record becomes text.</param>
-/// <param name="encode">The tokenizer, without special tokens.</param>
-/// <param name="bosId">Token that begins a sequence.</param>
-/// <param name="eosId">Token that ends an answer.</param>
-public sealed class ExampleFactory(PromptTemplate template, Func<string, int[]> encode, int bosId, int eosId)
+/// <summary>Makes token sequences of records, for one template and tokenizer. The text of a record never becomes a special token.</summary>
+public sealed class ExampleFactory
 {
+    private readonly PromptTemplate _template;
+    private readonly BpeTokenizer _tokenizer;
+    private readonly int[] _start, _head;
+    private readonly int _endId;
+
+    /// <param name="template">How a record becomes text.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="bosId">Token that begins a sequence, unless the template begins without one.</param>
+    /// <param name="eosId">Token that ends an answer, unless the template names another.</param>
+    /// <exception cref="ArgumentException">The tokenizer lacks a special token of the template.</exception>
+    public ExampleFactory(PromptTemplate template, BpeTokenizer tokenizer, int bosId, int eosId)
+    {
+        foreach (string token in template.SpecialTokens)
+            if (tokenizer.SpecialIdOf(token) is null)
+                throw new ArgumentException($"template '{template.Name}': expected a tokenizer with the special token '{token}', "
+                    + $"found {(tokenizer.IdOf(token) is null ? "none" : "an ordinary token")}");
+        (_template, _tokenizer) = (template, tokenizer);
+        _start = template.StartsWithBos ? [bosId] : [];
+        _head = [.. _start, .. tokenizer.Encode(template.Head)];
+        _endId = template.EndToken is { } end ? tokenizer.SpecialIdOf(end)!.Value : eosId;
+        StopTokens = _endId == eosId ? [eosId] : [_endId, eosId];
+    }
+
+    /// <summary>Tokens that end an answer when one is generated: the template's end token, and EOS.</summary>
+    public IReadOnlyList<int> StopTokens { get; }
+
+    /// <summary>[BOS] prompt, whole: what an answer is generated from.</summary>
+    public int[] Prompt(Instruction record) => [.. _start, .. _tokenizer.Encode(_template.Prompt(record))];
+
     /// <summary>
-    /// [BOS] prompt answer [EOS], at most <paramref name="maxLength"/> tokens. What is longer is cut: answer and EOS to half the window
-    /// (rounded down), where an answer that is cut has no EOS since it does not end there; then the prompt from the left to what remains.
-    /// BOS always stays. An answer of at most half the window is never cut.
+    /// [BOS] prompt answer end, at most <paramref name="maxLength"/> tokens. What is longer is cut: answer and end token to half the window
+    /// (rounded down), where an answer that is cut has no end token since it does not end there; then the prompt from the left to what remains, where BOS
+    /// and the template's first header stay, or only the first token where these would take more than half of what remains. An answer of at most half the
+    /// window is never cut.
     /// </summary>
     /// <remarks>Prompt and answer are tokenised as one text where the prompt's own tokens are a prefix of that, and apart otherwise; so the
     /// prompt's tokens are always those that the prompt alone has when an answer is to be generated.</remarks>
@@ -20,24 +48,30 @@ public sealed class ExampleFactory(PromptTemplate template, Func<string, int[]> 
     public PromptedSequence Create(Instruction record, int maxLength)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 2);
-        ReadOnlySpan<int> prompt = encode(template.Prompt(record));
-        ReadOnlySpan<int> answer = AnswerTokens(template.Prompt(record), template.Answer(record), prompt);
+        int[] prompt = Prompt(record);
+        ReadOnlySpan<int> answer = AnswerTokens(record, prompt.AsSpan(_start.Length));
         bool ended = true;
-        if (1 + prompt.Length + answer.Length + 1 > maxLength)
+        if (prompt.Length + answer.Length + 1 > maxLength)
         {
             int room = maxLength / 2;
             ended = answer.Length + 1 <= room;
             if (!ended && answer.Length > room) answer = answer[..room];
-            int promptRoom = maxLength - 1 - answer.Length - (ended ? 1 : 0);
-            if (prompt.Length > promptRoom) prompt = prompt[^promptRoom..];
+            int promptRoom = maxLength - answer.Length - (ended ? 1 : 0);
+            if (prompt.Length > promptRoom)
+            {
+                int kept = prompt.AsSpan().CommonPrefixLength(_head);
+                if (2 * kept > promptRoom) kept = 1;
+                prompt = [.. prompt[..kept], .. prompt[^(promptRoom - kept)..]];
+            }
         }
-        int[] tokens = ended ? [bosId, .. prompt, .. answer, eosId] : [bosId, .. prompt, .. answer];
-        return new PromptedSequence(tokens, 1 + prompt.Length, record.Category, record.Response.Trim());
+        int[] tokens = ended ? [.. prompt, .. answer, _endId] : [.. prompt, .. answer];
+        return new PromptedSequence(tokens, prompt.Length, record.Category, record.Response.Trim());
     }
 
-    private ReadOnlySpan<int> AnswerTokens(string promptText, string answerText, ReadOnlySpan<int> prompt)
+    private ReadOnlySpan<int> AnswerTokens(Instruction record, ReadOnlySpan<int> prompt)
     {
-        ReadOnlySpan<int> whole = encode(promptText + answerText);
-        return whole.StartsWith(prompt) ? whole[prompt.Length..] : encode(answerText);
+        string answer = _template.Answer(record);
+        ReadOnlySpan<int> whole = _tokenizer.Encode([.. _template.Prompt(record), TextPart.Plain(answer)]);
+        return whole.StartsWith(prompt) ? whole[prompt.Length..] : _tokenizer.Encode(answer);
     }
 }

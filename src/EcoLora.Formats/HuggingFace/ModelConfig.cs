@@ -2,9 +2,25 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Formats.HuggingFace;
 
-/// <summary>The sizes and constants of a Llama model, as config.json has them.</summary>
+/// <summary>A family of models that compute alike: Llama's decoder, apart from where they have biases.</summary>
+public enum ModelFamily
+{
+    /// <summary><c>llama</c>: Llama 2 and 3.x, TinyLlama, SmolLM.</summary>
+    Llama,
+
+    /// <summary><c>mistral</c>, with full attention: a sequence may be as long as the sliding window, if it has one.</summary>
+    Mistral,
+
+    /// <summary><c>qwen2</c>: Qwen 2 and 2.5, with biases of queries, keys and values.</summary>
+    Qwen2,
+}
+
+/// <summary>The sizes and constants of a model of Llama's architecture, as config.json has them.</summary>
 public sealed record ModelConfig
 {
+    /// <summary>The family (<c>model_type</c>).</summary>
+    public ModelFamily Family { get; init; }
+
     /// <summary>Rows of the embedding (<c>vocab_size</c>).</summary>
     public required int VocabularySize { get; init; }
 
@@ -26,7 +42,7 @@ public sealed record ModelConfig
     /// <summary>Width of one head (<c>head_dim</c>, else hidden_size / num_attention_heads); even.</summary>
     public required int HeadSize { get; init; }
 
-    /// <summary>Longest sequence that the model was made for (<c>max_position_embeddings</c>).</summary>
+    /// <summary>Longest sequence that the model was made for (<c>max_position_embeddings</c>, or <c>sliding_window</c> where that is shorter).</summary>
     public required int MaxPositions { get; init; }
 
     /// <summary>ε of RMSNorm (<c>rms_norm_eps</c>).</summary>
@@ -37,6 +53,15 @@ public sealed record ModelConfig
 
     /// <summary>How the rotary frequencies are scaled (<c>rope_scaling</c>), or null.</summary>
     public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>Queries, keys and values have biases (Qwen2; <c>attention_bias</c> of Llama).</summary>
+    public bool QueryKeyValueBias { get; init; }
+
+    /// <summary>The output of attention has a bias (<c>attention_bias</c> of Llama).</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>The three layers of the feed-forward part have biases (<c>mlp_bias</c>).</summary>
+    public bool MlpBias { get; init; }
 
     /// <summary>The output layer is the embedding (<c>tie_word_embeddings</c>); otherwise it is <c>lm_head.weight</c>.</summary>
     public bool TiedEmbeddings { get; init; }
@@ -62,14 +87,20 @@ public sealed record ModelConfig
         {
             string layer = $"model.layers.{i}.";
             yield return (layer + "input_layernorm.weight", [HiddenSize]);
-            yield return (layer + "self_attn.q_proj.weight", [queries, HiddenSize]);
-            yield return (layer + "self_attn.k_proj.weight", [keys, HiddenSize]);
-            yield return (layer + "self_attn.v_proj.weight", [keys, HiddenSize]);
-            yield return (layer + "self_attn.o_proj.weight", [HiddenSize, queries]);
+            foreach ((string, int[]) each in Linear("self_attn.q_proj", queries, HiddenSize, QueryKeyValueBias)) yield return each;
+            foreach ((string, int[]) each in Linear("self_attn.k_proj", keys, HiddenSize, QueryKeyValueBias)) yield return each;
+            foreach ((string, int[]) each in Linear("self_attn.v_proj", keys, HiddenSize, QueryKeyValueBias)) yield return each;
+            foreach ((string, int[]) each in Linear("self_attn.o_proj", HiddenSize, queries, OutputBias)) yield return each;
             yield return (layer + "post_attention_layernorm.weight", [HiddenSize]);
-            yield return (layer + "mlp.gate_proj.weight", [IntermediateSize, HiddenSize]);
-            yield return (layer + "mlp.up_proj.weight", [IntermediateSize, HiddenSize]);
-            yield return (layer + "mlp.down_proj.weight", [HiddenSize, IntermediateSize]);
+            foreach ((string, int[]) each in Linear("mlp.gate_proj", IntermediateSize, HiddenSize, MlpBias)) yield return each;
+            foreach ((string, int[]) each in Linear("mlp.up_proj", IntermediateSize, HiddenSize, MlpBias)) yield return each;
+            foreach ((string, int[]) each in Linear("mlp.down_proj", HiddenSize, IntermediateSize, MlpBias)) yield return each;
+
+            IEnumerable<(string, int[])> Linear(string module, int outputs, int inputs, bool bias)
+            {
+                yield return ($"{layer}{module}.weight", [outputs, inputs]);
+                if (bias) yield return ($"{layer}{module}.bias", [outputs]);
+            }
         }
         yield return ("model.norm.weight", [HiddenSize]);
         if (!TiedEmbeddings) yield return ("lm_head.weight", [VocabularySize, HiddenSize]);

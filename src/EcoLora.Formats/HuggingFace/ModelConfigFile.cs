@@ -6,7 +6,7 @@ using EcoLora.Numerics;
 
 namespace EcoLora.Formats.HuggingFace;
 
-/// <summary>config.json: LlamaForCausalLM as transformers writes it, old and new spelling of the rotary parameters.</summary>
+/// <summary>config.json of the families of <see cref="ModelFamily"/> as transformers writes it, old and new spelling of the rotary parameters.</summary>
 internal static class ModelConfigFile
 {
     public const string Name = "config.json";
@@ -15,13 +15,10 @@ internal static class ModelConfigFile
     /// <summary>Reads and checks; what would change the computation and is not supported is refused, what does not is ignored.</summary>
     public static ModelConfig Read(JsonField root)
     {
-        Require(root["model_type"], "llama");
-        if (root["architectures"].Exists)
-            foreach (JsonField architecture in root["architectures"].Items())
-                Require(architecture, "LlamaForCausalLM");
+        ModelFamily family = ReadFamily(root);
         if (root["hidden_act"].Exists) Require(root["hidden_act"], "silu");
-        RequireFalse(root["attention_bias"]);
-        RequireFalse(root["mlp_bias"]);
+        RequireFullAttention(root, family);
+        RequireFalse(root["rope_interleaved"]);
         if (root["quantization_config"].Exists) throw root["quantization_config"].Refuse("none (weights in F32, F16 or BF16)");
         (double theta, RopeScaling? scaling) = ReadRotary(root);
 
@@ -33,6 +30,15 @@ internal static class ModelConfigFile
         if (headSize % 2 != 0) throw root["head_dim"].Refuse($"an even width of a head, computed {headSize}");
         var config = new ModelConfig
         {
+            Family = family,
+            QueryKeyValueBias = family switch
+            {
+                ModelFamily.Llama => root["attention_bias"].BooleanOr(false),
+                ModelFamily.Qwen2 => true,
+                _ => false,
+            },
+            OutputBias = family == ModelFamily.Llama && root["attention_bias"].BooleanOr(false),
+            MlpBias = family == ModelFamily.Llama && root["mlp_bias"].BooleanOr(false),
             VocabularySize = root["vocab_size"].Int32(1, LargestSize),
             HiddenSize = hidden,
             IntermediateSize = root["intermediate_size"].Int32(1, LargestSize),
@@ -40,7 +46,7 @@ internal static class ModelConfigFile
             Heads = heads,
             KeyValueHeads = keyValueHeads,
             HeadSize = headSize,
-            MaxPositions = root["max_position_embeddings"].Int32(1, int.MaxValue),
+            MaxPositions = Math.Min(root["max_position_embeddings"].Int32(1, int.MaxValue), LongestWindow(root, family)),
             RmsNormEpsilon = root["rms_norm_eps"].DoubleOr(1e-6, 0, 1),
             RopeTheta = theta,
             RopeScaling = scaling,
@@ -61,9 +67,9 @@ internal static class ModelConfigFile
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
         json.WriteStartObject();
         json.WriteStartArray("architectures");
-        json.WriteStringValue("LlamaForCausalLM");
+        json.WriteStringValue(ArchitectureOf(config.Family));
         json.WriteEndArray();
-        json.WriteBoolean("attention_bias", false);
+        if (config.Family == ModelFamily.Llama) json.WriteBoolean("attention_bias", config.OutputBias);
         json.WriteNumber("attention_dropout", 0.0);
         WriteIds(json, config);
         json.WriteNumber("head_dim", config.HeadSize);
@@ -72,20 +78,58 @@ internal static class ModelConfigFile
         json.WriteNumber("initializer_range", 0.02);
         json.WriteNumber("intermediate_size", config.IntermediateSize);
         json.WriteNumber("max_position_embeddings", config.MaxPositions);
-        json.WriteBoolean("mlp_bias", false);
-        json.WriteString("model_type", "llama");
+        if (config.Family == ModelFamily.Llama) json.WriteBoolean("mlp_bias", config.MlpBias);
+        json.WriteString("model_type", NameOf(config.Family));
         json.WriteNumber("num_attention_heads", config.Heads);
         json.WriteNumber("num_hidden_layers", config.Layers);
         json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
         json.WriteNumber("rms_norm_eps", config.RmsNormEpsilon);
         WriteScaling(json, config.RopeScaling);
         json.WriteNumber("rope_theta", config.RopeTheta);
+        if (config.Family == ModelFamily.Mistral) json.WriteNull("sliding_window");
         json.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
         json.WriteString("torch_dtype", type switch { TensorType.F16 => "float16", TensorType.BF16 => "bfloat16", _ => "float32" });
         json.WriteBoolean("use_cache", true);
+        if (config.Family == ModelFamily.Qwen2) json.WriteBoolean("use_sliding_window", false);
         json.WriteNumber("vocab_size", config.VocabularySize);
         json.WriteEndObject();
     }
+
+    private static string NameOf(ModelFamily family) => family switch
+    {
+        ModelFamily.Mistral => "mistral",
+        ModelFamily.Qwen2 => "qwen2",
+        _ => "llama",
+    };
+
+    private static string ArchitectureOf(ModelFamily family) => family + "ForCausalLM";
+
+    private static ModelFamily ReadFamily(JsonField root)
+    {
+        JsonField type = root["model_type"];
+        foreach (ModelFamily family in Enum.GetValues<ModelFamily>())
+        {
+            if (!type.IsString || type.String() != NameOf(family)) continue;
+            if (root["architectures"].Exists)
+                foreach (JsonField architecture in root["architectures"].Items())
+                    Require(architecture, ArchitectureOf(family));
+            return family;
+        }
+        throw type.Refuse("llama, mistral or qwen2");
+    }
+
+    /// <summary>Newer files say it layer by layer; a window of Mistral's is dealt with by <see cref="LongestWindow"/>.</summary>
+    private static void RequireFullAttention(JsonField root, ModelFamily family)
+    {
+        if (root["attention_dropout"].DoubleOr(0, 0, 1) > 0) throw root["attention_dropout"].Refuse("0");
+        if (family == ModelFamily.Qwen2) RequireFalse(root["use_sliding_window"]);
+        if (!root["layer_types"].Exists) return;
+        foreach (JsonField layer in root["layer_types"].Items()) Require(layer, "full_attention");
+    }
+
+    /// <summary>A sequence that is no longer than Mistral's sliding window is attended in full.</summary>
+    private static int LongestWindow(JsonField root, ModelFamily family) =>
+        family == ModelFamily.Mistral ? root["sliding_window"].Int32Or(int.MaxValue, 1, int.MaxValue) : int.MaxValue;
 
     /// <summary>The three ids as config.json and generation_config.json both have them; an absent one is left out.</summary>
     public static void WriteIds(Utf8JsonWriter json, ModelConfig config)

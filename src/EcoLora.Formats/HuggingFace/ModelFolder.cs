@@ -3,6 +3,7 @@ using EcoLora.Formats.Files;
 using EcoLora.Formats.Json;
 using EcoLora.Formats.Safetensors;
 using EcoLora.Formats.Tokenizers;
+using EcoLora.Numerics;
 
 namespace EcoLora.Formats.HuggingFace;
 
@@ -65,28 +66,14 @@ public sealed class ModelFolder : IDisposable
     public static ModelConfig ReadConfig(string path) =>
         ModelConfigFile.Read(JsonField.ReadFile(System.IO.Path.Combine(path, ModelConfigFile.Name), text => new ModelFolderException(text)));
 
-    /// <summary>Reads a matrix [rows, columns], row-major, as binary32.</summary>
-    /// <param name="name">Its name, such as <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
-    /// <param name="rows">Expected rows.</param>
-    /// <param name="columns">Expected columns.</param>
-    /// <param name="destination">rows × columns entries.</param>
+    /// <summary>A tensor of that shape where it lies in the mapped file; see <see cref="SafetensorsFile.Map"/>.</summary>
     /// <exception cref="SafetensorsException">There is no such tensor, or its dtype is not F32, F16 or BF16.</exception>
     /// <exception cref="ModelFolderException">It has another shape.</exception>
-    public void ReadTensor(string name, int rows, int columns, Span<float> destination)
+    public WeightMemory<float> Map(string name, params ReadOnlySpan<int> shape)
     {
         SafetensorsFile file = _weights.FileOf(name);
-        Check(file, name, [rows, columns]);
-        file.Read(name, destination);
-    }
-
-    /// <summary>Reads a vector [length] as binary32.</summary>
-    /// <exception cref="SafetensorsException">There is no such tensor, or its dtype is not F32, F16 or BF16.</exception>
-    /// <exception cref="ModelFolderException">It has another shape.</exception>
-    public void ReadTensor(string name, Span<float> destination)
-    {
-        SafetensorsFile file = _weights.FileOf(name);
-        Check(file, name, [destination.Length]);
-        file.Read(name, destination);
+        Check(file, name, shape);
+        return file.Map(name);
     }
 
     /// <summary>

@@ -16,6 +16,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private readonly MemoryMappedViewAccessor _view;
     private readonly Dictionary<string, TensorEntry> _byName = new(StringComparer.Ordinal);
     private byte* _bytes;
+    private bool _isHeld;
 
     private SafetensorsFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, long length)
     {
@@ -102,6 +103,24 @@ public sealed unsafe class SafetensorsFile : IDisposable
         Convert(entry, 0, destination);
     }
 
+    /// <summary>
+    /// A whole tensor where it lies in the mapped file, in the format that it is stored in; nothing is read or copied. The memory stays valid after
+    /// <see cref="Dispose"/>; the mapping ends when no memory of it is reachable any more.
+    /// </summary>
+    /// <exception cref="SafetensorsException">No such tensor, another dtype, or more than 2,147,483,647 entries.</exception>
+    public WeightMemory<float> Map(string name)
+    {
+        ObjectDisposedException.ThrowIf(_bytes is null, this);
+        TensorEntry entry = this[name];
+        long count = entry.ByteLength / SizeToRead(entry);
+        if (count > int.MaxValue) throw Refusal(name, $"expected at most {int.MaxValue} entries, found {entry.ShapeText} = {count}");
+        _isHeld = true;
+        SafeHandle mapping = _view.SafeMemoryMappedViewHandle;
+        byte* start = _bytes + entry.Offset;
+        if (entry.Type == "F32") return new(new MappedMemory<float>(mapping, start, (int)count).Memory);
+        return new(new MappedMemory<ushort>(mapping, start, (int)count).Memory, entry.Type == "F16" ? WeightFormat.Half : WeightFormat.Brain);
+    }
+
     /// <summary>Reads consecutive rows (slices of the first dimension) without touching the others.</summary>
     /// <param name="name">The tensor.</param>
     /// <param name="firstRow">Index of the first row.</param>
@@ -120,7 +139,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
         Convert(entry, firstRow * width * size, destination);
     }
 
-    /// <summary>Unmaps the file. Spans from <see cref="Bytes"/> end here.</summary>
+    /// <summary>
+    /// Unmaps the file, or leaves that to the collector where <see cref="Map"/> gave memory away. Spans from <see cref="Bytes"/> end here.
+    /// </summary>
     public void Dispose()
     {
         if (_bytes is not null)
@@ -128,7 +149,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
             _bytes = null;
             _view.SafeMemoryMappedViewHandle.ReleasePointer();
         }
-        _view.Dispose();
+        if (!_isHeld) _view.Dispose();
         _map.Dispose();
     }
 

@@ -10,8 +10,9 @@ internal sealed class BpeModel
     private const int LongestRemembered = 64;
     private const int MostRemembered = 1 << 16;
 
-    private readonly Dictionary<string, int> _ids;
-    private readonly Dictionary<ulong, Merge> _merges;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _ids;
+    private readonly int _longestToken;
+    private readonly MergeTable _merges;
     private readonly Dictionary<int, int> _runeIds = [];
     private readonly int[] _byteIds = new int[256];
     private readonly ConcurrentDictionary<string, int[]> _words = new(StringComparer.Ordinal);
@@ -21,9 +22,10 @@ internal sealed class BpeModel
     /// <param name="ids">Token → id, without the special tokens: text must not become one.</param>
     /// <param name="merges">Pair → merge.</param>
     /// <param name="rules">The model's switches.</param>
-    public BpeModel(Dictionary<string, int> ids, Dictionary<ulong, Merge> merges, BpeRules rules)
+    public BpeModel(Dictionary<string, int> ids, MergeTable merges, BpeRules rules)
     {
-        (_ids, _merges, Rules) = (ids, merges, rules);
+        (_ids, _merges, Rules) = (ids.GetAlternateLookup<ReadOnlySpan<char>>(), merges, rules);
+        _longestToken = ids.Count == 0 ? 0 : ids.Keys.Max(token => token.Length);
         _wordsBySpan = _words.GetAlternateLookup<ReadOnlySpan<char>>();
         for (int b = 0; b < 256; b++)
         {
@@ -65,10 +67,16 @@ internal sealed class BpeModel
 
     private bool TryWhole(ReadOnlySpan<char> word, out int id)
     {
-        if (!Rules.ByteLevel) return _ids.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(word, out id);
-        var token = new StringBuilder();
-        foreach (byte b in Encoding.UTF8.GetBytes(word.ToString())) token.Append(ByteAlphabet.CharacterOf(b));
-        return _ids.TryGetValue(token.ToString(), out id);
+        if (!Rules.ByteLevel) return _ids.TryGetValue(word, out id);
+        id = 0;
+        if (word.Length > _longestToken) return false;
+        Span<char> token = word.Length <= LongestRemembered ? stackalloc char[3 * LongestRemembered] : new char[3 * word.Length];
+        Span<byte> utf8 = stackalloc byte[4];
+        int length = 0;
+        foreach (Rune rune in word.EnumerateRunes())
+            for (int i = 0, bytes = rune.EncodeToUtf8(utf8); i < bytes; i++)
+                token[length++] = ByteAlphabet.CharacterOf(utf8[i]);
+        return _ids.TryGetValue(token[..length], out id);
     }
 
     private void AddBytes(ReadOnlySpan<char> word, MergeQueue queue)

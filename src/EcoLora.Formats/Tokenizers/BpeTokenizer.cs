@@ -1,38 +1,43 @@
+using System.Text;
 using EcoLora.Formats.Files;
 using EcoLora.Formats.Json;
 
 namespace EcoLora.Formats.Tokenizers;
 
 /// <summary>
-/// Byte-pair encoding as a Hugging Face tokenizer.json describes it: SentencePiece style (Llama, Mistral) and byte-level (GPT-2, Llama 3). Thread-safe.
+/// Byte-pair encoding as a Hugging Face tokenizer.json describes it, SentencePiece style (Llama 2, TinyLlama, Mistral) and byte-level (GPT-2, Llama 3, Qwen2,
+/// SmolLM), or as SentencePiece's own tokenizer.model does. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Supported: model BPE; normalizers Prepend, Replace, Sequence; pre-tokenizers none, Metaspace, ByteLevel, Digits, Split with the patterns of GPT-2 and
-/// Llama 3, Sequence; decoders of the same; TemplateProcessing. Everything else is refused, because a tokenizer that is almost right trains on wrong ids.
-/// Lone surrogates in a text count as U+FFFD.
+/// Supported of tokenizer.json: model BPE; normalizers NFC, Prepend, Replace, Sequence; pre-tokenizers none, Metaspace, ByteLevel, Digits, Split with the
+/// patterns of GPT-2, Llama 3 and Qwen2, Sequence; decoders of the same; TemplateProcessing. Of tokenizer.model: BPE without normalisation. Everything
+/// else (Unigram in either file, for one) is refused, because a tokenizer that is almost right trains on wrong ids. Lone surrogates in a text count as U+FFFD.
 /// </remarks>
 public sealed class BpeTokenizer
 {
-    private const string FileName = "tokenizer.json";
+    private const string JsonName = "tokenizer.json";
     private const string ConfigName = "tokenizer_config.json";
 
     private readonly TokenizerDefinition _definition;
     private readonly HashSet<int> _special;
     private readonly AddedTokenScanner _all, _plain;
-    private readonly byte[] _json, _configJson;
+    private readonly string _file;
+    private readonly byte[] _bytes, _configBytes;
 
-    private BpeTokenizer(byte[] json, byte[] configJson)
+    private BpeTokenizer(string file, byte[] bytes, byte[] configBytes)
     {
-        (_json, _configJson) = (json, configJson);
-        _definition = TokenizerReader.Read(JsonField.Parse(json, FileName, Refusal));
+        (_file, _bytes, _configBytes) = (file, bytes, configBytes);
+        JsonField config = configBytes.Length > 0 ? JsonField.Parse(configBytes, ConfigName, Refusal) : default;
+        _definition = file == JsonName
+            ? TokenizerReader.Read(JsonField.Parse(bytes, JsonName, Refusal))
+            : SentencePieceReader.Read(SentencePieceModel.Read(bytes), config);
         _special = [.. _definition.Added.Where(t => t.Special).Select(t => t.Id)];
         _all = new AddedTokenScanner(_definition.Added);
         _plain = new AddedTokenScanner(_definition.Added.Where(t => !t.Special));
         VocabularySize = _definition.Tokens.Keys.Max() + 1;
-        JsonField config = configJson.Length > 0 ? JsonField.Parse(configJson, ConfigName, Refusal) : default;
-        BosId = NamedToken(config, "bos_token") ?? (_definition.Prefix.Count > 0 ? _definition.Prefix[0] : null);
-        EosId = NamedToken(config, "eos_token") ?? (_definition.Suffix.Count > 0 ? _definition.Suffix[^1] : null);
-        PadId = NamedToken(config, "pad_token");
+        BosId = NamedToken(config, "bos_token") ?? _definition.BosId;
+        EosId = NamedToken(config, "eos_token") ?? _definition.EosId;
+        PadId = NamedToken(config, "pad_token") ?? _definition.PadId;
         Prefix = _definition.Prefix;
         Suffix = _definition.Suffix;
         if (_definition.HasTemplate) return;
@@ -52,24 +57,34 @@ public sealed class BpeTokenizer
     /// <summary>Padding: <c>pad_token</c> of tokenizer_config.json; null when it has none.</summary>
     public int? PadId { get; }
 
-    /// <summary>Ids that belong before a text (usually BOS): by the template, else by <c>add_bos_token</c>. <see cref="Encode"/> does not add them.</summary>
+    /// <summary>Ids that belong before a text (usually BOS): by the template, else by <c>add_bos_token</c>.
+    /// <see cref="Encode(string, bool)"/> does not add them.</summary>
     public IReadOnlyList<int> Prefix { get; }
 
-    /// <summary>Ids that belong after a text (usually none): by the template, else by <c>add_eos_token</c>. <see cref="Encode"/> does not add them.</summary>
+    /// <summary>Ids that belong after a text (usually none): by the template, else by <c>add_eos_token</c>.
+    /// <see cref="Encode(string, bool)"/> does not add them.</summary>
     public IReadOnlyList<int> Suffix { get; }
 
-    /// <summary>Reads tokenizer.json and, where it is there, tokenizer_config.json of a folder.</summary>
-    /// <exception cref="TokenizerException">tokenizer.json is absent, malformed, or asks for what is not supported.</exception>
+    /// <summary>Reads tokenizer.json of a folder, else tokenizer.model, and, where it is there, tokenizer_config.json.</summary>
+    /// <exception cref="TokenizerException">Both are absent, or a file is malformed or asks for what is not supported.</exception>
     public static BpeTokenizer Open(string folder)
     {
-        string path = Path.Combine(folder, FileName), configPath = Path.Combine(folder, ConfigName);
-        return new BpeTokenizer(JsonField.ReadBytes(path, Refusal), File.Exists(configPath) ? JsonField.ReadBytes(configPath, Refusal) : []);
+        string configPath = Path.Combine(folder, ConfigName);
+        string file = Array.Find([JsonName, SentencePieceModel.FileName], name => File.Exists(Path.Combine(folder, name)))
+            ?? throw new TokenizerException($"{folder}: expected {JsonName} or {SentencePieceModel.FileName}, found neither");
+        return new BpeTokenizer(
+            file, JsonField.ReadBytes(Path.Combine(folder, file), Refusal), File.Exists(configPath) ? JsonField.ReadBytes(configPath, Refusal) : []);
     }
 
     /// <summary>Makes a tokenizer from the bytes of tokenizer.json and tokenizer_config.json (empty: none).</summary>
     /// <exception cref="TokenizerException">They are malformed or ask for what is not supported.</exception>
     public static BpeTokenizer Parse(ReadOnlySpan<byte> tokenizerJson, ReadOnlySpan<byte> tokenizerConfigJson = default) =>
-        new(tokenizerJson.ToArray(), tokenizerConfigJson.ToArray());
+        new(JsonName, tokenizerJson.ToArray(), tokenizerConfigJson.ToArray());
+
+    /// <summary>Makes a tokenizer from the bytes of SentencePiece's tokenizer.model and tokenizer_config.json (empty: none).</summary>
+    /// <exception cref="TokenizerException">They are malformed or ask for what is not supported.</exception>
+    public static BpeTokenizer ParseModel(ReadOnlySpan<byte> tokenizerModel, ReadOnlySpan<byte> tokenizerConfigJson = default) =>
+        new(SentencePieceModel.FileName, tokenizerModel.ToArray(), tokenizerConfigJson.ToArray());
 
     /// <summary>
     /// The ids of a text, without <see cref="Prefix"/> and <see cref="Suffix"/>.
@@ -83,16 +98,38 @@ public sealed class BpeTokenizer
     public int[] Encode(string text, bool allowSpecial = false)
     {
         var result = new List<int>((text.Length / 3) + 4);
-        var queue = _definition.Model.NewQueue();
-        AddedTokenScanner scanner = allowSpecial ? _all : _plain;
-        for (int at = 0; at < text.Length;)
-        {
-            AddedToken? token = scanner.Find(text, at, out int start, out int end);
-            EncodeStretch(text[at..start], at == 0, queue, result);
-            if (token is not null) result.Add(token.Id);
-            at = end;
-        }
+        Encode(text, allowSpecial ? _all : _plain, isStart: true, _definition.Model.NewQueue(), result);
         return [.. result];
+    }
+
+    /// <summary>
+    /// The ids of texts and special tokens in turn: what <see cref="Encode(string, bool)"/> gives for all of it as one text with special tokens allowed,
+    /// except that the texts cannot produce any. Neighbouring texts are one text.
+    /// </summary>
+    /// <param name="parts">In order.</param>
+    /// <exception cref="TokenizerException">A special token is none of this tokenizer's.</exception>
+    public int[] Encode(IEnumerable<TextPart> parts)
+    {
+        var result = new List<int>();
+        var text = new StringBuilder();
+        MergeQueue queue = _definition.Model.NewQueue();
+        foreach (TextPart part in parts)
+        {
+            if (!part.IsSpecial) text.Append(part.Text);
+            else
+            {
+                Flush();
+                result.Add(SpecialIdOf(part.Text) ?? throw new TokenizerException($"{_file}: expected a special token '{part.Text}', found none"));
+            }
+        }
+        Flush();
+        return [.. result];
+
+        void Flush()
+        {
+            Encode(text.ToString(), _plain, isStart: result.Count == 0, queue, result);
+            text.Clear();
+        }
     }
 
     /// <summary>
@@ -117,18 +154,21 @@ public sealed class BpeTokenizer
     /// <summary>The id of a token as the vocabulary writes it, or null.</summary>
     public int? IdOf(string token) => _definition.Ids.TryGetValue(token, out int id) ? id : null;
 
+    /// <summary>The id of a special token as the vocabulary writes it; null where it is none, or an ordinary token.</summary>
+    public int? SpecialIdOf(string token) => IdOf(token) is { } id && IsSpecial(id) ? id : null;
+
     /// <summary>Whether an id is a special token.</summary>
     public bool IsSpecial(int id) => _special.Contains(id);
 
-    /// <summary>Writes tokenizer.json and tokenizer_config.json, byte for byte as they were read or trained.</summary>
+    /// <summary>Writes tokenizer.json or tokenizer.model and tokenizer_config.json, byte for byte as they were read or trained.</summary>
     /// <exception cref="IOException">The disk refused.</exception>
     public void Save(string folder)
     {
-        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(_json));
-        if (_configJson.Length > 0) AtomicFile.Write(Path.Combine(folder, ConfigName), stream => stream.Write(_configJson));
+        AtomicFile.Write(Path.Combine(folder, _file), stream => stream.Write(_bytes));
+        if (_configBytes.Length > 0) AtomicFile.Write(Path.Combine(folder, ConfigName), stream => stream.Write(_configBytes));
     }
 
-    /// <summary>As <see cref="Encode"/> for plain text, without <see cref="SpaceCut.SpaceAfterText"/>: the reference that the cut is tested against.</summary>
+    /// <summary>As <see cref="Encode(string, bool)"/> for plain text, without <see cref="SpaceCut.SpaceAfterText"/>: the reference that the cut is tested against.</summary>
     internal int[] EncodeUncut(string text)
     {
         var result = new List<int>();
@@ -144,7 +184,18 @@ public sealed class BpeTokenizer
         JsonField field = config[name];
         if (field.IsObject) field = field["content"];
         if (!field.Exists) return null;
-        return IdOf(field.String()) ?? throw field.Refuse($"a token of {FileName}");
+        return IdOf(field.String()) ?? throw field.Refuse($"a token of {_file}");
+    }
+
+    private void Encode(string text, AddedTokenScanner scanner, bool isStart, MergeQueue queue, List<int> result)
+    {
+        for (int at = 0; at < text.Length;)
+        {
+            AddedToken? token = scanner.Find(text, at, out int start, out int end);
+            EncodeStretch(start - at == text.Length ? text : text[at..start], isStart && at == 0, queue, result);
+            if (token is not null) result.Add(token.Id);
+            at = end;
+        }
     }
 
     private void EncodeStretch(string text, bool first, MergeQueue queue, List<int> result)

@@ -128,7 +128,7 @@ public sealed class BpeTrainer
 
     private ulong Change(Word word, int place, int index, int sign)
     {
-        ulong pair = MergeQueue.Pair(word.Tokens[index], word.Tokens[index + 1]);
+        ulong pair = ((ulong)(uint)word.Tokens[index] << 32) | (uint)word.Tokens[index + 1];
         _counts[pair] = _counts.GetValueOrDefault(pair) + (sign * word.Count);
         if (sign < 0) return pair;
         if (!_places.TryGetValue(pair, out HashSet<int>? places)) _places[pair] = places = [];

@@ -6,6 +6,9 @@ internal enum PreparationKind
     /// <summary>Put <c>To</c> before a text that is not empty.</summary>
     Prepend,
 
+    /// <summary>As <see cref="Prepend"/>, but only at the very start, not after an added token.</summary>
+    PrependAtStart,
+
     /// <summary>Put <c>To</c> before a text that is not empty and does not start with it.</summary>
     PrependOnce,
 
@@ -14,6 +17,9 @@ internal enum PreparationKind
 
     /// <summary>Replace every <c>From</c> by <c>To</c>.</summary>
     Replace,
+
+    /// <summary>Unicode's composed form (<see cref="Tokenizers.Nfc"/>).</summary>
+    Nfc,
 }
 
 /// <summary>One step of a normalizer or of a Metaspace pre-tokenizer.</summary>
@@ -28,8 +34,10 @@ internal readonly record struct PreparationStep(PreparationKind Kind, string Fro
         {
             _ when text.Length == 0 => text,
             PreparationKind.Prepend => To + text,
+            PreparationKind.PrependAtStart when first => To + text,
             PreparationKind.PrependOnce when !starts => To + text,
             PreparationKind.PrependOnceAtStart when !starts && first => To + text,
+            PreparationKind.Nfc => Tokenizers.Nfc.Of(text),
             PreparationKind.Replace => text.Replace(From, To, StringComparison.Ordinal),
             _ => text,
         };

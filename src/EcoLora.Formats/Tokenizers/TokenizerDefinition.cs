@@ -1,6 +1,6 @@
 namespace EcoLora.Formats.Tokenizers;
 
-/// <summary>What a tokenizer.json says, checked and resolved to ids.</summary>
+/// <summary>What a tokenizer.json or tokenizer.model says, checked and resolved to ids.</summary>
 internal sealed class TokenizerDefinition
 {
     /// <summary>Token → id of the model's vocabulary and the added tokens.</summary>
@@ -31,4 +31,13 @@ internal sealed class TokenizerDefinition
 
     /// <summary>The post-processor is a template; without one, tokenizer_config.json decides about BOS and EOS.</summary>
     public required bool HasTemplate { get; init; }
+
+    /// <summary>Begin of text where tokenizer_config.json names none; null when the file has none.</summary>
+    public required int? BosId { get; init; }
+
+    /// <summary>End of text where tokenizer_config.json names none; null when the file has none.</summary>
+    public required int? EosId { get; init; }
+
+    /// <summary>Padding where tokenizer_config.json names none; null when the file has none.</summary>
+    public int? PadId { get; init; }
 }

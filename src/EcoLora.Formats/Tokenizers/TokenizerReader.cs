@@ -1,3 +1,4 @@
+using System.Globalization;
 using EcoLora.Formats.Json;
 
 namespace EcoLora.Formats.Tokenizers;
@@ -6,11 +7,15 @@ namespace EcoLora.Formats.Tokenizers;
 /// Reads the parts of a Hugging Face tokenizer.json that byte-pair encoding needs and refuses every part that it does not know: a tokenizer that
 /// is almost right would train a model on wrong ids without anybody noticing.
 /// </summary>
-internal static class TokenizerReader
+internal static partial class TokenizerReader
 {
     private const string Space = "▁";
     private const int LongestPrefix = 16;
     private const int LargestId = (1 << 24) - 1;
+    private const int MostMerges = 1 << 21;
+
+    /// <summary>Each is looked for wherever its first character stands in a text.</summary>
+    private const int MostAdded = 1 << 14;
 
     public static TokenizerDefinition Read(JsonField root)
     {
@@ -33,7 +38,7 @@ internal static class TokenizerReader
         List<AddedToken> added = ReadAdded(root["added_tokens"], ids, tokens);
         var ordinary = new Dictionary<string, int>(ids, StringComparer.Ordinal);
         foreach (AddedToken token in added.Where(t => t.Special)) ordinary.Remove(token.Text);
-        Dictionary<ulong, Merge> merges = ReadMerges(model["merges"], ids, ordinary, out bool spaceAfterText);
+        MergeTable merges = ReadMerges(model["merges"], ids, ordinary, out bool spaceAfterText);
         if (!byteLevel && cut == SpaceCut.None && !spaceAfterText && ordinary.ContainsKey(Space)) cut = SpaceCut.SpaceAfterText;
 
         int? unknown = null;
@@ -55,6 +60,8 @@ internal static class TokenizerReader
             Prefix = prefix,
             Suffix = suffix,
             HasTemplate = hasTemplate,
+            BosId = prefix.Count > 0 ? prefix[0] : null,
+            EosId = suffix.Count > 0 ? suffix[^1] : null,
         };
     }
 
@@ -75,8 +82,11 @@ internal static class TokenizerReader
                 (string from, string to) = ReadReplacement(normalizer);
                 steps.Add(new PreparationStep(PreparationKind.Replace, from, to));
                 break;
+            case "NFC":
+                steps.Add(new PreparationStep(PreparationKind.Nfc, "", ""));
+                break;
             default:
-                throw normalizer["type"].Refuse("Prepend, Replace or Sequence");
+                throw normalizer["type"].Refuse("NFC, Prepend, Replace or Sequence");
         }
     }
 
@@ -122,7 +132,8 @@ internal static class TokenizerReader
         {
             WordScanner.Gpt2Pattern => WordSplit.Gpt2,
             WordScanner.Llama3Pattern => WordSplit.Llama3,
-            _ => throw part["pattern"]["Regex"].Refuse("the pattern of GPT-2 or of Llama 3"),
+            WordScanner.Qwen2Pattern => WordSplit.Qwen2,
+            _ => throw part["pattern"]["Regex"].Refuse("the pattern of GPT-2, Llama 3 or Qwen2"),
         };
     }
 
@@ -152,27 +163,43 @@ internal static class TokenizerReader
         return ids.Count > 0 ? (ids, tokens) : throw vocabulary.Refuse("at least one token");
     }
 
+    /// <summary>Reads <c>added_tokens_decoder</c> of tokenizer_config.json: id → token. Tokens that are in <paramref name="added"/> already stay.</summary>
+    public static void ReadAddedById(JsonField list, Dictionary<string, int> ids, Dictionary<int, string> tokens, List<AddedToken> added)
+    {
+        if (!list.Exists) return;
+        if (list.Count > MostAdded) throw list.Refuse($"at most {MostAdded} tokens");
+        HashSet<int> known = [.. added.Select(token => token.Id)];
+        foreach ((string name, JsonField item) in list.Members())
+        {
+            if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestId)
+                throw item.Refuse($"an id from 0 to {LargestId} as its name");
+            AddedToken token = ReadAdded(item, id, ids, tokens);
+            if (known.Add(id)) added.Add(token);
+        }
+    }
+
     private static List<AddedToken> ReadAdded(JsonField list, Dictionary<string, int> ids, Dictionary<int, string> tokens)
     {
-        var added = new List<AddedToken>();
-        if (!list.Exists) return added;
-        foreach (JsonField item in list.Items())
-        {
-            string text = NotEmpty(item["content"]);
-            int id = item["id"].Int32(0, LargestId);
-            if (item["single_word"].BooleanOr(false)) throw item["single_word"].Refuse("false");
-            if (ids.TryGetValue(text, out int known) ? known != id : !tokens.TryAdd(id, text))
-                throw item["id"].Refuse($"the id of '{PrintableText.Of(text)}' or a free one");
-            ids[text] = id;
-            added.Add(new AddedToken(id, text, item["special"].BooleanOr(false), item["lstrip"].BooleanOr(false), item["rstrip"].BooleanOr(false)));
-        }
-        return added;
+        if (!list.Exists) return [];
+        if (list.Count > MostAdded) throw list.Refuse($"at most {MostAdded} tokens");
+        return [.. list.Items().Select(item => ReadAdded(item, item["id"].Int32(0, LargestId), ids, tokens))];
+    }
+
+    private static AddedToken ReadAdded(JsonField item, int id, Dictionary<string, int> ids, Dictionary<int, string> tokens)
+    {
+        string text = NotEmpty(item["content"]);
+        if (item["single_word"].BooleanOr(false)) throw item["single_word"].Refuse("false");
+        if (ids.TryGetValue(text, out int known) ? known != id : !tokens.TryAdd(id, text))
+            throw (item["id"].Exists ? item["id"] : item).Refuse($"the id of '{PrintableText.Of(text)}' or a free one");
+        ids[text] = id;
+        return new AddedToken(id, text, item["special"].BooleanOr(false), item["lstrip"].BooleanOr(false), item["rstrip"].BooleanOr(false));
     }
 
     /// <summary>Merges that make a special token are left out: plain text must never become one.</summary>
-    private static Dictionary<ulong, Merge> ReadMerges(JsonField list, Dictionary<string, int> ids, Dictionary<string, int> ordinary, out bool spaceAfterText)
+    private static MergeTable ReadMerges(JsonField list, Dictionary<string, int> ids, Dictionary<string, int> ordinary, out bool spaceAfterText)
     {
-        var merges = new Dictionary<ulong, Merge>(list.Count);
+        if (list.Count > MostMerges) throw list.Refuse($"at most {MostMerges} merges");
+        var merges = new MergeTable(list.Count);
         spaceAfterText = false;
         int rank = 0;
         foreach (JsonField item in list.Items())
@@ -182,7 +209,7 @@ internal static class TokenizerReader
                 throw item.Refuse("two tokens whose merge is in the vocabulary");
             if (ordinary.ContainsKey(left) && ordinary.ContainsKey(right) && ordinary.TryGetValue(left + right, out int merged))
             {
-                merges[MergeQueue.Pair(leftId, rightId)] = new Merge(rank, merged);
+                merges.Set(leftId, rightId, new Merge(rank, merged));
                 spaceAfterText |= right.StartsWith(Space, StringComparison.Ordinal) && !left.EndsWith(Space, StringComparison.Ordinal);
             }
             rank++;
@@ -234,48 +261,6 @@ internal static class TokenizerReader
         }
         else if (type != "ByteLevel") throw part["type"].Refuse("ByteLevel, Sequence or TemplateProcessing");
         return (prefix, suffix, hasTemplate);
-    }
-
-    private static TokenDecoder ReadDecoder(JsonField part)
-    {
-        var decoder = new TokenDecoder();
-        bool fused = false;
-        ReadDecoder(part, decoder, ref fused);
-        return decoder;
-    }
-
-    private static void ReadDecoder(JsonField part, TokenDecoder decoder, ref bool fused)
-    {
-        switch (part["type"].StringOr("no decoder"))
-        {
-            case "Sequence":
-                foreach (JsonField item in part["decoders"].Items()) ReadDecoder(item, decoder, ref fused);
-                break;
-            case "ByteLevel":
-                decoder.ByteLevel = true;
-                break;
-            case "Metaspace":
-                decoder.Replacements.Add((Space, " "));
-                decoder.DropSpacesOfFirst = part["prepend_scheme"].StringOr(part["add_prefix_space"].BooleanOr(true) ? "always" : "never") != "never";
-                break;
-            case "Replace":
-                decoder.Replacements.Add(ReadReplacement(part));
-                break;
-            case "ByteFallback":
-                decoder.ByteFallback = true;
-                break;
-            case "Fuse":
-                fused = true;
-                break;
-            case "Strip":
-                if (!fused) throw part["type"].Refuse("Fuse before Strip");
-                if (part["content"].String() != " ") throw part["content"].Refuse("one space");
-                decoder.StripSpaces = part["start"].Int32(0, 16);
-                part["stop"].Int32(0, 0);
-                break;
-            default:
-                throw part["type"].Refuse("ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence or Strip");
-        }
     }
 
     /// <summary>A replacement may not be longer than what it replaces: a chain of growing ones would let the file choose how much memory a text

@@ -12,6 +12,9 @@ internal enum WordSplit
     /// <summary>Llama 3: contractions in any case, digits by up to three, line ends kept together.</summary>
     Llama3,
 
+    /// <summary>Qwen2: as Llama 3, with every digit alone.</summary>
+    Qwen2,
+
     /// <summary>Every digit alone.</summary>
     SingleDigits,
 
@@ -19,42 +22,51 @@ internal enum WordSplit
     DigitRuns,
 }
 
-/// <summary>The patterns of <see cref="WordSplit"/> as scanners: one pass, no backtracking, so no text can make them slow.</summary>
+/// <summary>
+/// The patterns of <see cref="WordSplit"/> as scanners: one pass, no backtracking, so no text can make them slow. <c>\p{L}</c>, <c>\p{N}</c> and <c>\s</c>
+/// (White_Space) are asked of whole characters, beyond the basic plane too, with the Unicode version of this .NET.
+/// </summary>
 internal static class WordScanner
 {
     /// <summary>The regular expression that tokenizer.json files of Llama 3 models carry.</summary>
     public const string Llama3Pattern = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>The regular expression that tokenizer.json files of Qwen2 and Qwen2.5 models carry.</summary>
+    public const string Qwen2Pattern = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     /// <summary>The regular expression of GPT-2, as some files spell it out.</summary>
     public const string Gpt2Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-    private enum Kind { Letter, Number, Space, Other }
+    private static readonly Kind[] Kinds = [.. Enumerable.Range(0, 0x10000).Select(c => KindOf(Rune.IsValid(c) ? new Rune(c) : Rune.ReplacementChar))];
+
+    private enum Kind : byte { Letter, Number, Space, Other }
 
     /// <summary>Length of the word at the start of a text that is not empty; at least 1.</summary>
     public static int Next(WordSplit split, ReadOnlySpan<char> text) => split switch
     {
         WordSplit.Gpt2 => NextGpt2(text),
-        WordSplit.Llama3 => NextLlama3(text),
+        WordSplit.Llama3 => NextLlama3(text, mostDigits: 3),
+        WordSplit.Qwen2 => NextLlama3(text, mostDigits: 1),
         _ => NextDigits(text, single: split == WordSplit.SingleDigits),
     };
 
     private static int NextGpt2(ReadOnlySpan<char> text)
     {
-        if (Contraction(text, StringComparison.Ordinal) is int contraction and > 0) return contraction;
+        if (text[0] == '\'' && Contraction(text, anyCase: false) is int contraction and > 0) return contraction;
         int start = text[0] == ' ' && text.Length > 1 ? 1 : 0;
         Kind kind = KindAt(text, start, out _);
         if (kind != Kind.Space) return start + RunOf(text[start..], kind);
         return SpacesBeforeWord(text);
     }
 
-    private static int NextLlama3(ReadOnlySpan<char> text)
+    private static int NextLlama3(ReadOnlySpan<char> text, int mostDigits)
     {
-        if (Contraction(text, StringComparison.OrdinalIgnoreCase) is int contraction and > 0) return contraction;
+        if (text[0] == '\'' && Contraction(text, anyCase: true) is int contraction and > 0) return contraction;
         Kind kind = KindAt(text, 0, out int length);
         if (kind == Kind.Letter) return RunOf(text, Kind.Letter);
         bool mayLead = kind != Kind.Number && text[0] is not ('\r' or '\n');
         if (mayLead && text.Length > length && KindAt(text, length, out _) == Kind.Letter) return length + RunOf(text[length..], Kind.Letter);
-        if (kind == Kind.Number) return RunOf(text, Kind.Number, most: 3);
+        if (kind == Kind.Number) return RunOf(text, Kind.Number, mostDigits);
         int start = text[0] == ' ' && text.Length > 1 ? 1 : 0;
         if (KindAt(text, start, out _) == Kind.Other)
         {
@@ -82,13 +94,21 @@ internal static class WordScanner
         return spaces == text.Length || spaces == 1 ? spaces : spaces - 1;
     }
 
-    private static int Contraction(ReadOnlySpan<char> text, StringComparison comparison)
+    /// <summary>
+    /// Length of <c>'s|'t|'re|'ve|'m|'ll|'d</c> at the start of a text that starts with its quote, or 0. In any case, the long s (U+017F) is an s: the
+    /// references' engines (Oniguruma, Rust's regex) fold case by Unicode's rules, under which no other character than these is one of the letters.
+    /// </summary>
+    private static int Contraction(ReadOnlySpan<char> text, bool anyCase)
     {
-        if (text[0] != '\'') return 0;
-        foreach (string ending in (ReadOnlySpan<string>)["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"])
-            if (text.StartsWith(ending, comparison))
-                return ending.Length;
-        return 0;
+        char first = text.Length > 1 ? Folded(text[1]) : ' ', second = text.Length > 2 ? Folded(text[2]) : ' ';
+        return (first, second) switch
+        {
+            ('s' or 't' or 'm' or 'd', _) => 2,
+            ('r' or 'v', 'e') or ('l', 'l') => 3,
+            _ => 0,
+        };
+
+        char Folded(char c) => !anyCase ? c : c == '\u017F' ? 's' : char.ToLowerInvariant(c);
     }
 
     private static int RunOf(ReadOnlySpan<char> text, Kind kind, int most = int.MaxValue)
@@ -102,13 +122,13 @@ internal static class WordScanner
     {
         char c = text[index];
         length = 1;
-        if (char.IsAscii(c))
-        {
-            if (char.IsAsciiLetter(c)) return Kind.Letter;
-            if (char.IsAsciiDigit(c)) return Kind.Number;
-            return char.IsWhiteSpace(c) ? Kind.Space : Kind.Other;
-        }
+        if (!char.IsSurrogate(c)) return Kinds[c];
         Rune.DecodeFromUtf16(text[index..], out Rune rune, out length);
+        return KindOf(rune);
+    }
+
+    private static Kind KindOf(Rune rune)
+    {
         if (Rune.IsWhiteSpace(rune)) return Kind.Space;
         return Rune.GetUnicodeCategory(rune) switch
         {

@@ -1,5 +1,6 @@
 using EcoLora.Codec;
 using EcoLora.Federation;
+using EcoLora.Formats.Data;
 
 namespace EcoLora.Hosting;
 
@@ -152,7 +153,9 @@ public static class RunFileOptions
             "One file or a list: JSON lines, JSON, or either gzipped, with the fields of Dolly or of Alpaca; "
                 + "relative to the run file. On the command line: --data."),
         new("data.held_out", new ShareOrCountOption(), 0.1, "Records kept out of training for evaluation: a share of all, or a number of records; with partition.scheme file, of each file."),
-        new("data.template", new ChoiceOption("plain", "alpaca"), "plain", "How a record becomes a prompt."),
+        new("data.template", new ChoiceOption([.. PromptTemplate.All.Select(template => template.Name)]), PromptTemplate.Plain.Name,
+            "How a record becomes a prompt: plain and alpaca suit any model, the others are the chat forms of their families (README.md). "
+                + "On the command line of eval and generate: --template."),
         new("data.window", new IntegerOption(8, 65536), 128L,
             "Most tokens of a record. A longer answer is capped at half of it, and the prompt is cut from the left."),
         new("partition.scheme", new ChoiceOption("iid", "dirichlet", "category", "file"), "dirichlet",

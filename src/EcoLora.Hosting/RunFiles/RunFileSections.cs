@@ -11,7 +11,7 @@ public sealed record DataOptions
     /// <summary>Held-out records: a share of all when below 1, else their number.</summary>
     public required double HeldOut { get; init; }
 
-    /// <summary>Name of the prompt template: <c>plain</c> or <c>alpaca</c>.</summary>
+    /// <summary>Name of the prompt template, such as <c>plain</c>.</summary>
     public required string Template { get; init; }
 
     /// <summary>Most tokens of a record, prompt and answer together.</summary>

@@ -2,7 +2,7 @@ using EcoLora.Formats.Data;
 
 namespace EcoLora.Formats.Tests.Data;
 
-/// <summary>The tokenizer here gives one token per character: its code. BOS is 1, EOS is 2.</summary>
+/// <summary>The tokenizer here gives one token per character: its code. BOS is 1, EOS is 2; in the tests' texts ^ and $.</summary>
 public class ExampleFactoryTests
 {
     private static readonly Instruction Record = new(" Who? ", "Tom ran.", " Tom ", "qa");
@@ -10,8 +10,8 @@ public class ExampleFactoryTests
     [Fact]
     public void The_plain_template_puts_the_question_last()
     {
-        Assert.Equal("Tom ran.\nWho?\nA:", PromptTemplate.Plain.Prompt(Record));
-        Assert.Equal("Who?\nA:", PromptTemplate.Plain.Prompt(Record with { Context = " " }));
+        Assert.Equal("Tom ran.\nWho?\nA:", Text(PromptTemplate.Plain, Record));
+        Assert.Equal("Who?\nA:", Text(PromptTemplate.Plain, Record with { Context = " " }));
         Assert.Equal(" Tom", PromptTemplate.Plain.Answer(Record));
     }
 
@@ -19,19 +19,18 @@ public class ExampleFactoryTests
     public void The_alpaca_template_has_its_two_wordings()
     {
         Assert.Equal("Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately "
-            + "completes the request.\n\n### Instruction:\nWho?\n\n### Input:\nTom ran.\n\n### Response:\n", PromptTemplate.Alpaca.Prompt(Record));
+            + "completes the request.\n\n### Instruction:\nWho?\n\n### Input:\nTom ran.\n\n### Response:\n", Text(PromptTemplate.Alpaca, Record));
         Assert.Equal("Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nWho?\n\n"
-            + "### Response:\n", PromptTemplate.Alpaca.Prompt(Record with { Context = "" }));
+            + "### Response:\n", Text(PromptTemplate.Alpaca, Record with { Context = "" }));
         Assert.Equal("Tom", PromptTemplate.Alpaca.Answer(Record));
     }
 
     [Fact]
     public void Templates_are_found_by_name()
     {
-        Assert.Same(PromptTemplate.Alpaca, PromptTemplate.Named("alpaca"));
-        Assert.Same(PromptTemplate.Plain, PromptTemplate.Named("plain"));
+        Assert.All(PromptTemplate.All, template => Assert.Same(template, PromptTemplate.Named(template.Name)));
         Assert.Contains(
-            "template 'chat': expected alpaca or plain", Assert.Throws<ArgumentException>(() => PromptTemplate.Named("chat")).Message,
+            "template 'chat': expected alpaca or plain or llama2 or llama3 or chatml or mistral or mistral-v1 or zephyr", Assert.Throws<ArgumentException>(() => PromptTemplate.Named("chat")).Message,
             StringComparison.Ordinal);
     }
 
@@ -89,7 +88,7 @@ public class ExampleFactoryTests
     public void The_prompt_keeps_its_own_tokens_when_the_tokenizer_would_merge_across_the_border()
     {
         // This tokenizer makes ": " one token, 9.
-        var factory = new ExampleFactory(PromptTemplate.Plain, text => [.. text.Replace(": ", "\t", StringComparison.Ordinal).Select(c => (int)c)], 1, 2);
+        var factory = new ExampleFactory(PromptTemplate.Plain, CharacterTokenizer.Make(colonAndSpace: true), 1, 2);
         Assert.Equal(Tokens("^a\nA: x$"), factory.Create(new Instruction("a", "", "x", ""), 20).Tokens);
     }
 
@@ -97,7 +96,9 @@ public class ExampleFactoryTests
     public void A_window_without_room_for_a_prediction_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Factory().Create(Record, 1));
 
-    private static ExampleFactory Factory() => new(PromptTemplate.Plain, text => [.. text.Select(c => (int)c)], 1, 2);
+    private static ExampleFactory Factory() => new(PromptTemplate.Plain, CharacterTokenizer.Make(), 1, 2);
+
+    private static string Text(PromptTemplate template, Instruction record) => string.Concat(template.Prompt(record).Select(part => part.Text));
 
     private static int[] Tokens(string text) => [.. text.Select(c => c switch { '^' => 1, '$' => 2, _ => c })];
 }

@@ -67,7 +67,7 @@ public class SyntheticDataTests
     [Fact]
     public void Prompts_and_answers_are_short()
     {
-        Assert.All(Tasks, task => Assert.InRange(Words(PromptTemplate.Plain.Prompt(task)), 5, 32));
+        Assert.All(Tasks, task => Assert.InRange(Words(PromptTemplate.Plain.Prompt(task)[0].Text), 5, 32));
         Assert.All(Tasks, task => Assert.InRange(Words(task.Response), 1, 4));
     }
 
@@ -97,7 +97,7 @@ public class SyntheticDataTests
     public void The_corpus_holds_no_prompt_and_no_question()
     {
         // Every prompt has a question mark and the answer's mark, and the corpus has neither.
-        Assert.All(Tasks, task => Assert.EndsWith("?\nA:", PromptTemplate.Plain.Prompt(task), StringComparison.Ordinal));
+        Assert.All(Tasks, task => Assert.EndsWith("?\nA:", PromptTemplate.Plain.Prompt(task)[0].Text, StringComparison.Ordinal));
         string text = Corpus.Value.Replace('\n', ' ');
         Assert.DoesNotContain("?", text, StringComparison.Ordinal);
         Assert.DoesNotContain("A:", text, StringComparison.Ordinal);

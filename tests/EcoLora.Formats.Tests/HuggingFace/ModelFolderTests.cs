@@ -73,8 +73,8 @@ public sealed class ModelFolderTests : IDisposable
 
     public static TheoryData<string, string, string> Configs => new()
     {
-        { "model_type", "\"mistral\"", "config.json: field 'model_type': expected llama, found \"mistral\"" },
-        { "model_type", "", "config.json: field 'model_type': expected llama, found no such field" },
+        { "model_type", "\"gemma2\"", "config.json: field 'model_type': expected llama, mistral or qwen2, found \"gemma2\"" },
+        { "model_type", "", "config.json: field 'model_type': expected llama, mistral or qwen2, found no such field" },
         { "architectures", "[\"LlamaForSequenceClassification\"]", "field 'architectures[0]': expected LlamaForCausalLM" },
         { "rope_scaling", """{"rope_type":"llama3","factor":8}""", "field 'rope_scaling.low_freq_factor': expected a number from" },
         { "rope_scaling", """{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4}""", "field 'rope_scaling.high_freq_factor': expected a number above low_freq_factor = 4, found 4" },
@@ -84,8 +84,11 @@ public sealed class ModelFolderTests : IDisposable
         { "rope_scaling", """{"factor":2}""", "field 'rope_scaling.type': expected default, linear or llama3, found no such field" },
         { "rope_parameters", """{"rope_type":"yarn","rope_theta":1e6}""", "field 'rope_parameters.rope_type': expected default, linear or llama3" },
         { "partial_rotary_factor", "0.5", "field 'partial_rotary_factor': expected a number from 1 to 1, found 0.5" },
-        { "attention_bias", "true", "field 'attention_bias': expected false, found true" },
-        { "mlp_bias", "true", "field 'mlp_bias': expected false, found true" },
+        { "attention_bias", "true", "model.safetensors: expected tensor 'model.layers.0.self_attn.q_proj.bias', found none of that name" },
+        { "mlp_bias", "true", "model.safetensors: expected tensor 'model.layers.0.mlp.gate_proj.bias', found none of that name" },
+        { "attention_dropout", "0.1", "field 'attention_dropout': expected 0, found 0.1" },
+        { "rope_interleaved", "true", "field 'rope_interleaved': expected false, found true" },
+        { "layer_types", """["full_attention","sliding_attention"]""", "field 'layer_types[1]': expected full_attention, found \"sliding_attention\"" },
         { "mlp_bias", "1", "field 'mlp_bias': expected true or false, found 1" },
         { "hidden_act", "\"gelu\"", "field 'hidden_act': expected silu, found \"gelu\"" },
         { "quantization_config", "{}", "field 'quantization_config': expected none" },
@@ -173,8 +176,8 @@ public sealed class ModelFolderTests : IDisposable
         File.Delete(weights);
         Assert.Contains("expected model.safetensors or model.safetensors.index.json, found neither",
             Assert.Throws<SafetensorsException>(() => ModelFolder.Open(folder)).Message, StringComparison.Ordinal);
-        File.Delete(Path.Combine(folder, "tokenizer.json"));
-        Assert.Contains("tokenizer.json: expected a file, found none", Assert.Throws<TokenizerException>(() => ModelFolder.Open(folder)).Message,
+        foreach (string name in (string[])["tokenizer.json", "tokenizer.model"]) File.Delete(Path.Combine(folder, name));
+        Assert.Contains("expected tokenizer.json or tokenizer.model, found neither", Assert.Throws<TokenizerException>(() => ModelFolder.Open(folder)).Message,
             StringComparison.Ordinal);
         File.Delete(Path.Combine(folder, "config.json"));
         Assert.Contains("config.json: expected a file, found none", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(folder)).Message,
@@ -204,9 +207,9 @@ public sealed class ModelFolderTests : IDisposable
     public void Reading_checks_the_shape()
     {
         using ModelFolder model = ModelFolder.Open(SharedData.Path("model/stories260K-hf"));
-        Assert.Throws<ModelFolderException>(() => model.ReadTensor("model.embed_tokens.weight", 64, 512, new float[512 * 64]));
-        Assert.Throws<ModelFolderException>(() => model.ReadTensor("model.embed_tokens.weight", new float[512 * 64]));
-        Assert.Throws<SafetensorsException>(() => model.ReadTensor("absent", new float[1]));
+        Assert.Throws<ModelFolderException>(() => model.Map("model.embed_tokens.weight", 64, 512));
+        Assert.Throws<ModelFolderException>(() => model.Map("model.embed_tokens.weight", 512 * 64));
+        Assert.Throws<SafetensorsException>(() => model.Map("absent", 1));
     }
 
     [Fact]
@@ -238,13 +241,7 @@ public sealed class ModelFolderTests : IDisposable
         Assert.InRange(refused, 1_000, 2_990);
     }
 
-    private static float[] Read(ModelFolder model, string name, int[] shape)
-    {
-        float[] data = new float[shape.Aggregate(1, (a, b) => a * b)];
-        if (shape.Length == 2) model.ReadTensor(name, shape[0], shape[1], data);
-        else model.ReadTensor(name, data);
-        return data;
-    }
+    private static float[] Read(ModelFolder model, string name, int[] shape) => model.Map(name, shape).Widened().ToArray();
 
     private string Copy(string source = "model/stories260K-hf")
     {

@@ -134,19 +134,24 @@ public class BpeTokenizerTests
         var random = new RandomStream(2, "merges");
         for (int n = 0; n < 400; n++)
         {
-            var merges = new Dictionary<ulong, Merge>();
-            for (int id = 3; id < 12; id++) merges.TryAdd(MergeQueue.Pair(random.NextInt32(id), random.NextInt32(id)), new Merge(merges.Count, id));
-            List<int> word = [.. Enumerable.Range(0, random.NextInt32(200)).Select(_ => random.NextInt32(3))];
+            var merges = new MergeTable(9);
+            for (int id = 3; id < 12; id++)
+            {
+                (int left, int right) = (random.NextInt32(id), random.NextInt32(id));
+                if (merges.Find(left, right) == Merge.None) merges.Set(left, right, new Merge(id, id));
+            }
+            List<int> word = [.. Enumerable.Range(0, random.NextInt32(n % 2 == 0 ? 40 : 200)).Select(_ => random.NextInt32(3))];
             var queue = new MergeQueue(merges);
             var result = new List<int>();
             foreach (int id in word) queue.Add(id);
             queue.MergeInto(result);
             while (true)
             {
-                int[] candidates = [.. Enumerable.Range(0, Math.Max(0, word.Count - 1)).Where(i => merges.ContainsKey(MergeQueue.Pair(word[i], word[i + 1])))];
+                int[] candidates = [.. Enumerable.Range(0, Math.Max(0, word.Count - 1))
+                    .Where(i => merges.Find(word[i], word[i + 1]) != Merge.None)];
                 if (candidates.Length == 0) break;
-                int best = candidates.MinBy(i => merges[MergeQueue.Pair(word[i], word[i + 1])].Rank);
-                word[best] = merges[MergeQueue.Pair(word[best], word[best + 1])].Id;
+                int best = candidates.MinBy(i => merges.Find(word[i], word[i + 1]).Rank);
+                word[best] = merges.Find(word[best], word[best + 1]).Id;
                 word.RemoveAt(best + 1);
             }
             Assert.Equal(word, result);

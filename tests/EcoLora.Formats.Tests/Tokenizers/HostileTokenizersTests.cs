@@ -7,13 +7,13 @@ namespace EcoLora.Formats.Tests.Tokenizers;
 public class HostileTokenizersTests
 {
     [Theory]
-    [InlineData("normalizer", """{"type":"NFKC"}""", "field 'normalizer.type': expected Prepend, Replace or Sequence, found \"NFKC\"")]
+    [InlineData("normalizer", """{"type":"NFKC"}""", "field 'normalizer.type': expected NFC, Prepend, Replace or Sequence, found \"NFKC\"")]
     [InlineData("normalizer", """{"type":"Prepend","prepend":"aaaaaaaaaaaaaaaaaaaaaaaa"}""", "expected at most 16 characters")]
     [InlineData("normalizer", """{"type":"Replace","pattern":{"String":"a"},"content":"aa"}""", "expected at most 1 characters, as the pattern has")]
     [InlineData("normalizer", """{"type":"Replace","pattern":{"Regex":"a+"},"content":""}""",
         "field 'normalizer.pattern.String': expected a string, found no such field")]
     [InlineData("pre_tokenizer", """{"type":"BertPreTokenizer"}""", "field 'pre_tokenizer.type': expected ByteLevel, Digits, Metaspace, Sequence or Split")]
-    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"(a+)+$"},"behavior":"Isolated"}""", "expected the pattern of GPT-2 or of Llama 3")]
+    [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"(a+)+$"},"behavior":"Isolated"}""", "expected the pattern of GPT-2, Llama 3 or Qwen2")]
     [InlineData("pre_tokenizer", """{"type":"Digits"}""", "expected ByteLevel after a split")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace","replacement":"_"}""", "field 'pre_tokenizer.replacement': expected ▁, found \"_\"")]
     [InlineData("pre_tokenizer", "[]", "field 'pre_tokenizer': expected an object, found a list")]

@@ -52,6 +52,24 @@ public sealed class BenchCommandTests : IDisposable
         Assert.DoesNotContain("zstd-1 ", table, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Tokenizers_have_a_row_each_with_the_promised_fields()
+    {
+        string file = _folder["records.jsonl"];
+        File.WriteAllText(file, """{"instruction":"Who ran?","context":"","response":"Tom ran."}""" + "\n");
+        string samples = Path.Combine(Repository.Root, "samples/base"), sentencePiece = SharedData.Path("model/stories260K-hf");
+        JsonNode json = JsonNode.Parse(Ecolora.Succeed(
+            "bench", "tokenizer", "--model", samples, "--model", sentencePiece, "--data", file, "--seconds", "0", "--json"))!;
+        Assert.Equal("bench-tokenizer", (string?)json["kind"]);
+        JsonNode[] rows = [.. json["rows"]!.AsArray().Select(row => row!)];
+        Assert.Equal(["base", "stories260K-hf", "stories260K-hf (SentencePiece)"], rows.Select(row => (string?)row["tokenizer"]));
+        Assert.All(rows, row => Assert.Equal(("records.jsonl", 16e-6), ((string?)row["text"], (double)row["mb"]!)));
+        Assert.All(rows[..2], row => Assert.True((double)row["mb_s"]! > 0 && (double)row["first_mb_s"]! > 0 && (double)row["tokens_s"]! > 0));
+        // SentencePiece may not be installed: then the row says so, and has no numbers.
+        Assert.Equal(rows[2]["absent"] is null, rows[2]["mb_s"] is not null);
+        Assert.Matches("\nbase +records.jsonl +0.00 ", Ecolora.Succeed("bench", "tokenizer", "--model", samples, "--data", file, "--seconds", "0"));
+    }
+
     private static void AssertFields(JsonObject row)
     {
         foreach (string field in (string[])["codec", "data", "density", "entries", "kept", "bits_per_kept", "encode_to_memcpy", "decode_to_memcpy"])
