@@ -13,7 +13,14 @@ public class AdapterExportTests
     {
         var config = new LlamaConfig
         {
-            HiddenSize = 4, IntermediateSize = 6, Layers = 2, Heads = 2, KeyValueHeads = 1, HeadSize = 2, Vocabulary = 8, MaxPositions = 16,
+            HiddenSize = 4,
+            IntermediateSize = 6,
+            Layers = 2,
+            Heads = 2,
+            KeyValueHeads = 1,
+            HeadSize = 2,
+            Vocabulary = 8,
+            MaxPositions = 16,
         };
         var section = new Hosting.LoraOptions { Rank = 9, Alpha = 12, Dropout = 0.25, Targets = ["v_proj", "down_proj"], Rslora = rslora };
         Training.LoraOptions options = OptionMap.LoraOf(section);

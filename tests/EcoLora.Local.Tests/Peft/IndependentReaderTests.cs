@@ -16,21 +16,22 @@ public sealed class IndependentReaderTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public static TheoryData<string, bool, bool, string, TensorType> Cases => new()
+    public static TheoryData<string, bool, bool, string, ModelFamily, bool, TensorType> Cases => new()
     {
-        { "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", false, true, "none", TensorType.F32 },
-        { "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", true, false, "llama3", TensorType.BF16 },
-        { "k_proj o_proj up_proj", true, true, "linear", TensorType.F16 },
-        { "q_proj v_proj", false, false, "none", TensorType.F32 },
+        { "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", false, true, "none", ModelFamily.Llama, false, TensorType.F32 },
+        { "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", true, false, "llama3", ModelFamily.Llama, true, TensorType.BF16 },
+        { "k_proj o_proj up_proj", true, true, "linear", ModelFamily.Qwen2, true, TensorType.F16 },
+        { "q_proj v_proj", false, false, "none", ModelFamily.Mistral, false, TensorType.F32 },
     };
 
     public void Dispose() => _folder.Dispose();
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Logits_of_a_random_model_are_the_same(string targets, bool rslora, bool tied, string scaling, TensorType type)
+    public void Logits_of_a_random_model_are_the_same(
+        string targets, bool rslora, bool tied, string scaling, ModelFamily family, bool biases, TensorType type)
     {
-        ModelConfig config = RandomModel.Config(tied, ScalingOf(scaling));
+        ModelConfig config = RandomModel.Config(tied, ScalingOf(scaling), family, biases);
         RandomModel.Write(_folder["base"], config, type);
         double[][] ours = Compare(_folder["base"], RandomModel.Adapter(config, targets.Split(' '), rslora, 0.3));
         double[][] otherwise = Compare(_folder["base"], RandomModel.Adapter(config, targets.Split(' '), !rslora, 0.3));
@@ -54,9 +55,9 @@ public sealed class IndependentReaderTests : IDisposable
         RandomModel.Adapter(config, All, rslora: true, 0.3).Write(_folder["adapter"]);
         double[][] expected = IndependentReader.Logits(_folder["base"], _folder["adapter"], Tokens);
         Assert.InRange(Distance(expected, Merged(TensorType.F32)), 0, 1e-5);
-        // Weights that are off by 2⁻¹² of themselves on the average, or by 2⁻⁹.
-        Assert.InRange(Distance(expected, Merged(TensorType.F16)), 1e-5, 0.02);
-        Assert.InRange(Distance(expected, Merged(TensorType.BF16)), 1e-4, 0.2);
+        // Twice the largest of 32 random models of this shape whose weights numpy had rounded (F16 0.032, BF16 0.28); without the adapter it is about 7.
+        Assert.InRange(Distance(expected, Merged(TensorType.F16)), 1e-5, 0.064);
+        Assert.InRange(Distance(expected, Merged(TensorType.BF16)), 1e-4, 0.56);
         Assert.Equal(Merged(TensorType.BF16), Merged(null));
 
         double[][] Merged(TensorType? type)

@@ -10,8 +10,12 @@ namespace EcoLora.Local.Tests;
 internal static class RandomModel
 {
     /// <summary>Grouped queries, and heads that are wider than hidden/heads.</summary>
-    public static ModelConfig Config(bool tied, RopeScaling? scaling) => new()
+    public static ModelConfig Config(bool tied, RopeScaling? scaling, ModelFamily family = ModelFamily.Llama, bool biases = false) => new()
     {
+        Family = family,
+        QueryKeyValueBias = biases,
+        OutputBias = biases && family == ModelFamily.Llama,
+        MlpBias = biases && family == ModelFamily.Llama,
         VocabularySize = 258,
         HiddenSize = 24,
         IntermediateSize = 40,
@@ -42,7 +46,7 @@ internal static class RandomModel
         foreach ((string tensor, int[] shape) in config.Tensors())
         {
             string name = tensor[..^".weight".Length];
-            if (!targets.Contains(name[(name.LastIndexOf('.') + 1)..])) continue;
+            if (shape.Length == 1 || !targets.Contains(name[(name.LastIndexOf('.') + 1)..])) continue;
             int rank = 1 + (3 * modules.Count % 5), inputs = shape[1], outputs = shape[0];
             double alpha = 2 + (1.5 * (modules.Count % 4));
             modules.Add(new PeftModule(name, rank, alpha, inputs, outputs, Draw(name + "A", rank * inputs, deviation), Draw(name + "B", outputs * rank, deviation)));
@@ -50,9 +54,9 @@ internal static class RandomModel
         return new PeftAdapter("base", modules, UseRsLora: rslora);
     }
 
-    private static float[] Weights(string name, int[] shape) => shape.Length == 1
+    private static float[] Weights(string name, int[] shape) => name.EndsWith("norm.weight", StringComparison.Ordinal)
         ? [.. Draw(name, shape[0], 0.1).Select(value => 1 + value)]
-        : Draw(name, shape[0] * shape[1], 0.3);
+        : Draw(name, shape.Aggregate(1, (product, dimension) => product * dimension), 0.3);
 
     private static float[] Draw(string name, int count, double deviation)
     {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """An independent reader of Hugging Face model folders and PEFT adapters: the logits of a Llama model with LoRA, in double precision, written from the
-descriptions of safetensors, of transformers' LlamaForCausalLM and of PEFT's LoraConfig.
+descriptions of safetensors, of transformers' LlamaForCausalLM (Mistral and Qwen2 compute the same) and of PEFT's LoraConfig.
 
     peft_logits.py MODEL_FOLDER ADAPTER_FOLDER|- TOKEN...
 
@@ -155,7 +155,8 @@ def logits(config, weights, pairs, tokens):
 
 def main(model, adapter, *tokens):
     config, weights = read_model(Path(model))
-    assert config["model_type"] == "llama" and config.get("hidden_act", "silu") == "silu", "a Llama model"
+    assert config["model_type"] in ("llama", "mistral", "qwen2") and config.get("hidden_act", "silu") == "silu", "a Llama model"
+    assert config.get("sliding_window") is None or not config.get("use_sliding_window", True), "attention to all positions"
     modules = [name[:-len(".weight")] for name, tensor in weights.items()
                if name.endswith(".weight") and tensor.ndim == 2 and name != "model.embed_tokens.weight"]
     pairs = {} if adapter == "-" else read_adapter(Path(adapter), modules)
