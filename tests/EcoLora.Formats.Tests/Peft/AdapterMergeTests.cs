@@ -67,6 +67,27 @@ public sealed class AdapterMergeTests : IDisposable
         Assert.InRange(changed, 100, 64 + 96);
     }
 
+    [Theory]
+    [InlineData("gate_proj", 8, 140_000)]
+    [InlineData("down_proj", 140_000, 8)]
+    public void A_layer_that_is_made_in_several_pieces_is_merged_in_each(string target, int inputs, int outputs)
+    {
+        ModelConfig wide = Config with { Layers = 1, IntermediateSize = 140_000 };
+        string name = "model.layers.0.mlp." + target;
+        Assert.InRange(inputs * outputs, (1 << 20) + 1, 1 << 21);
+        // The base is 1 throughout, and B·A at (row, column) is row·column/10⁶ + row: every place has another number.
+        ModelFolder.Save(_folder["base"], wide, Tokenizer(), [.. wide.Tensors().Select(tensor =>
+            new SafetensorsTensor(tensor.Name, tensor.Shape, Enumerable.Repeat(1f, tensor.Shape.Aggregate(1, (product, d) => product * d)).ToArray()))]);
+        float[] a = [.. Enumerable.Range(0, inputs).Select(column => column / 1e6f), .. Enumerable.Repeat(1f, inputs)];
+        new PeftAdapter("base", [new PeftModule(name, 2, 2, inputs, outputs, a, [.. Enumerable.Range(0, 2 * outputs).Select(i => (float)(i / 2))])]).Write(_folder["adapter"]);
+        Merge(null);
+        using SafetensorsFile merged = SafetensorsFile.Open(_folder["merged/model.safetensors"]);
+        float[] weights = Read(merged, name + ".weight");
+        for (int row = 0; row < outputs; row++)
+            for (int column = 0; column < inputs; column++)
+                Assert.Equal(1 + row + row * (column / 1e6), weights[row * inputs + column], (1 + row) * 3e-7);
+    }
+
     [Fact]
     public void A_base_of_several_types_keeps_each_and_what_it_has_beside_the_model_stays()
     {
