@@ -8,7 +8,7 @@ namespace EcoLora.Training;
 /// <see cref="TrainingOptions.BatchSize"/>; a thread takes about 256 tokens at a time.</param>
 /// <param name="RecomputesLayers">
 /// Keeps only each layer's input for the backward pass and runs its forward pass again there: about a third more work for activations of 4·D bytes per token
-/// and layer instead of about 4·(3·D + 2·H·d + 2·KH·d + 2·F).
+/// and layer instead of about 4·(2·D + 2·H·d + 2·KH·d + 2·F).
 /// </param>
 public sealed record ComputeOptions(int Threads = 1, bool RecomputesLayers = false)
 {

@@ -1,0 +1,124 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace EcoLora.Local.Bench;
+
+/// <summary>
+/// Tokens per second and peak memory of a LoRA training step, ours and PyTorch's in the same run. Each engine has a process of its own per case; the engines
+/// take turns, case by case, so that a machine that slows down slows both.
+/// </summary>
+internal static class TrainBench
+{
+    public const string Ours = "ecolora", Torch = "pytorch";
+
+    private const string Python = "/usr/bin/python3";
+
+    /// <summary>Measures every case with every engine.</summary>
+    /// <param name="cases">The cases.</param>
+    /// <param name="engines">Names of engines.</param>
+    /// <param name="repeats">How often each is measured; the best counts.</param>
+    /// <param name="progress">Gets a line before each measurement.</param>
+    /// <param name="cancellation">Ends the running process.</param>
+    public static IReadOnlyList<TrainRow> Run(
+        IReadOnlyList<TrainCase> cases, IReadOnlyList<string> engines, int repeats, TextWriter progress, CancellationToken cancellation)
+    {
+        var rows = new List<TrainRow>();
+        var peaks = new Dictionary<int, double>();
+        foreach (TrainCase @case in cases)
+        {
+            if (!peaks.TryGetValue(@case.Threads, out double peak)) peaks[@case.Threads] = peak = MachinePeak.GigaFlops(@case.Threads);
+            var best = new Dictionary<string, TrainRow>();
+            for (int repeat = 0; repeat < repeats; repeat++)
+            {
+                foreach (string engine in engines)
+                {
+                    progress.WriteLine($"{engine}, {@case.Shape.Name}, {@case.Threads} threads, {@case.Sequences} × {@case.Length} tokens");
+                    TrainRow row = Measure(engine, new TrainRow(engine, @case, peak), cancellation);
+                    if (!best.TryGetValue(engine, out TrainRow? former) || row.Seconds < former.Seconds) best[engine] = row;
+                }
+            }
+            foreach (string engine in engines) rows.Add(best[engine] with { Peer = engine == Torch ? null : best.GetValueOrDefault(Torch) });
+        }
+        return rows;
+    }
+
+    private static TrainRow Measure(string engine, TrainRow row, CancellationToken cancellation)
+    {
+        try
+        {
+            JsonObject found = engine == Ours ? RunOurs(row.Case, cancellation) : RunTorch(row.Case, cancellation);
+            return row with
+            {
+                Seconds = (double)found["best_s"]!,
+                PeakMib = (long)found["peak_kib"]! / 1024.0,
+                Loss = (double)found["loss"]!,
+                Note = (string?)found["note"] ?? $".NET {Environment.Version}",
+            };
+        }
+        catch (InvalidOperationException fault)
+        {
+            return row with { Note = $"absent: {fault.Message}" };
+        }
+    }
+
+    private static JsonObject RunOurs(TrainCase @case, CancellationToken cancellation) => Run(
+        new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
+        [
+            typeof(TrainBench).Assembly.Location, "bench", "train", "--worker", "--shape", @case.Shape.Name, "--threads", Text(@case.Threads),
+            "--sequences", Text(@case.Sequences), "--sequence", Text(@case.Length), "--labels", @case.Labels.ToString("R", CultureInfo.InvariantCulture),
+            "--steps", Text(@case.Steps), .. @case.Recomputes ? (string[])["--recompute"] : [],
+        ]),
+        "", cancellation);
+
+    private static JsonObject RunTorch(TrainCase @case, CancellationToken cancellation)
+    {
+        Training.LlamaConfig c = @case.Shape.Config;
+        (string, int)[] numbers =
+        [
+            ("hidden", c.HiddenSize), ("layers", c.Layers), ("heads", c.Heads), ("kv-heads", c.KeyValueHeads), ("ffn", c.IntermediateSize),
+            ("vocabulary", c.Vocabulary), ("rank", TrainShape.Lora.Rank), ("sequences", @case.Sequences), ("length", @case.Length),
+            ("threads", @case.Threads), ("steps", @case.Steps),
+        ];
+        var start = new ProcessStartInfo(Python,
+        [
+            "-", .. numbers.SelectMany(each => (string[])[$"--{each.Item1}", Text(each.Item2)]),
+            "--labels", @case.Labels.ToString("R", CultureInfo.InvariantCulture),
+        ]);
+        // Some environments pin OpenBLAS to another processor's kernels, which halves its speed.
+        start.Environment.Remove("OPENBLAS_CORETYPE");
+        start.Environment.Remove("OPENBLAS_L2_SIZE");
+        start.Environment["OPENBLAS_NUM_THREADS"] = start.Environment["OMP_NUM_THREADS"] = Text(@case.Threads);
+        using var script = new StreamReader(typeof(TrainBench).Assembly.GetManifestResourceStream("torch_lora.py")!);
+        return Run(start, script.ReadToEnd(), cancellation);
+    }
+
+    /// <summary>Runs a process to its end and reads the last line of what it wrote.</summary>
+    private static JsonObject Run(ProcessStartInfo start, string input, CancellationToken cancellation)
+    {
+        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
+        Process process;
+        try
+        {
+            process = Process.Start(start)!;
+        }
+        catch (Win32Exception fault)
+        {
+            throw new InvalidOperationException(fault.Message);
+        }
+        using (process)
+        {
+            using CancellationTokenRegistration ended = cancellation.Register(() => process.Kill(entireProcessTree: true));
+            Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None), output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+            process.WaitForExit();
+            cancellation.ThrowIfCancellationRequested();
+            if (process.ExitCode != 0) throw new InvalidOperationException(error.Result.Trim().Split('\n')[^1]);
+            return JsonNode.Parse(output.Result.Trim().Split('\n')[^1])!.AsObject();
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
