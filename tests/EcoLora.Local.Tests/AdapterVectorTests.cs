@@ -33,6 +33,17 @@ public class AdapterVectorTests
         Assert.All(Of(layout, vector, "model.layers.1.self_attn.q_proj", LoraRole.B), value => Assert.Equal(0, value));
     }
 
+    [Fact]
+    public void Rank_stabilised_scales_are_those_of_each_pair()
+    {
+        // Rank 4 with scale 6/√4 = 3, and rank 1 with scale 2/√1 = 2: the smaller's B takes up 2/3.
+        var large = new PeftModule("model.layers.0.self_attn.q_proj", 4, 6, 4, 4, new float[16], new float[16]);
+        var small = new PeftModule("model.layers.0.self_attn.v_proj", 1, 2, 4, 2, [1, 2, 3, 4], [3, 6]);
+        (LoraOptions options, float[] vector) = AdapterVector.Of(new PeftAdapter("base", [large, small], UseRsLora: true), Config, "x");
+        Assert.Equal((4, 3.0, true), (options.Rank, options.Scale, options.RsLora));
+        Assert.Equal([2, 0, 0, 0, 4, 0, 0, 0], Of(options.LayoutFor(Config), vector, "model.layers.0.self_attn.v_proj", LoraRole.B));
+    }
+
     [Theory]
     [InlineData("model.layers.2.self_attn.q_proj", 4, "x: module 'model.layers.2.self_attn.q_proj': expected a layer of the model, found none of that name")]
     [InlineData("model.layers.0.self_attn.q_proj", 5, "x: module 'model.layers.0.self_attn.q_proj': expected 4 × 4 as the model has, found 4 × 5")]

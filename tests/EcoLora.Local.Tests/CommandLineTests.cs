@@ -15,6 +15,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("pretrain")]
     [InlineData("eval")]
     [InlineData("generate")]
+    [InlineData("merge")]
     [InlineData("inspect")]
     [InlineData("data generate")]
     [InlineData("data corpus")]
@@ -38,12 +39,12 @@ public sealed class CommandLineTests : IDisposable
     public void The_root_lists_every_command()
     {
         string help = Ecolora.Succeed("--help");
-        foreach (string command in (string[])["run", "eval", "generate", "inspect", "data", "pretrain", "bench", "up", "submit"])
+        foreach (string command in (string[])["run", "eval", "generate", "merge", "inspect", "data", "pretrain", "bench", "up", "submit"])
             Assert.Contains($"\n  {command} ", help, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("", "ecolora: expected a command: run, eval, generate, inspect, options, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals, topics, ledger (see ecolora --help)")]
+    [InlineData("", "ecolora: expected a command: run, eval, generate, merge, inspect, options, data, pretrain, bench, up, submit, watch, fetch, list, show, cancel, resume, key, sites, admit, revoke, refusals, topics, ledger (see ecolora --help)")]
     [InlineData("data", "ecolora: expected a command: generate, corpus, show (see ecolora data --help)")]
     [InlineData("topics", "ecolora: expected a command: ensure, show (see ecolora topics --help)")]
     [InlineData("topics ensure --copies 0", "ecolora: --copies: expected a whole number of 1 to 9, found '0' (see ecolora topics ensure --help)")]

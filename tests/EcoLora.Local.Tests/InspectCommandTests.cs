@@ -28,6 +28,11 @@ public sealed class InspectCommandTests : IDisposable
         Assert.Equal(2, (double)module["normB"]!, 1e-12);
         Assert.Equal(20, (double)module["normDelta"]!, 1e-12);
         Assert.Matches("model.layers.0.self_attn.q_proj +1 +2 +2 × 2 +5 +2 +20\n", Ecolora.Succeed("inspect", _folder["adapter"]));
+
+        // Rank-stabilised, 2/√4 instead of 2/4: more ranks of zeros change nothing else.
+        new PeftAdapter("base", [new PeftModule("model.layers.0.self_attn.q_proj", 4, 2, 2, 2, [3, 4, 0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0])], UseRsLora: true)
+            .Write(_folder["stabilised"]);
+        Assert.Matches("scaled by alpha/√rank\n(.*\n)*model.layers.0.self_attn.q_proj +4 +2 +2 × 2 +5 +2 +10\n", Ecolora.Succeed("inspect", _folder["stabilised"]));
     }
 
     [Fact]

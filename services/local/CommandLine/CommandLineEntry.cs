@@ -61,7 +61,7 @@ public static class CommandLineEntry
     {
         var root = new RootCommand("Federated LoRA fine-tuning with compressed segments (EcoLoRA).")
         {
-            RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), OptionsCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
+            RunCommand.Create(run), EvalCommand.Create(), GenerateCommand.Create(), MergeCommand.Create(), InspectCommand.Create(), OptionsCommand.Create(), DataCommand.Create(), PretrainCommand.Create(),
             BenchCommand.Create(), UpCommand.Create(), SubmitCommand.Create(), WatchCommand.Create(), FetchCommand.Create(),
         };
         foreach (Command command in RunCommands.Create().Concat(SiteCommands.Create()).Append(TopicsCommand.Create()).Append(LedgerCommand.Create())) root.Add(command);

@@ -14,7 +14,7 @@ internal static class AdapterFinding
         var rows = new List<string[]>();
         foreach (PeftModule module in adapter.Modules)
         {
-            double normA = Norm(module.A), normB = Norm(module.B), normDelta = DeltaNorm(module);
+            double normA = Norm(module.A), normB = Norm(module.B), normDelta = adapter.ScaleOf(module) * ProductNorm(module);
             modules.Add(new JsonObject
             {
                 ["name"] = module.Name,
@@ -35,9 +35,11 @@ internal static class AdapterFinding
             ["baseModel"] = adapter.BaseModel,
             ["parameters"] = parameters,
             ["dropout"] = adapter.Dropout,
+            ["rslora"] = adapter.UseRsLora,
             ["modules"] = modules,
         };
-        string title = FormattableString.Invariant($"PEFT adapter of {adapter.BaseModel}: {adapter.Modules.Count} modules, {parameters} parameters");
+        string scale = adapter.UseRsLora ? "alpha/√rank" : "alpha/rank";
+        string title = FormattableString.Invariant($"PEFT adapter of {adapter.BaseModel}: {adapter.Modules.Count} modules, {parameters} parameters, scaled by {scale}");
         return new Finding(json, [new ResultTable(title, ["module", "rank", "alpha", "weight", "|A|", "|B|", "|ΔW|"], rows)]);
     }
 
@@ -49,8 +51,8 @@ internal static class AdapterFinding
         return Math.Sqrt(sum);
     }
 
-    /// <summary>‖ΔW‖ = (α/r)·‖B·A‖ without the product: ‖B·A‖² = Σ_jk (BᵀB)_jk·(A·Aᵀ)_jk, in double precision.</summary>
-    private static double DeltaNorm(PeftModule module)
+    /// <summary>‖B·A‖ without the product: ‖B·A‖² = Σ_jk (BᵀB)_jk·(A·Aᵀ)_jk, in double precision.</summary>
+    private static double ProductNorm(PeftModule module)
     {
         double sum = 0;
         for (int j = 0; j < module.Rank; j++)
@@ -63,7 +65,7 @@ internal static class AdapterFinding
                 sum += a * b;
             }
         }
-        return module.Alpha / module.Rank * Math.Sqrt(Math.Max(0, sum));
+        return Math.Sqrt(Math.Max(0, sum));
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;

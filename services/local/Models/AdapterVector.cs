@@ -29,7 +29,7 @@ public static class AdapterVector
         {
             throw new PeftException($"{name}: expected pairs for linear layers of decoder layers, found {string.Join(", ", kinds)}");
         }
-        var options = new LoraOptions(rank, largest.Alpha, targets);
+        var options = new LoraOptions(rank, largest.Alpha, targets, RsLora: adapter.UseRsLora);
         LoraLayout layout = options.LayoutFor(config);
         float[] vector = new float[layout.Length];
         Dictionary<string, LoraTensor> a = Tensors(layout, LoraRole.A), b = Tensors(layout, LoraRole.B);
@@ -44,7 +44,7 @@ public static class AdapterVector
                 throw new PeftException($"{name}: module '{module.Name}': expected {expected}, found {module.Outputs} × {module.Inputs}");
             }
             module.A.CopyTo(tensorA.In(vector.AsSpan()));
-            CopyB(module, (float)(module.Alpha / module.Rank / options.Scale), rank, tensorB.In(vector.AsSpan()));
+            CopyB(module, (float)(adapter.ScaleOf(module) / options.Scale), rank, tensorB.In(vector.AsSpan()));
         }
         return (options, vector);
     }

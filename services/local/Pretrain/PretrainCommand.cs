@@ -31,23 +31,13 @@ internal static class PretrainCommand
         {
             PretrainFile job = PretrainFile.Read(parsed.GetRequiredValue(file), parsed.GetRequiredValue(set).Select(OptionOverride.Parse));
             string folder = Path.GetFullPath(parsed.GetRequiredValue(@out)!);
-            RefuseOtherContent(folder, parsed.GetValue(force));
+            OutputModel.RefuseOtherContent(folder, parsed.GetValue(force));
             StepProgress progress = StepProgress.OnStandardError();
             PretrainingResult result = Pretraining.Run(job, folder, progress.Begin, progress.Step, cancellation);
             Print(result, folder, parsed.GetValue(json));
             return ExitCodes.Success;
         }, cancellation));
         return command;
-    }
-
-    /// <summary>The folder is replaced as a whole, so it must be absent, empty, or a model.</summary>
-    private static void RefuseOtherContent(string folder, bool force)
-    {
-        if (File.Exists(folder)) throw new RunFolderRefusedException($"{folder}: expected a folder, found a file");
-        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any()) return;
-        if (!File.Exists(Path.Combine(folder, "config.json")))
-            throw new RunFolderRefusedException($"{folder}: expected no folder, an empty one or a model, found other files");
-        if (!force) throw new RunFolderRefusedException($"{folder} holds a model already; replace it by --force");
     }
 
     private static void Print(PretrainingResult result, string folder, bool json)

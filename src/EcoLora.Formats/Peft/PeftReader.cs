@@ -19,7 +19,8 @@ internal static class PeftReader
             using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, PeftWriter.WeightsName));
             List<PeftModule> modules = ReadModules(file, config);
             CheckTargets(config["target_modules"], modules);
-            return new PeftAdapter(config["base_model_name_or_path"].StringOr(""), modules, config["lora_dropout"].DoubleOr(0, 0, 1));
+            return new PeftAdapter(
+                config["base_model_name_or_path"].StringOr(""), modules, config["lora_dropout"].DoubleOr(0, 0, 1), config["use_rslora"].BooleanOr(false));
         }
         catch (SafetensorsException fault)
         {
@@ -31,7 +32,7 @@ internal static class PeftReader
     {
         if (config["peft_type"].String() != "LORA") throw config["peft_type"].Refuse("LORA");
         if (config["bias"].StringOr("none") != "none") throw config["bias"].Refuse("none");
-        foreach (string name in (ReadOnlySpan<string>)["use_dora", "use_rslora", "fan_in_fan_out", "lora_bias", "use_qalora"])
+        foreach (string name in (ReadOnlySpan<string>)["use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"])
             if (config[name].BooleanOr(false))
                 throw config[name].Refuse("false");
         foreach (string name in (ReadOnlySpan<string>)["modules_to_save", "trainable_token_indices", "layer_replication", "target_parameters"])
@@ -96,17 +97,19 @@ internal static class PeftReader
         if (!field.Exists) return [];
         return [.. field.Members().Select(member =>
         {
-            // PEFT takes the keys as regular expressions; only names are taken here.
-            bool name = member.Name.Length > 0 && member.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-');
-            return name ? (member.Name, read(member.Value)) : throw member.Value.Refuse("a module's name as the key, not a pattern");
+            // PEFT takes the keys as regular expressions; what it writes itself are names, and its documentation puts ^ before a whole one.
+            string name = member.Name.StartsWith('^') ? member.Name[1..] : member.Name;
+            bool plain = name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-');
+            return plain ? (member.Name, read(member.Value))
+                : throw member.Value.Refuse("a module's name or its end as the key (q_proj, layers.0.self_attn.q_proj, ^model.layers.0.self_attn.q_proj), not a pattern");
         })];
     }
 
-    /// <summary>The first key that is the name or the end of it after a dot, as PEFT matches.</summary>
+    /// <summary>The first key that is the name, or the end of it after a dot where it does not begin with ^, as PEFT matches.</summary>
     private static T Lookup<T>(List<(string Key, T Value)> pattern, string name, T fallback)
     {
         foreach ((string key, T value) in pattern)
-            if (Ends(name, key))
+            if (key[0] == '^' ? name == key[1..] : Ends(name, key))
                 return value;
         return fallback;
     }

@@ -80,7 +80,7 @@ internal static class PeftWriter
         json.WriteEndArray();
         json.WriteString("task_type", "CAUSAL_LM");
         json.WriteBoolean("use_dora", false);
-        json.WriteBoolean("use_rslora", false);
+        json.WriteBoolean("use_rslora", adapter.UseRsLora);
         json.WriteEndObject();
     }
 

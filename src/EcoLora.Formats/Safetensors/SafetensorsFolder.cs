@@ -8,8 +8,8 @@ namespace EcoLora.Formats.Safetensors;
 /// </summary>
 public sealed class SafetensorsFolder : IDisposable
 {
-    private const string Single = "model.safetensors";
-    private const string Index = "model.safetensors.index.json";
+    internal const string Single = "model.safetensors";
+    internal const string Index = "model.safetensors.index.json";
     private const int MostShards = 10_000;
 
     private readonly string _path;

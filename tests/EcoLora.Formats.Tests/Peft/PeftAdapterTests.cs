@@ -124,7 +124,7 @@ public sealed class PeftAdapterTests : IDisposable
     [InlineData("rank_pattern", """{"q_proj":4,"layers.10.self_attn.q_proj":4}""",
         "module 'model.layers.10.self_attn.q_proj': expected lora_A with 4 rows, as the config's rank, found 2 × 6")]
     [InlineData("rank_pattern", "{}", "expected lora_A with 4 rows")]
-    [InlineData("rank_pattern", """{".*q_proj":2}""", "expected a module's name as the key, not a pattern")]
+    [InlineData("rank_pattern", """{".*q_proj":2}""", "expected a module's name or its end as the key (q_proj,")]
     [InlineData("r", "0", "adapter_config.json: field 'r': expected an integer from 1 to 65536, found 0")]
     [InlineData("r", "5", "expected lora_A with 5 rows, as the config's rank, found 4 × 6")]
     [InlineData("r", "", "field 'r': expected an integer from 1 to 65536, found no such field")]
@@ -132,7 +132,9 @@ public sealed class PeftAdapterTests : IDisposable
     [InlineData("peft_type", "\"IA3\"", "field 'peft_type': expected LORA, found \"IA3\"")]
     [InlineData("bias", "\"all\"", "field 'bias': expected none, found \"all\"")]
     [InlineData("use_dora", "true", "field 'use_dora': expected false, found true")]
-    [InlineData("use_rslora", "true", "field 'use_rslora': expected false, found true")]
+    [InlineData("use_rslora", "1", "field 'use_rslora': expected true or false, found 1")]
+    [InlineData("rank_pattern", """{"^layers.10.self_attn.q_proj":2}""", "expected lora_A with 4 rows, as the config's rank, found 2 × 6")]
+    [InlineData("rank_pattern", """{"^":2}""", "expected a module's name or its end as the key")]
     [InlineData("fan_in_fan_out", "true", "field 'fan_in_fan_out': expected false, found true")]
     [InlineData("modules_to_save", "[\"lm_head\"]", "field 'modules_to_save': expected null, found a list")]
     [InlineData("init_lora_weights", "\"pissa\"", "field 'init_lora_weights': expected true, false")]
@@ -151,12 +153,26 @@ public sealed class PeftAdapterTests : IDisposable
     [InlineData("modules_to_save", "[]")]
     [InlineData("init_lora_weights", "\"gaussian\"")]
     [InlineData("rank_pattern", """{"layers.10.self_attn.q_proj":2}""")]
+    [InlineData("rank_pattern", """{"^model.layers.10.self_attn.q_proj":2}""")]
+    [InlineData("rank_pattern", """{"layers.10.self_attn.q_proj":2,"q_proj":4}""")]
     [InlineData("alpha_pattern", "null")]
     public void Settings_without_effect_here_are_accepted(string field, string value)
     {
         Mixed().Write(_folder["adapter"]);
         Change(field, value);
         Assert.Equal(3, PeftAdapter.Read(_folder["adapter"]).Modules.Count);
+    }
+
+    [Fact]
+    public void Each_module_is_scaled_by_its_own_rank_and_alpha()
+    {
+        foreach ((bool stabilised, double first, double others) in ((bool, double, double)[])[(false, 4.5 / 2, 8.0 / 4), (true, 4.5 / Math.Sqrt(2), 8.0 / 2)])
+        {
+            (Mixed() with { UseRsLora = stabilised }).Write(_folder["adapter"]);
+            PeftAdapter read = PeftAdapter.Read(_folder["adapter"]);
+            Assert.Equal(stabilised, read.UseRsLora);
+            Assert.Equal([others, others, first], read.Modules.Select(read.ScaleOf));
+        }
     }
 
     [Theory]

@@ -106,6 +106,36 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
+    public void Streamed_tensors_are_made_a_few_rows_at_a_time_each_in_its_type()
+    {
+        const int Rows = 700, Columns = 3_001;
+        var asked = new List<(int First, int Rows)>();
+        SafetensorsWriter.WriteStreamed(_folder["x.safetensors"],
+        [
+            new("a", [Rows, Columns], TensorType.F16, (first, rows, destination) =>
+            {
+                asked.Add((first, rows));
+                for (int i = 0; i < destination.Length; i++) destination[i] = (first * Columns + i) % 2_000;
+            }),
+            new("b", [2], TensorType.BF16, (first, rows, destination) => destination.Fill(1 + first + rows)),
+            new("c", [], TensorType.F32, (_, _, destination) => destination[0] = 0.1f),
+            new("e", [0, 3], TensorType.F16, (_, _, _) => throw new InvalidOperationException("there is no row")),
+        ]);
+        Assert.Equal(Enumerable.Range(0, asked.Count).Select(i => asked.Take(i).Sum(each => each.Rows)), asked.Select(each => each.First));
+        Assert.Equal(Rows, asked.Sum(each => each.Rows));
+        Assert.All(asked, each => Assert.InRange(each.Rows * Columns, Columns, 1 << 20));
+        using SafetensorsFile file = SafetensorsFile.Open(_folder["x.safetensors"]);
+        Assert.Equal(["c F32", "b BF16", "a F16", "e F16"], file.Tensors.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Name).Select(entry => $"{entry.Name} {entry.Type}"));
+        float[] a = new float[Rows * Columns], b = new float[2];
+        file.Read("a", a);
+        file.Read("b", b);
+        for (int i = 0; i < a.Length; i++) Assert.Equal(i % 2_000, a[i]);
+        Assert.Equal([3, 3], b);
+        Assert.Equal(0.1f, BinaryPrimitives.ReadSingleLittleEndian(file.Bytes("c")));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.WriteStreamed(_folder["y.safetensors"], [new("a", [2, 1 << 29], TensorType.F32, (_, _, _) => { })]));
+    }
+
+    [Fact]
     public void Wrong_tensors_are_not_written()
     {
         Assert.Throws<ArgumentException>(() => Write([new("a", [2], new float[2]), new("a", [2], new float[2])]));
