@@ -57,7 +57,8 @@ internal readonly unsafe ref struct BlockedProduct<T>
                 bool add = accumulate || k0 > 0;
                 if (pack)
                 {
-                    for (int j = 0; j < nc; j += panelWidth) Pack<TLanes>(k0, kc, n0 + j, Math.Min(panelWidth, nc - j), packed + (nint)j * kc);
+                    int done = PackNarrowRows(k0, kc, n0, nc / panelWidth * panelWidth, panelWidth, packed);
+                    for (int j = done; j < nc; j += panelWidth) Pack<TLanes>(k0, kc, n0 + j, Math.Min(panelWidth, nc - j), packed + (nint)j * kc);
                 }
                 for (int m0 = 0; m0 < _m; m0 += BlockM)
                 {
@@ -122,11 +123,24 @@ internal readonly unsafe ref struct BlockedProduct<T>
         where TLanes : struct, ILanes<TLanes, T>
         => width <= Lanes256<T>.Count ? Lanes256<T>.Count : width <= TLanes.Count ? TLanes.Count : 2 * TLanes.Count;
 
+    /// <summary>
+    /// Packs all whole panels of a block of narrow rows at once, row by row, so that the weights are read from memory in order. Returns the columns it did.
+    /// </summary>
+    private int PackNarrowRows(int k0, int kc, int column, int columns, int panelWidth, T* destination)
+    {
+        if (_format == WeightFormat.Full || _bColumn != 1 || typeof(T) != typeof(float)) return 0;
+        ushort* source = _narrow + k0 * _bRow + column;
+        if (_format == WeightFormat.Half) PanelPacking.Widen<HalfLoader>(source, _bRow, kc, columns, (float*)destination, panelWidth);
+        else PanelPacking.Widen<BrainLoader>(source, _bRow, kc, columns, (float*)destination, panelWidth);
+        return columns;
+    }
+
     /// <summary>Copies B[k0.., column..] to rows of the tile's width, widened, padded with zeros.</summary>
     private void Pack<TLanes>(int k0, int kc, int column, int width, T* destination)
         where TLanes : struct, ILanes<TLanes, T>
     {
         int packedWidth = PackedWidth<TLanes>(width);
+        if (width == packedWidth && PackNarrowRows(k0, kc, column, width, width, destination) == width) return;
         nint start = k0 * _bRow + column * _bColumn;
         if (_bColumn == 1) PackRows<TLanes>(start, kc, width, packedWidth, destination);
         else PackColumns(start, kc, width, packedWidth, destination);
@@ -135,13 +149,6 @@ internal readonly unsafe ref struct BlockedProduct<T>
     private void PackRows<TLanes>(nint start, int kc, int width, int packedWidth, T* destination)
         where TLanes : struct, ILanes<TLanes, T>
     {
-        if (_format != WeightFormat.Full && typeof(T) == typeof(float) && width % 8 == 0)
-        {
-            // Widths of whole vectors of eight: all but the last columns of a matrix.
-            if (_format == WeightFormat.Half) PanelPacking.Widen<HalfLoader>(_narrow + start, _bRow, kc, width, (float*)destination, packedWidth);
-            else PanelPacking.Widen<BrainLoader>(_narrow + start, _bRow, kc, width, (float*)destination, packedWidth);
-            return;
-        }
         bool whole = width == packedWidth && packedWidth == 2 * TLanes.Count && _format == WeightFormat.Full;
         for (int k = 0; k < kc; k++, start += _bRow, destination += packedWidth)
         {

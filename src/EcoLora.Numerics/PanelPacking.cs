@@ -45,17 +45,23 @@ internal static unsafe class PanelPacking
     /// <summary>Whether <see cref="Transpose{TLoader}"/> may be called.</summary>
     public static bool IsSupported => Avx.IsSupported;
 
-    /// <summary>destination[k·packedWidth + j] = source[k·stride + j], from rows along the columns, padded with zeros.</summary>
+    /// <summary>Rows along the columns to whole panels, one behind the other: panel j / width gets source[k·stride + j] at [k·width + j mod width].</summary>
+    /// <param name="source">Entry k = 0 of the first column.</param>
+    /// <param name="stride">Distance between rows, in entries.</param>
+    /// <param name="kc">Rows.</param>
+    /// <param name="columns">Columns, a multiple of the width.</param>
+    /// <param name="destination">kc·columns entries.</param>
+    /// <param name="width">Width of a panel, a multiple of 8.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Widen<TLoader>(void* source, nint stride, int kc, int width, float* destination, int packedWidth)
+    public static void Widen<TLoader>(void* source, nint stride, int kc, int columns, float* destination, int width)
         where TLoader : struct, IRowLoader
     {
-        nint o = 0;
-        for (int k = 0; k < kc; k++, o += stride, destination += packedWidth)
+        nint panel = (nint)kc * width, o = 0;
+        for (int k = 0; k < kc; k++, o += stride, destination += width)
         {
-            int j = 0;
-            for (; j < width; j += 8) TLoader.Load(source, o + j).Store(destination + j);
-            for (; j < packedWidth; j += 8) Vector256<float>.Zero.Store(destination + j);
+            float* d = destination;
+            for (int j = 0; j < columns; j += width, d += panel)
+                for (int i = 0; i < width; i += 8) TLoader.Load(source, o + j + i).Store(d + i);
         }
     }
 

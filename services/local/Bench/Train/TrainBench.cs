@@ -90,6 +90,10 @@ internal static class TrainBench
         // Some environments pin OpenBLAS to another processor's kernels, which halves its speed.
         start.Environment.Remove("OPENBLAS_CORETYPE");
         start.Environment.Remove("OPENBLAS_L2_SIZE");
+        // glibc gives large blocks back to the kernel at once and gets them again page by page: half of PyTorch's time here, and not its fault.
+        start.Environment["MALLOC_MMAP_THRESHOLD_"] = start.Environment["MALLOC_TRIM_THRESHOLD_"] = "17179869184";
+        // Threads that spin while they wait collapse where cores are shared with other machines.
+        start.Environment["OMP_WAIT_POLICY"] = "passive";
         start.Environment["OPENBLAS_NUM_THREADS"] = start.Environment["OMP_NUM_THREADS"] = Text(@case.Threads);
         using var script = new StreamReader(typeof(TrainBench).Assembly.GetManifestResourceStream("torch_lora.py")!);
         return Run(start, script.ReadToEnd(), cancellation);
