@@ -69,7 +69,10 @@ internal static class TrainBenchCommand
                 ["kind"] = "bench-train",
                 ["machine"] = new JsonObject
                 {
-                    ["cpu"] = BenchMachine.CpuModel(), ["cores"] = Environment.ProcessorCount, ["dotnet"] = Environment.Version.ToString(), ["date"] = date,
+                    ["cpu"] = BenchMachine.CpuModel(),
+                    ["cores"] = Environment.ProcessorCount,
+                    ["dotnet"] = Environment.Version.ToString(),
+                    ["date"] = date,
                 },
                 ["rows"] = new JsonArray([.. rows.Select(row => row.ToJson())]),
             };
