@@ -1,7 +1,6 @@
 using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Telemetry;
-using EcoLora.Training;
 
 namespace EcoLora.Services.Trainer;
 
@@ -18,7 +17,7 @@ public static class TrainerApp
         bool evaluates = variables.Choice("ECOLORA_EVALUATES", "yes", "no") == "yes";
         bool recomputes = variables.Choice("ECOLORA_RECOMPUTE", "no", "yes") == "yes";
         var lease = TimeSpan.FromSeconds(variables.Number("ECOLORA_PRESENCE_SECONDS", 30, 1, 3600));
-        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts, jobs => ComputeOptions.Shared(threads, jobs, recomputes));
+        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts, threads, recomputes);
         string id = AppIds.Trainer(site, number);
         return new ServiceDefinition(id, 5110, OwnsVolume: true, context =>
         {

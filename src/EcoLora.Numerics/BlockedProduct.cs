@@ -5,8 +5,8 @@ namespace EcoLora.Numerics;
 
 /// <summary>
 /// C (+)= A·B by tiles that stay in registers. B is cut into panels of a tile's width and packed (panel by panel, k-contiguous rows of that width), so that
-/// the inner loop reads it in order; A is read in place by broadcasts. One block of B is at most 320 × 512 entries (fits the second-level cache), one panel fits the
-/// first. The habit is that of BLIS and of GotoBLAS (Goto and van de Geijn, 2008).
+/// the inner loop reads it in order; A is read in place by broadcasts. One block of B is at most 320 × 512 entries (fits the second-level cache), one panel
+/// fits the first. The habit is that of BLIS and of GotoBLAS (Goto and van de Geijn, 2008).
 /// </summary>
 internal readonly unsafe ref struct BlockedProduct<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>

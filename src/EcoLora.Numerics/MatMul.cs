@@ -4,8 +4,8 @@ namespace EcoLora.Numerics;
 
 /// <summary>
 /// Matrix products on one thread. Each entry of the product is summed over k in ascending order, in equal blocks of at most 320, whatever the sizes
-/// of the other two dimensions; a product of one row (k-contiguous operands) is a dot product instead. So a result depends on the operands and the path, never on a thread
-/// count. Cost: 2·m·n·k operations. T is <see cref="float"/> or <see cref="double"/>. NaN and infinity propagate.
+/// of the other two dimensions; a product of one row (k-contiguous operands) is a dot product instead. So a result depends on the operands and the path,
+/// never on a thread count. Cost: 2·m·n·k operations. T is <see cref="float"/> or <see cref="double"/>. NaN and infinity propagate.
 /// </summary>
 public static class MatMul
 {

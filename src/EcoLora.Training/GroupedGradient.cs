@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace EcoLora.Training;
 
 /// <summary>Adds the gradient of a group's summed loss over <paramref name="divisor"/> to a gradient vector and returns the sum of its losses.</summary>
@@ -52,14 +50,18 @@ internal sealed class GroupedGradient
         Cut(examples, chosen);
         int scored = 0;
         long rows = 0;
-        foreach (int index in chosen) (scored, rows) = (scored + examples[index].AnswerTokens, rows + examples[index].Tokens.Length - 1);
+        foreach (int index in chosen)
+        {
+            scored += examples[index].AnswerTokens;
+            rows += examples[index].Tokens.Length - 1;
+        }
         if (_losses.Length < _groups.Count) _losses = new double[_groups.Count];
         int[] step = chosen.ToArray();
         var turns = new Turns();
         int next = -1;
         int threads = Math.Min(_workers.Length, _groups.Count);
         if (threads == 1) Work(_workers[0]);
-        else RunThreads(threads, thread => Work(_workers[thread]));
+        else WorkGroups.OnThreads(threads, threads, thread => Work(_workers[thread]), CancellationToken.None);
         double sum = 0;
         for (int group = 0; group < _groups.Count; group++) sum += _losses[group];
         return new StepLoss(sum, scored, rows);
@@ -106,18 +108,6 @@ internal sealed class GroupedGradient
             if (rows < GroupRows && i < chosen.Length - 1) continue;
             _groups.Add((start, i + 1 - start));
             (start, rows) = (i + 1, 0);
-        }
-    }
-
-    private static void RunThreads(int threads, Action<int> work)
-    {
-        try
-        {
-            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, work);
-        }
-        catch (AggregateException failures)
-        {
-            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
         }
     }
 

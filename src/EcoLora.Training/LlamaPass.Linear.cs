@@ -13,9 +13,9 @@ internal sealed partial class LlamaPass<T>
     /// <param name="x">[N, n].</param>
     /// <param name="y">[N, m], written or added to.</param>
     /// <param name="adapter">The LoRA vector.</param>
-    /// <param name="dropout">The stream of the layer's mask, or null.</param>
+    /// <param name="dropout">The step's masks, or null.</param>
     /// <param name="accumulate">Whether y is added to.</param>
-    private void LinearForward(int layer, LinearKind kind, ReadOnlySpan<T> x, Span<T> y, ReadOnlySpan<T> adapter, RandomStream? dropout, bool accumulate)
+    private void LinearForward(int layer, LinearKind kind, ReadOnlySpan<T> x, Span<T> y, ReadOnlySpan<T> adapter, DropoutMasks? dropout, bool accumulate)
     {
         (int outputs, int inputs) = _config.ShapeOf(kind);
         int rows = x.Length / inputs;
@@ -28,13 +28,13 @@ internal sealed partial class LlamaPass<T>
     }
 
     /// <summary>h = s·x̃·Aᵀ [N, r] of a layer that carries a pair, kept with the mask for the backward pass.</summary>
-    private Span<T> LoraHidden(int layer, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> adapter, RandomStream? dropout)
+    private Span<T> LoraHidden(int layer, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> adapter, DropoutMasks? dropout)
     {
         LayerActivations<T> m = _memory.Layers[layer];
         int inputs = _config.ShapeOf(kind).Inputs, rows = x.Length / inputs, rank = _lora!.Options.Rank;
         if (dropout is not null && _lora.Options.Dropout > 0)
         {
-            Dropout.Draw(m.Kept[(int)kind].AsSpan(0, x.Length), _lora.Options.Dropout, dropout);
+            Dropout.Draw(m.Kept[(int)kind].AsSpan(0, x.Length), _lora.Options.Dropout, dropout.Of(layer, kind));
             x = Masked(x, m.Kept[(int)kind]);
         }
         Span<T> hidden = Of(m.LoraHidden[(int)kind], rows, rank);

@@ -78,7 +78,7 @@ internal sealed partial class LlamaPass<T>
             ForwardLayer(layer, batch, adapter, dropout);
             Span<T> middle = Of(_memory.Layers[layer].Middle, rows, d), output = Of(_memory.Residual[layer + 1], rows, d);
             middle.CopyTo(output);
-            LinearForward(layer, LinearKind.Down, GatedOf(layer, rows), output, adapter, dropout?.Of(layer, LinearKind.Down), accumulate: true);
+            LinearForward(layer, LinearKind.Down, GatedOf(layer, rows), output, adapter, dropout, accumulate: true);
         }
     }
 
@@ -88,17 +88,17 @@ internal sealed partial class LlamaPass<T>
         int rows = batch.Rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
         LayerActivations<T> m = _memory.Layers[layer];
         Span<T> middle = Of(m.Middle, rows, d), normed = AttentionNormedOf(layer, rows);
-        LinearForward(layer, LinearKind.Query, normed, Of(m.Q, rows, q), adapter, dropout?.Of(layer, LinearKind.Query), accumulate: false);
-        LinearForward(layer, LinearKind.Key, normed, Of(m.K, rows, kv), adapter, dropout?.Of(layer, LinearKind.Key), accumulate: false);
-        LinearForward(layer, LinearKind.Value, normed, Of(m.V, rows, kv), adapter, dropout?.Of(layer, LinearKind.Value), accumulate: false);
+        LinearForward(layer, LinearKind.Query, normed, Of(m.Q, rows, q), adapter, dropout, accumulate: false);
+        LinearForward(layer, LinearKind.Key, normed, Of(m.K, rows, kv), adapter, dropout, accumulate: false);
+        LinearForward(layer, LinearKind.Value, normed, Of(m.V, rows, kv), adapter, dropout, accumulate: false);
         Rope.Forward(Of(m.Q, rows, q), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
         Rope.Forward(Of(m.K, rows, kv), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
         AttentionForward(batch, m);
         Of(_memory.Residual[layer], rows, d).CopyTo(middle);
-        LinearForward(layer, LinearKind.Output, Of(m.Attended, rows, q), middle, adapter, dropout?.Of(layer, LinearKind.Output), accumulate: true);
+        LinearForward(layer, LinearKind.Output, Of(m.Attended, rows, q), middle, adapter, dropout, accumulate: true);
         normed = FeedForwardNormedOf(layer, rows);
-        LinearForward(layer, LinearKind.Gate, normed, Of(m.Gate, rows, f), adapter, dropout?.Of(layer, LinearKind.Gate), accumulate: false);
-        LinearForward(layer, LinearKind.Up, normed, Of(m.Up, rows, f), adapter, dropout?.Of(layer, LinearKind.Up), accumulate: false);
+        LinearForward(layer, LinearKind.Gate, normed, Of(m.Gate, rows, f), adapter, dropout, accumulate: false);
+        LinearForward(layer, LinearKind.Up, normed, Of(m.Up, rows, f), adapter, dropout, accumulate: false);
     }
 
     /// <summary>What all layers of one step back have in common.</summary>
@@ -121,7 +121,7 @@ internal sealed partial class LlamaPass<T>
     {
         ForwardLayer(layer, step.Batch, adapter, step.Dropout);
         if (_lora?[layer, LinearKind.Down] is not null)
-            LoraHidden(layer, LinearKind.Down, GatedOf(layer, step.Batch.Rows), adapter, step.Dropout?.Of(layer, LinearKind.Down));
+            LoraHidden(layer, LinearKind.Down, GatedOf(layer, step.Batch.Rows), adapter, step.Dropout);
     }
 
     private void BackwardLayer(int layer, Step step, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient)

@@ -8,19 +8,17 @@ internal sealed record LoraPair(LoraTensor A, LoraTensor B);
 /// <summary>Where each layer finds its LoRA pair in the vector.</summary>
 internal sealed class LoraPlan
 {
-    private const int LinearsPerLayer = 7;
-
     private readonly LoraPair?[] _pairs;
 
     public LoraPlan(LlamaConfig config, LoraOptions options)
     {
         Options = options;
         Layout = options.LayoutFor(config);
-        _pairs = new LoraPair?[config.Layers * LinearsPerLayer];
+        _pairs = new LoraPair?[config.Layers * ParameterLayout.LinearsPerLayer];
         int next = 0;
         for (int slot = 0; slot < _pairs.Length; slot++)
         {
-            if (!options.Carries((LinearKind)(slot % LinearsPerLayer))) continue;
+            if (!options.Carries((LinearKind)(slot % ParameterLayout.LinearsPerLayer))) continue;
             _pairs[slot] = new LoraPair(Layout.Tensors[next], Layout.Tensors[next + 1]);
             next += 2;
         }
@@ -44,7 +42,7 @@ internal sealed class LoraPlan
     }
 
     /// <summary>The number of a linear layer.</summary>
-    public static int Slot(int layer, LinearKind kind) => layer * LinearsPerLayer + (int)kind;
+    public static int Slot(int layer, LinearKind kind) => layer * ParameterLayout.LinearsPerLayer + (int)kind;
 
     public void Expect(int length)
     {

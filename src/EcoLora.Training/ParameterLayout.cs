@@ -38,7 +38,9 @@ public sealed record ParameterTensor(string Name, int Rows, int Columns, long Of
 /// </summary>
 public sealed class ParameterLayout
 {
-    private const int LinearsPerLayer = 7;
+    /// <summary>Linear layers of a decoder layer.</summary>
+    internal const int LinearsPerLayer = 7;
+
     private const int None = -1;
 
     private readonly List<ParameterTensor> _tensors = [];

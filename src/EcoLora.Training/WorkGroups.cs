@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace EcoLora.Training;
 
 /// <summary>Work over numbered items in fixed groups of neighbours, on any number of threads: what is computed together never depends on the threads.</summary>
@@ -18,14 +20,7 @@ internal static class WorkGroups
             for (int group = 0; group < groups; group++) RunGroup(group);
             return;
         }
-        try
-        {
-            Parallel.For(0, groups, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, RunGroup);
-        }
-        catch (AggregateException failures)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
-        }
+        OnThreads(groups, threads, RunGroup, cancellation);
 
         void RunGroup(int group)
         {
@@ -33,6 +28,19 @@ internal static class WorkGroups
             int start = group * groupSize, size = Math.Min(groupSize, items - start);
             work([.. Enumerable.Range(start, size)]);
             onDone?.Invoke(size);
+        }
+    }
+
+    /// <summary>Calls the work once per number, on up to so many threads. The first exception is thrown as it is.</summary>
+    public static void OnThreads(int count, int threads, Action<int> work, CancellationToken cancellation)
+    {
+        try
+        {
+            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, work);
+        }
+        catch (AggregateException failures)
+        {
+            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
         }
     }
 }

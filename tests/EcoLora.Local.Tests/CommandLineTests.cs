@@ -55,6 +55,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run x.yaml --threads many", "ecolora: --threads: expected a whole number of 0 to 1024, found 'many' (see ecolora run --help)")]
     [InlineData("generate", "ecolora: Option '--model' is required (see ecolora generate --help)")]
     [InlineData("generate --model m --template llama", "ecolora: --template: expected none or alpaca or plain or llama2 or llama3 or chatml or mistral or mistral-v1 or zephyr, found 'llama' (see ecolora generate --help)")]
+    [InlineData("generate --model m --context x --template llama", "ecolora: --template: expected none or alpaca or plain or llama2 or llama3 or chatml or mistral or mistral-v1 or zephyr, found 'llama' (see ecolora generate --help)")]
     [InlineData("generate --model m --temperature -1", "ecolora: --temperature: expected a number of 0 to 100, found '-1' (see ecolora generate --help)")]
     [InlineData("generate --model m --temperature 1 --top-p 0", "ecolora: --top-p: expected a number above 0, at most 1, found '0' (see ecolora generate --help)")]
     [InlineData("generate --model m --top-p .9", "ecolora: --top-p needs --temperature (see ecolora generate --help)")]

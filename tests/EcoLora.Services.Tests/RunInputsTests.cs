@@ -3,7 +3,6 @@ using EcoLora.Federation;
 using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
 using EcoLora.TestKit;
-using EcoLora.Training;
 
 namespace EcoLora.Services.Tests;
 
@@ -70,13 +69,13 @@ public sealed class RunInputsTests : IDisposable
         Write(12);
         RunPlan plan = Plan(Inputs().Load("run-1", Options()));
         Assert.Throws<InvalidOperationException>(() => Inputs().EngineOf(plan with { Options = null }));
-        var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true, _ => new());
+        var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true, threads: 1, recomputesLayers: false);
         Assert.Equal("model: expected a name that this trainer knows (), found 'base'", Assert.Throws<UnknownNameException>(() => none.EngineOf(plan)).Message);
     }
 
     private RunInputs Inputs(Func<int, bool>? hosts = null) =>
         new(new Dictionary<string, string> { ["base"] = _model }, new Dictionary<string, string> { ["records.jsonl"] = _folder["records.jsonl"] }, hosts ?? (_ => true),
-            jobs => ComputeOptions.Shared(4, jobs, false));
+            threads: 4, recomputesLayers: false);
 
     private static RunPlan Plan(RunInput input) => input.Plan("run-1", new ExchangeOptions { Segments = 1 }) with { Options = Options() };
 

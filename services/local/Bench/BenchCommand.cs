@@ -93,7 +93,8 @@ internal static class BenchCommand
         return command;
     }
 
-    private static IReadOnlyList<T> Given<T>(T[]? values, IReadOnlyList<T> usual) => values is { Length: > 0 } ? values : usual;
+    /// <summary>What the command line gives, or the usual.</summary>
+    internal static IReadOnlyList<T> Given<T>(T[]? values, IReadOnlyList<T> usual) => values is { Length: > 0 } ? values : usual;
 
     /// <summary>A word that names no data must be a folder.</summary>
     private static IReadOnlyList<string> Sources(IReadOnlyList<string> sources)

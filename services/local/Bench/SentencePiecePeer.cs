@@ -1,7 +1,5 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 
 namespace EcoLora.Local.Bench;
@@ -9,8 +7,6 @@ namespace EcoLora.Local.Bench;
 /// <summary>SentencePiece itself, by its Python module in a process of its own (Debian: python3-sentencepiece). The time is that of its encoder's calls.</summary>
 internal static class SentencePiecePeer
 {
-    private const string Program = "/usr/bin/python3";
-
     private const string Script =
         "import json, sys, time\n"
         + "try:\n"
@@ -31,38 +27,20 @@ internal static class SentencePiecePeer
     /// <param name="texts">The texts.</param>
     /// <param name="rounds">How often; the best counts.</param>
     /// <param name="row">Names and sizes.</param>
-    public static TokenizerRow Measure(string model, string[] texts, int rounds, TokenizerRow row)
+    /// <param name="cancellation">Ends the process.</param>
+    public static TokenizerRow Measure(string model, string[] texts, int rounds, TokenizerRow row, CancellationToken cancellation)
     {
-        TokenizerRow absent = row with { Tokens = null, Seconds = null };
-        var start = new ProcessStartInfo(Program, ["-c", Script, model, rounds.ToString(CultureInfo.InvariantCulture)])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
-        };
         try
         {
-            using Process process = Process.Start(start)!;
-            Task<string> error = process.StandardError.ReadToEndAsync(), output = process.StandardOutput.ReadToEndAsync();
-            try
-            {
-                process.StandardInput.Write(JsonSerializer.Serialize(texts));
-                process.StandardInput.Close();
-            }
-            catch (IOException)
-            {
-                // It ended without reading; its error says why.
-            }
-            process.WaitForExit();
-            if (process.ExitCode != 0) return absent with { Absent = error.Result.Trim().Split('\n')[^1] };
-            double[][] found = [.. output.Result.Trim().Split('\n').Select(line =>
-                line.Split(' ').Select(number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray())];
+            string output = PeerProcess.Run(
+                new ProcessStartInfo(PeerProcess.Python, ["-c", Script, model, rounds.ToString(CultureInfo.InvariantCulture)]),
+                JsonSerializer.Serialize(texts), cancellation);
+            double[][] found = [.. output.Split('\n').Select(line => line.Split(' ').Select(number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray())];
             return row with { Tokens = (long)found[0][1], Seconds = found.Min(round => round[0]) };
         }
-        catch (Win32Exception fault)
+        catch (InvalidOperationException fault)
         {
-            return absent with { Absent = fault.Message };
+            return row with { Tokens = null, Seconds = null, Absent = fault.Message };
         }
     }
 }

@@ -79,7 +79,7 @@ internal static class TokenizerBench
                 rows.Add(row);
                 string model = Path.Combine(folder, "tokenizer.model");
                 if (!File.Exists(model)) continue;
-                TokenizerRow peer = SentencePiecePeer.Measure(model, texts, LeastRounds, row with { Tokenizer = $"{name} (SentencePiece)", FirstSeconds = null });
+                TokenizerRow peer = SentencePiecePeer.Measure(model, texts, LeastRounds, row with { Tokenizer = $"{name} (SentencePiece)", FirstSeconds = null }, cancellation);
                 if (peer.Tokens is { } tokens && tokens != row.Tokens)
                     throw new InvalidOperationException($"{model}: SentencePiece found {tokens} tokens, ours are {row.Tokens}");
                 rows.Add(peer);

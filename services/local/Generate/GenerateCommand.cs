@@ -42,8 +42,9 @@ internal static class GenerateCommand
         };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(context) is not null && (result.GetValue(template) ?? Raw) == Raw) result.AddError("--context needs --template");
-            // Whether an option is there is asked without its value, which may not be one.
+            // What is asked of an option is not its value, which may not be one.
+            string form = result.GetResult(template) is { Tokens: [.., var last] } ? last.Value : Raw;
+            if (result.GetResult(context) is not null && form == Raw) result.AddError("--context needs --template");
             foreach (Option option in (Option[])[topP, seed])
                 if (result.GetResult(option) is not null && result.GetResult(temperature) is null) result.AddError($"{option.Name} needs --temperature");
         });

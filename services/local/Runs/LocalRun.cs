@@ -7,7 +7,6 @@ using EcoLora.Messaging;
 using EcoLora.Services.Scheduler;
 using EcoLora.Services.Trainer;
 using EcoLora.Telemetry;
-using EcoLora.Training;
 
 namespace EcoLora.Local.Runs;
 
@@ -52,7 +51,7 @@ public static class LocalRun
             {
                 Plan = arm.Plan,
                 State = folder.Folder.Folder("state").Folder(arm.Plan.Run),
-                Engine = input.Engine(ComputeOptions.Shared(file.Threads, arm.Plan.Participants, file.RecomputesLayers)),
+                Engine = input.Engine(file.Threads, file.RecomputesLayers),
                 WriteAdapter = (plan, adapter) => AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(output.FileAt("adapter")),
                 Threads = file.Threads,
                 KeepChange = isMethod && request.KeepUpdates ? change => KeptUpdate.Write(folder.Folder.FileAt(KeptUpdate.Folder), change) : null,

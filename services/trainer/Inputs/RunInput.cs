@@ -56,11 +56,14 @@ public sealed class RunInput
     }
 
     /// <summary>The engine over this input.</summary>
-    public ManagedEngine Engine(ComputeOptions compute) =>
-        new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut), _exactMatch);
-
-    /// <summary>Clients whose examples are here.</summary>
-    public int Hosted => _clients.Count(examples => examples.Length > 0);
+    /// <param name="threads">The machine's, shared among the participations of a round that can be here.</param>
+    /// <param name="recomputesLayers">See <see cref="ComputeOptions"/>.</param>
+    public ManagedEngine Engine(int threads, bool recomputesLayers)
+    {
+        int jobs = Math.Min(_clients.Count(examples => examples.Length > 0), _file.Federation.Participants);
+        var compute = ComputeOptions.Shared(threads, jobs, recomputesLayers);
+        return new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut), _exactMatch);
+    }
 
     /// <summary>The plan of an arm of a run in one process.</summary>
     /// <param name="run">The arm's run name.</param>

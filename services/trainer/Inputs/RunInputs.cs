@@ -1,7 +1,6 @@
 using System.Text.Json;
 using EcoLora.Federation;
 using EcoLora.Hosting;
-using EcoLora.Training;
 
 namespace EcoLora.Services.Trainer;
 
@@ -9,9 +8,10 @@ namespace EcoLora.Services.Trainer;
 /// <param name="models">Folders of models by name.</param>
 /// <param name="data">Files of records by name.</param>
 /// <param name="hosts">The clients that are here.</param>
-/// <param name="compute">How so many jobs at once, at most, use the machine.</param>
+/// <param name="threads">The machine's threads.</param>
+/// <param name="recomputesLayers">Whether training runs layers again instead of keeping them.</param>
 internal sealed class RunInputs(
-    IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts, Func<int, ComputeOptions> compute)
+    IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts, int threads, bool recomputesLayers)
 {
     private const int Most = 2;
 
@@ -52,7 +52,7 @@ internal sealed class RunInputs(
             else
             {
                 var input = RunInput.Load(AnnouncedOptions.Read(options, models, data, hosts), hosts);
-                found = (run, options, input, input.Engine(compute(input.Hosted)));
+                found = (run, options, input, input.Engine(threads, recomputesLayers));
                 if (_loaded.Count == Most) _loaded.RemoveAt(0);
             }
             _loaded.Add(found);

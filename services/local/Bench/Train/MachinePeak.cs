@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
+using EcoLora.Numerics;
 
 namespace EcoLora.Local.Bench;
 
@@ -28,14 +28,14 @@ internal static class MachinePeak
 
     private static double Measure(Barrier together)
     {
-        bool wide = Vector512.IsHardwareAccelerated;
-        double flops = 2.0 * (wide ? Vector512<float>.Count : Vector256<float>.Count) * Accumulators * Rounds;
+        bool wide = Simd.Resolve(SimdPath.Fastest) == SimdPath.Vector512;
+        double flops = 2.0 * (wide ? Lanes512<float>.Count : Lanes256<float>.Count) * Accumulators * Rounds;
         together.SignalAndWait();
         double best = 0;
         for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start).TotalSeconds < 0.1;)
         {
             long call = Stopwatch.GetTimestamp();
-            float used = wide ? Wide(1e-9f) : Narrow(1e-9f);
+            float used = wide ? Multiply<Lanes512<float>>(1e-9f) : Multiply<Lanes256<float>>(1e-9f);
             double seconds = Stopwatch.GetElapsedTime(call).TotalSeconds;
             if (used > 0) best = Math.Max(best, flops / seconds / 1e9);
         }
@@ -43,48 +43,26 @@ internal static class MachinePeak
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Wide(float value)
+    private static float Multiply<TLanes>(float value)
+        where TLanes : struct, ILanes<TLanes, float>
     {
-        Vector512<float> x = Vector512.Create(value), y = Vector512.Create(1 - value);
-        Vector512<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
+        TLanes x = TLanes.Of(value), y = TLanes.Of(1 - value);
+        TLanes a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
         for (int round = 0; round < Rounds; round++)
         {
-            a = Vector512.FusedMultiplyAdd(a, y, x);
-            b = Vector512.FusedMultiplyAdd(b, y, x);
-            c = Vector512.FusedMultiplyAdd(c, y, x);
-            d = Vector512.FusedMultiplyAdd(d, y, x);
-            e = Vector512.FusedMultiplyAdd(e, y, x);
-            f = Vector512.FusedMultiplyAdd(f, y, x);
-            g = Vector512.FusedMultiplyAdd(g, y, x);
-            h = Vector512.FusedMultiplyAdd(h, y, x);
-            i = Vector512.FusedMultiplyAdd(i, y, x);
-            j = Vector512.FusedMultiplyAdd(j, y, x);
-            k = Vector512.FusedMultiplyAdd(k, y, x);
-            l = Vector512.FusedMultiplyAdd(l, y, x);
+            a = TLanes.MultiplyAdd(a, y, x);
+            b = TLanes.MultiplyAdd(b, y, x);
+            c = TLanes.MultiplyAdd(c, y, x);
+            d = TLanes.MultiplyAdd(d, y, x);
+            e = TLanes.MultiplyAdd(e, y, x);
+            f = TLanes.MultiplyAdd(f, y, x);
+            g = TLanes.MultiplyAdd(g, y, x);
+            h = TLanes.MultiplyAdd(h, y, x);
+            i = TLanes.MultiplyAdd(i, y, x);
+            j = TLanes.MultiplyAdd(j, y, x);
+            k = TLanes.MultiplyAdd(k, y, x);
+            l = TLanes.MultiplyAdd(l, y, x);
         }
-        return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Narrow(float value)
-    {
-        Vector256<float> x = Vector256.Create(value), y = Vector256.Create(1 - value);
-        Vector256<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
-        for (int round = 0; round < Rounds; round++)
-        {
-            a = Vector256.FusedMultiplyAdd(a, y, x);
-            b = Vector256.FusedMultiplyAdd(b, y, x);
-            c = Vector256.FusedMultiplyAdd(c, y, x);
-            d = Vector256.FusedMultiplyAdd(d, y, x);
-            e = Vector256.FusedMultiplyAdd(e, y, x);
-            f = Vector256.FusedMultiplyAdd(f, y, x);
-            g = Vector256.FusedMultiplyAdd(g, y, x);
-            h = Vector256.FusedMultiplyAdd(h, y, x);
-            i = Vector256.FusedMultiplyAdd(i, y, x);
-            j = Vector256.FusedMultiplyAdd(j, y, x);
-            k = Vector256.FusedMultiplyAdd(k, y, x);
-            l = Vector256.FusedMultiplyAdd(l, y, x);
-        }
-        return Vector256.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
+        return TLanes.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
     }
 }

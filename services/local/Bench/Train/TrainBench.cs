@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
@@ -12,8 +11,6 @@ namespace EcoLora.Local.Bench;
 internal static class TrainBench
 {
     public const string Ours = "ecolora", Torch = "pytorch";
-
-    private const string Python = "/usr/bin/python3";
 
     /// <summary>Measures every case with every engine.</summary>
     /// <param name="cases">The cases.</param>
@@ -82,7 +79,7 @@ internal static class TrainBench
             ("vocabulary", c.Vocabulary), ("rank", TrainShape.Lora.Rank), ("sequences", @case.Sequences), ("length", @case.Length),
             ("threads", @case.Threads), ("steps", @case.Steps),
         ];
-        var start = new ProcessStartInfo(Python,
+        var start = new ProcessStartInfo(PeerProcess.Python,
         [
             "-", .. numbers.SelectMany(each => (string[])[$"--{each.Item1}", Text(each.Item2)]),
             "--labels", @case.Labels.ToString("R", CultureInfo.InvariantCulture),
@@ -99,31 +96,9 @@ internal static class TrainBench
         return Run(start, script.ReadToEnd(), cancellation);
     }
 
-    /// <summary>Runs a process to its end and reads the last line of what it wrote.</summary>
-    private static JsonObject Run(ProcessStartInfo start, string input, CancellationToken cancellation)
-    {
-        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
-        Process process;
-        try
-        {
-            process = Process.Start(start)!;
-        }
-        catch (Win32Exception fault)
-        {
-            throw new InvalidOperationException(fault.Message);
-        }
-        using (process)
-        {
-            using CancellationTokenRegistration ended = cancellation.Register(() => process.Kill(entireProcessTree: true));
-            Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None), output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
-            process.StandardInput.Write(input);
-            process.StandardInput.Close();
-            process.WaitForExit();
-            cancellation.ThrowIfCancellationRequested();
-            if (process.ExitCode != 0) throw new InvalidOperationException(error.Result.Trim().Split('\n')[^1]);
-            return JsonNode.Parse(output.Result.Trim().Split('\n')[^1])!.AsObject();
-        }
-    }
+    /// <summary>The last line that a process wrote.</summary>
+    private static JsonObject Run(ProcessStartInfo start, string input, CancellationToken cancellation) =>
+        JsonNode.Parse(PeerProcess.Run(start, input, cancellation).Split('\n')[^1])!.AsObject();
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

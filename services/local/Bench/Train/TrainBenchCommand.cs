@@ -40,10 +40,10 @@ internal static class TrainBenchCommand
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             TrainShape[] shapes = parsed.GetValue(model) is { } folderOfModel ? [TrainShape.OfFolder(folderOfModel)]
-                : [.. Given(parsed.GetValue(shape), [TrainShape.All[0].Name]).Select(name => TrainShape.All.Single(each => each.Name == name))];
-            int[] cores = Numbers("--threads", Given(parsed.GetValue(threads), ["1", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)]), 1024);
-            int[] lengths = Numbers("--sequence", Given(parsed.GetValue(sequence), ["128", "512"]), 8192);
-            double[] shares = Given(parsed.GetValue(labels), [1.0]);
+                : [.. BenchCommand.Given(parsed.GetValue(shape), [TrainShape.All[0].Name]).Select(name => TrainShape.All.Single(each => each.Name == name))];
+            int[] cores = Numbers("--threads", BenchCommand.Given(parsed.GetValue(threads), ["1", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)]), 1024);
+            int[] lengths = Numbers("--sequence", BenchCommand.Given(parsed.GetValue(sequence), ["128", "512"]), 8192);
+            IReadOnlyList<double> shares = BenchCommand.Given(parsed.GetValue(labels), [1.0]);
             TrainCase[] cases =
             [
                 .. from each in shapes
@@ -60,7 +60,7 @@ internal static class TrainBenchCommand
                 return ExitCodes.Success;
             }
             IReadOnlyList<TrainRow> rows = TrainBench.Run(
-                cases, Given(parsed.GetValue(engines), [TrainBench.Ours, TrainBench.Torch]), (int)(parsed.GetValue(repeats) ?? 2), Console.Error, cancellation);
+                cases, BenchCommand.Given(parsed.GetValue(engines), [TrainBench.Ours, TrainBench.Torch]), (int)(parsed.GetValue(repeats) ?? 2), Console.Error, cancellation);
             string date = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
             string title = $"{BenchMachine.CpuModel()}, {Environment.ProcessorCount} cores, .NET {Environment.Version}, {date}";
             var table = new ResultTable(title, TrainRow.Headings, [.. rows.Select(row => row.Cells)]);
@@ -83,9 +83,7 @@ internal static class TrainBenchCommand
         return command;
     }
 
-    private static T[] Given<T>(T[]? values, T[] usual) => values is { Length: > 0 } ? values : usual;
-
-    private static int[] Numbers(string option, string[] words, int most) =>
+    private static int[] Numbers(string option, IReadOnlyList<string> words, int most) =>
     [
         .. words.Select(word => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most
             ? number : throw new ArgumentException($"{option}: expected whole numbers of 1 to {most}, found '{word}'")),

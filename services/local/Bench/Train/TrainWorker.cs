@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using EcoLora.Numerics;
 using EcoLora.Training;
@@ -29,7 +28,7 @@ internal static class TrainWorker
         double best = double.PositiveInfinity, loss = double.NaN;
         long started = Stopwatch.GetTimestamp();
         trainer.Train(adapter, examples, options, new RandomStream(1, "job"), Timed, cancellation);
-        return new JsonObject { ["best_s"] = best, ["loss"] = loss, ["peak_kib"] = PeakKib() };
+        return new JsonObject { ["best_s"] = best, ["loss"] = loss, ["peak_kib"] = Process.GetCurrentProcess().PeakWorkingSet64 >> 10 };
 
         void Timed(TrainingStep step)
         {
@@ -38,13 +37,5 @@ internal static class TrainWorker
             else best = Math.Min(best, seconds);
             started = Stopwatch.GetTimestamp();
         }
-    }
-
-    /// <summary>The largest resident memory of this process, in KiB; what getrusage calls ru_maxrss.</summary>
-    private static long PeakKib()
-    {
-        const string Field = "VmHWM:";
-        string line = File.ReadLines("/proc/self/status").First(text => text.StartsWith(Field, StringComparison.Ordinal));
-        return long.Parse(line[Field.Length..].Trim().Split(' ')[0], CultureInfo.InvariantCulture);
     }
 }
