@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using EcoLora.Numerics;
+using EcoLora.TestKit;
 
 namespace EcoLora.Codec.Tests;
 
@@ -150,9 +151,10 @@ public sealed unsafe class ChunkTests
         byte[] bytes = new byte[ChunkEncoder.MaximumSize(codes.Length, ValueMode.Fp16)];
         ushort[] block = new ushort[Planes.Block];
         Once();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 5; i++) Once();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            for (int i = 0; i < 5; i++) Once();
+        }));
 
         void Once()
         {

@@ -1,4 +1,5 @@
 using EcoLora.Numerics;
+using EcoLora.TestKit;
 
 namespace EcoLora.Codec.Tests;
 
@@ -169,9 +170,10 @@ public class FrameTests
         }
         // One thread: what the thread pool allocates for its own queues is not ours.
         AllOnOneThread();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 3; i++) AllOnOneThread();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            for (int i = 0; i < 3; i++) AllOnOneThread();
+        }));
 
         void AllOnOneThread()
         {

@@ -1,5 +1,6 @@
 using EcoLora.Codec;
 using EcoLora.Numerics;
+using EcoLora.TestKit;
 
 namespace EcoLora.Training.Tests;
 
@@ -145,12 +146,7 @@ public class LocalTrainerTests
         Assert.InRange(many - few, 0, 50_000);   // sorting keys of an epoch; one activation of a step alone is larger: 8·25 rows · 88 · 4 bytes
         Assert.True(many - few < 50 * 8 * 25 * 88 * 4);
 
-        long Allocated(int steps)
-        {
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            Train(trainer, adapter, new TrainingOptions { Steps = steps });
-            return GC.GetAllocatedBytesForCurrentThread() - before;
-        }
+        long Allocated(int steps) => Allocations.Of(() => Train(trainer, adapter, new TrainingOptions { Steps = steps }));
     }
 
     [Fact]
