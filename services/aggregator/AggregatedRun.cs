@@ -51,11 +51,11 @@ internal sealed class AggregatedRun
         {
             if (!VectorFile.TryRead(folder, file, AggregatorJson.Default.Checkpoint, out Checkpoint checkpoint, out float[][] vectors) || checkpoint.Version != Record.Version)
                 throw new StateFileException(folder.FileAt(file), $"the checkpoint of version {Record.Version} that the state names", "another, or none");
-            (_published, _serverResidual) = (new PublishedAdapter(plan.Key, _layout, checkpoint.Version, vectors[0]), vectors[1]);
+            (_published, _serverResidual) = (PublishedAdapter.Stored(plan, checkpoint.Version, vectors), vectors[^1]);
         }
         else
         {
-            _published = new PublishedAdapter(plan.Key, _layout, 0, _method.InitialReference(_adapter, plan.Seed));
+            _published = PublishedAdapter.Start(plan);
             _serverResidual = new float[_layout.Length];
         }
     }
@@ -162,18 +162,18 @@ internal sealed class AggregatedRun
         List<AcceptedFrame> accepted =
             [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.EnrolmentOf(a.Client).Samples, Load(a.Client, a.Digest)))];
         double[] update;
-        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = _method.Aggregate(accepted, _layout.Length);
+        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = _method.Aggregate(accepted, _layout.Length, Plan.Exchange.Sums);
         float[] residual = [.. _serverResidual];
         var header = new FrameHeader(
             FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
         byte[] change;
         using (Measured work = Instruments.Code("encode", Plan.Run, closed.Round, _layout.Length))
         {
-            change = Aggregation.Publish(header, _layout, update, residual, new Compression(closed.KeepA, closed.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding));
+            change = Aggregation.Publish(header, _layout, update, residual, Plan.Exchange.Down(closed.KeepA, closed.KeepB));
             work.Span?.SetTag(Instruments.Bytes, change.Length);
         }
 
-        var next = new PublishedAdapter(Plan.Key, _layout, Record.Version, _published.Values.ToArray());
+        PublishedAdapter next = _published.Copy();
         next.Apply(change);
         int[] coverage = Aggregation.Coverage(closed.Accepted.Select(a => a.Segment), Plan.Exchange.Segments);
         double norm = Math.Sqrt(residual.Sum(value => (double)value * value));
@@ -181,7 +181,7 @@ internal sealed class AggregatedRun
 
         _chain.Write(ChainFile(closed.Round), change);
         string checkpoint = $"checkpoint-{next.Version:d5}.bin";
-        VectorFile.Write(_folder, checkpoint, new Checkpoint(next.Version), AggregatorJson.Default.Checkpoint, next.Values, residual);
+        VectorFile.Write(_folder, checkpoint, new Checkpoint(next.Version), AggregatorJson.Default.Checkpoint, [.. next.Vectors, residual]);
         await _record.WriteAsync(Record with { Version = next.Version, Checkpoint = checkpoint, Report = report, Open = null, Frames = [] }, cancellation);
         (_published, _serverResidual) = (next, residual);
         foreach (string file in _folder.List("checkpoint-*.bin").Where(file => file != checkpoint)) _folder.Delete(file);

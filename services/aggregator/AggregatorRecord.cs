@@ -8,7 +8,7 @@ namespace EcoLora.Services.Aggregator;
 /// <param name="Plan">The plan.</param>
 /// <param name="Version">t of Q^t.</param>
 /// <param name="Announced">The version whose change and report were published for sure.</param>
-/// <param name="Checkpoint">File of Q^t and S; null for version 0, which follows from the seed.</param>
+/// <param name="Checkpoint">File of Q^t, V where there is momentum, and S; null for version 0, which follows from the seed.</param>
 /// <param name="Report">The report of the round that made it; null for version 0.</param>
 /// <param name="Open">The open round, if there is one.</param>
 /// <param name="Frames">Its stored frames.</param>
@@ -20,7 +20,7 @@ internal sealed record AggregatorRecord(
 /// <param name="Digest">Digest of its bytes.</param>
 internal sealed record StoredFrame(int Client, string Digest);
 
-/// <summary>Header of a checkpoint; its vectors are Q and S.</summary>
+/// <summary>Header of a checkpoint; its vectors are those of the published adapter, then S.</summary>
 /// <param name="Version">t of Q^t.</param>
 internal sealed record Checkpoint(int Version);
 

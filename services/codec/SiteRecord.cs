@@ -46,7 +46,7 @@ internal sealed record OutboxEntry(int Round, int Segment, string Digest, string
 /// <param name="File">Its file.</param>
 internal sealed record ResidualEntry(int Segment, int Round, string File);
 
-/// <summary>Header of the site's copy; its vector is Q.</summary>
+/// <summary>Header of the site's copy; its vectors are those of the published adapter.</summary>
 internal sealed record PublishedHeader(int Version);
 
 /// <summary>Header of a residual; its vector is R of one segment.</summary>

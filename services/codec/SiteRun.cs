@@ -30,17 +30,16 @@ internal sealed partial class SiteRun : IDisposable
     private SiteRun(StateRecord<SiteRecord> record, Dictionary<int, StateRecord<ClientRecord>> clients, DurableFolder folder, Action<AcceptedChange>? keep)
     {
         (_record, _clients, _folder, _keep) = (record, clients, folder, keep);
-        LoraLayout adapter = Plan.AdapterLayout();
-        _layout = Plan.FederatedMethod.ExchangedLayout(adapter);
+        _layout = Plan.FederatedMethod.ExchangedLayout(Plan.AdapterLayout());
         if (Record.Version == 0)
         {
-            _published = new PublishedAdapter(Plan.Key, _layout, 0, Plan.FederatedMethod.InitialReference(adapter, Plan.Seed));
+            _published = PublishedAdapter.Start(Plan);
             return;
         }
         string file = PublishedFile(Record.Version);
         if (!VectorFile.TryRead(folder, file, SiteJson.Default.PublishedHeader, out PublishedHeader header, out float[][] vectors) || header.Version != Record.Version)
             throw new StateFileException(folder.FileAt(file), $"version {Record.Version}, which the state names", "another, or none");
-        _published = new PublishedAdapter(Plan.Key, _layout, header.Version, vectors[0]);
+        _published = PublishedAdapter.Stored(Plan, header.Version, vectors);
     }
 
     public RunPlan Plan => Record.Plan;
@@ -117,14 +116,14 @@ internal sealed partial class SiteRun : IDisposable
     public Task<bool> ApplyAsync(FrameHeader header, ReadOnlyMemory<byte> change, CancellationToken cancellation) => InTurnAsync(async () =>
     {
         if (header.BaseVersion != _published.Version) return header.BaseVersion < _published.Version;
-        var next = new PublishedAdapter(Plan.Key, _layout, _published.Version, _published.Values.ToArray());
+        PublishedAdapter next = _published.Copy();
         using (Measured work = Instruments.Code("decode", Plan.Run, header.Round, _layout.Length))
         {
             work.Span?.SetTag(Instruments.Bytes, change.Length);
             next.Apply(change);
         }
         string file = PublishedFile(next.Version);
-        VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Values);
+        VectorFile.Write(_folder, file, new PublishedHeader(next.Version), SiteJson.Default.PublishedHeader, next.Vectors);
         await _record.WriteAsync(Record with { Version = next.Version, Received = change.Length }, cancellation);
         _published = next;
         HashSet<string> kept = [file, .. VersionsOfLate().Select(PublishedFile)];
@@ -192,7 +191,7 @@ internal sealed partial class SiteRun : IDisposable
         var header = new FrameHeader(
             FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)_layout.Fingerprint);
         double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
-        var compression = new Compression(Record.Open.KeepA, Record.Open.KeepB, Plan.Exchange.Values, Plan.Exchange.Coding);
+        Compression compression = Plan.Exchange.Up(Record.Open.KeepA, Record.Open.KeepB);
         float[] before = residual is null ? [] : ReadResidual(residual);
         ClientUpload upload;
         using (Measured work = Instruments.Code("encode", Plan.Run, update.Round, header.Range(_layout.Length).Length))

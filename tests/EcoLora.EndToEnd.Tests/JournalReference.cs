@@ -13,7 +13,7 @@ internal static class JournalReference
     {
         FederatedMethod method = plan.FederatedMethod;
         LoraLayout adapterLayout = plan.AdapterLayout(), layout = method.ExchangedLayout(adapterLayout);
-        var published = new PublishedAdapter(plan.Key, layout, 0, method.InitialReference(adapterLayout, plan.Seed));
+        var published = PublishedAdapter.Start(plan);
         float[] serverResidual = new float[layout.Length];
         var locals = new Dictionary<int, (int Round, float[] Values)>();
         var residuals = new Dictionary<(int Client, int Segment), float[]>();
@@ -22,7 +22,7 @@ internal static class JournalReference
         foreach (RoundClosed closed in decisions.OfType<RoundClosed>())
         {
             RoundOpened opened = decisions.OfType<RoundOpened>().Last(decision => decision.Round == closed.Round);
-            var compression = new Compression(opened.KeepA, opened.KeepB, plan.Exchange.Values, plan.Exchange.Coding);
+            Compression compression = plan.Exchange.Up(opened.KeepA, opened.KeepB);
             var accepted = new List<AcceptedFrame>();
             foreach (Participant participant in opened.Participants)
             {
@@ -43,9 +43,9 @@ internal static class JournalReference
                 residuals[(participant.Client, participant.Segment)] = isAccepted ? upload.Residual : upload.Unsent;
                 if (isAccepted) accepted.Add(new AcceptedFrame(participant.Slot, plan.EnrolmentOf(participant.Client).Samples, Frame.Open(upload.Frame, layout)));
             }
-            double[] update = method.Aggregate(accepted, layout.Length);
+            double[] update = method.Aggregate(accepted, layout.Length, plan.Exchange.Sums);
             var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, closed.Round, FrameHeader.Aggregator, 0, 1, published.Version, (uint)layout.Fingerprint);
-            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, compression));
+            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, plan.Exchange.Down(closed.KeepA, closed.KeepB)));
         }
         return method.WholeAdapter(adapterLayout, plan.Seed, published.Values.Span);
     }

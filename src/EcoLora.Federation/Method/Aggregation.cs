@@ -12,24 +12,40 @@ public sealed record AcceptedFrame(int Slot, int Samples, Frame Frame);
 public static class Aggregation
 {
     /// <summary>
-    /// U_s = Σ w_i·sent_i with w_i = n_i/Σn over the senders of s, summed in slot order in double precision, so that arrival does not matter. A
-    /// segment that nobody sent keeps its value: U_s = 0.
+    /// U_s = Σ w_i·sent_i with w_i = n_i/Σn over the senders of s, summed in slot order in double precision, so that arrival does not matter; then
+    /// divided as <paramref name="scale"/> says. A segment that nobody sent keeps its value: U_s = 0.
     /// </summary>
     /// <param name="accepted">The frames, in any order.</param>
     /// <param name="length">|P| of the exchanged vector.</param>
+    /// <param name="scale">What the sum of an entry is divided by.</param>
     /// <returns>U, whole.</returns>
-    public static double[] WeightedMean(IEnumerable<AcceptedFrame> accepted, int length)
+    public static double[] WeightedMean(IEnumerable<AcceptedFrame> accepted, int length, CoverageScale scale = CoverageScale.Mean)
     {
         AcceptedFrame[] ordered = [.. accepted.OrderBy(frame => frame.Slot)];
         Dictionary<int, long> samples = [];
         foreach (AcceptedFrame frame in ordered) samples[frame.Frame.Header.Segment] = samples.GetValueOrDefault(frame.Frame.Header.Segment) + frame.Samples;
-        double[] sums = new double[length];
+        double[] sums = new double[length], coverage = scale == CoverageScale.Mean ? [] : new double[length];
         foreach (AcceptedFrame frame in ordered)
         {
             double weight = (double)frame.Samples / samples[frame.Frame.Header.Segment];
             frame.Frame.Accumulate(weight, sums.AsSpan(frame.Frame.Range.Start, frame.Frame.Range.Length));
+            if (scale != CoverageScale.Mean) AddCoverage(frame.Frame, weight, coverage);
         }
+        // Division and square root are exact to rounding everywhere, so a sum has the same bits on every machine.
+        for (int j = 0; j < coverage.Length; j++)
+            if (coverage[j] > 0)
+                sums[j] /= scale == CoverageScale.Senders ? coverage[j] : Math.Sqrt(coverage[j]);
         return sums;
+    }
+
+    /// <summary>c_j += w for every entry that the frame sends.</summary>
+    private static void AddCoverage(Frame frame, double weight, Span<double> coverage)
+    {
+        float[] values = new float[frame.Range.Length];
+        frame.Decode(values);
+        for (int j = 0; j < values.Length; j++)
+            if (values[j] != 0)
+                coverage[frame.Range.Start + j] += weight;
     }
 
     /// <summary>‖sent‖₂ of a frame, which <see cref="ExchangeOptions.MaxNorm"/> limits.</summary>

@@ -9,9 +9,9 @@ namespace EcoLora.Federation;
 public sealed class FederatedMethod
 {
     private readonly LoraRole[] _exchanged;
-    private readonly Func<IEnumerable<AcceptedFrame>, int, double[]> _aggregation;
+    private readonly Func<IEnumerable<AcceptedFrame>, int, CoverageScale, double[]> _aggregation;
 
-    private FederatedMethod(string name, Func<IEnumerable<AcceptedFrame>, int, double[]> aggregation, params LoraRole[] exchanged) =>
+    private FederatedMethod(string name, Func<IEnumerable<AcceptedFrame>, int, CoverageScale, double[]> aggregation, params LoraRole[] exchanged) =>
         (Name, _aggregation, _exchanged) = (name, aggregation, exchanged);
 
     /// <summary>FedIT (Zhang et al. 2024): A and B train, travel and are averaged separately, with weights n_i/Σn.</summary>
@@ -67,7 +67,7 @@ public sealed class FederatedMethod
     }
 
     /// <summary>U of the round, whole, from the accepted frames.</summary>
-    public double[] Aggregate(IEnumerable<AcceptedFrame> accepted, int length) => _aggregation(accepted, length);
+    public double[] Aggregate(IEnumerable<AcceptedFrame> accepted, int length, CoverageScale scale = CoverageScale.Mean) => _aggregation(accepted, length, scale);
 
     private IEnumerable<(LoraTensor Whole, LoraTensor Exchanged)> Pairs(LoraLayout adapter, LoraLayout exchanged) =>
         adapter.Tensors.Where(tensor => Trains(tensor.Role)).Zip(exchanged.Tensors);

@@ -19,7 +19,7 @@ public static class ReferenceRun
         ExchangeOptions exchange = plan.Exchange;
         LoraLayout adapterLayout = plan.AdapterLayout(), layout = method.ExchangedLayout(adapterLayout);
         uint layoutKey = (uint)layout.Fingerprint;
-        var published = new PublishedAdapter(plan.Key, layout, 0, method.InitialReference(adapterLayout, plan.Seed));
+        var published = PublishedAdapter.Start(plan);
         float[] serverResidual = new float[layout.Length];
         var locals = new Dictionary<int, (int Round, float[] Values)>();
         var residuals = new Dictionary<(int Client, int Segment), float[]>();
@@ -29,11 +29,7 @@ public static class ReferenceRun
         {
             // 1. Sampling, and Eq. 4 for this round's densities.
             int[] sampled = RoundRobinSchedule.Sample(plan.Seed, round, plan.Roster.Select(enrolment => enrolment.Client), plan.Participants);
-            var compression = new Compression(
-                AdaptiveDensity.Fraction(exchange.KMinA, exchange.KMax, exchange.GammaA, firstLoss, previousLoss),
-                AdaptiveDensity.Fraction(exchange.KMinB, exchange.KMax, exchange.GammaB, firstLoss, previousLoss),
-                exchange.Values,
-                exchange.Coding);
+            (double A, double B) keep = exchange.Keep(round, firstLoss, previousLoss), keepDown = exchange.KeepDown(round, keep);
             var accepted = new List<AcceptedFrame>();
             double lossSum = 0;
             long samples = 0;
@@ -57,7 +53,7 @@ public static class ReferenceRun
                 int segment = RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments);
                 var header = new FrameHeader(FrameKind.Segment, plan.Key, round, client, segment, exchange.Segments, published.Version, layoutKey);
                 ClientUpload upload = ClientUpload.Make(header, layout, published.Values.Span, local, residuals.GetValueOrDefault((client, segment)),
-                    Mixing.FeedbackShare(exchange.Feedback, weight), compression);
+                    Mixing.FeedbackShare(exchange.Feedback, weight), exchange.Up(keep.A, keep.B));
                 var frame = Frame.Open(upload.Frame, layout);
                 bool isAccepted = !(Aggregation.Norm(frame) > exchange.MaxNorm);
                 residuals[(client, segment)] = isAccepted ? upload.Residual : upload.Unsent;
@@ -69,10 +65,10 @@ public static class ReferenceRun
             if (samples > 0) previousLoss = lossSum / samples;
             firstLoss ??= previousLoss;
 
-            // 8. Aggregation (Eq. 2), and 9. the published chain: D = C(U + S), S ← U + S − D, Q ← Q + D.
-            double[] update = method.Aggregate(accepted, layout.Length);
+            // 8. Aggregation (Eq. 2), and 9. the published chain: D = C(U + S), S ← U + S − D, Q ← Q + D, or D through the server's momentum.
+            double[] update = method.Aggregate(accepted, layout.Length, exchange.Sums);
             var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, round, FrameHeader.Aggregator, 0, 1, published.Version, layoutKey);
-            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, compression));
+            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, exchange.Down(keepDown.A, keepDown.B)));
         }
         return method.WholeAdapter(adapterLayout, plan.Seed, published.Values.Span);
     }

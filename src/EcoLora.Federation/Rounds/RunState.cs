@@ -141,12 +141,13 @@ public sealed partial class RunState
         ExchangeOptions exchange = Plan.Exchange;
         double? first = _rounds.Select(r => r.Loss).FirstOrDefault(loss => loss is not null);
         double? previous = _rounds.Select(r => r.Loss).LastOrDefault(loss => loss is not null);
+        (double A, double B) keep = exchange.Keep(round, first, previous);
         return new RoundOpened(
             Plan.Run,
             round,
             [.. sampled.Select((client, slot) => new Participant(client, slot, RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments)))],
-            AdaptiveDensity.Fraction(exchange.KMinA, exchange.KMax, exchange.GammaA, first, previous),
-            AdaptiveDensity.Fraction(exchange.KMinB, exchange.KMax, exchange.GammaB, first, previous),
+            keep.A,
+            keep.B,
             IsEvaluated(round));
     }
 
@@ -156,7 +157,8 @@ public sealed partial class RunState
             from participant in round.Opened.Participants
             where IsDelivered(round, participant.Client)
             select new AcceptedSegment(participant.Client, participant.Slot, participant.Segment, round.Segments[participant.Client].Digest);
-        return new RoundClosed(Plan.Run, round.Round, [.. accepted], round.Opened.KeepA, round.Opened.KeepB);
+        (double A, double B) keep = Plan.Exchange.KeepDown(round.Round, (round.Opened.KeepA, round.Opened.KeepB));
+        return new RoundClosed(Plan.Run, round.Round, [.. accepted], keep.A, keep.B);
     }
 
     /// <summary>True when a participant has trained and its frame is stored.</summary>

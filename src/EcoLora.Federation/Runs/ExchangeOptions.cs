@@ -17,6 +17,21 @@ public enum ResidualFeedback
 }
 
 /// <summary>
+/// What a sum over senders is divided by, entry by entry. c_j is the share of the segment's weights whose frames send entry j, in (0, 1]; with top-k most entries have few senders.
+/// </summary>
+public enum CoverageScale
+{
+    /// <summary>U_j = Σ w_i·sent_ij, Eq. 2: who does not send an entry says 0.</summary>
+    Mean,
+
+    /// <summary>U_j = Σ w_i·sent_ij / √c_j: between the two.</summary>
+    RootCoverage,
+
+    /// <summary>U_j = Σ w_i·sent_ij / c_j: the mean over those who send the entry.</summary>
+    Senders,
+}
+
+/// <summary>
 /// How segments travel: the paper's three mechanisms and their settings. Dense exchange is the same path with one segment, k = 1, no mixing and
 /// no feedback (<see cref="Dense"/>), which is how the baselines are made.
 /// </summary>
@@ -47,8 +62,25 @@ public sealed record ExchangeOptions
     /// <summary>ρ of Eq. 6.</summary>
     public ResidualFeedback Feedback { get; init; } = ResidualFeedback.OneMinusMixing;
 
-    /// <summary>How kept values are written, up and down.</summary>
+    /// <summary>How kept values are written: up, and down unless <see cref="ValuesDown"/> says otherwise.</summary>
     public ValueMode Values { get; init; } = ValueMode.Fp16;
+
+    /// <summary>How the kept values of the published change are written; null: as those of the uplink.</summary>
+    public ValueMode? ValuesDown { get; init; }
+
+    /// <summary>k of the published change, for A and B, in (0, 1]; null: as on the uplink.</summary>
+    public double? KDown { get; init; }
+
+    /// <summary>First rounds in which k = 1 both ways, ≥ 0: the early changes are the ones that clients agree on.</summary>
+    public int DenseRounds { get; init; }
+
+    /// <summary>What sums are divided by.</summary>
+    public CoverageScale Sums { get; init; }
+
+    /// <summary>
+    /// m of the server's momentum, in [0, 1): V ← m·V + D, Q ← Q + V. Every receiver takes this step from the decoded change D, so it costs no bytes and comes after the lossy step.
+    /// </summary>
+    public double ServerMomentum { get; init; }
 
     /// <summary>How positions and values are coded, up and down.</summary>
     public LosslessCoding Coding { get; init; } = LosslessCoding.Entropy;
@@ -71,6 +103,25 @@ public sealed record ExchangeOptions
         Coding = LosslessCoding.Golomb, // Of all entries: no positions, values as they are.
     };
 
+    /// <summary>k^t of Eq. 4 for A and B.</summary>
+    /// <param name="round">t.</param>
+    /// <param name="firstLoss">L_0, or null.</param>
+    /// <param name="previousLoss">L_{t−1}, or null.</param>
+    public (double A, double B) Keep(int round, double? firstLoss, double? previousLoss) => round < DenseRounds
+        ? (1, 1)
+        : (AdaptiveDensity.Fraction(KMinA, KMax, GammaA, firstLoss, previousLoss), AdaptiveDensity.Fraction(KMinB, KMax, GammaB, firstLoss, previousLoss));
+
+    /// <summary>k of the change that a round publishes.</summary>
+    /// <param name="round">t.</param>
+    /// <param name="uplink">k^t.</param>
+    public (double A, double B) KeepDown(int round, (double A, double B) uplink) => round < DenseRounds || KDown is not { } share ? uplink : (share, share);
+
+    /// <summary>How a participant's segment is compressed.</summary>
+    public Compression Up(double keepA, double keepB) => new(keepA, keepB, Values, Coding);
+
+    /// <summary>How the published change is compressed.</summary>
+    public Compression Down(double keepA, double keepB) => new(keepA, keepB, ValuesDown ?? Values, Coding);
+
     /// <summary>Checks every option against its range.</summary>
     /// <param name="participants">N_t, which N_s must not exceed.</param>
     /// <exception cref="ArgumentException">An option, its value and its limit.</exception>
@@ -86,6 +137,11 @@ public sealed record ExchangeOptions
         Require(GammaB is >= 0 and < double.PositiveInfinity, "exchange.gamma_b", GammaB, "0 or more");
         Require(Enum.IsDefined(Feedback), "exchange.feedback", Feedback, $"one of {string.Join(", ", Enum.GetNames<ResidualFeedback>())}");
         Require(Enum.IsDefined(Values), "exchange.values", Values, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
+        Require(ValuesDown is not { } down || Enum.IsDefined(down), "exchange.values_down", ValuesDown, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
+        Require(KDown is null or (> 0 and <= 1), "exchange.k_down", KDown, "in (0, 1], or same");
+        Require(DenseRounds >= 0, "exchange.dense_rounds", DenseRounds, "0 or more");
+        Require(Enum.IsDefined(Sums), "exchange.sums", Sums, $"one of {string.Join(", ", Enum.GetNames<CoverageScale>())}");
+        Require(ServerMomentum is >= 0 and < 1, "exchange.server_momentum", ServerMomentum, "in [0, 1)");
         Require(Enum.IsDefined(Coding), "exchange.coding", Coding, $"one of {string.Join(", ", Enum.GetNames<LosslessCoding>())}");
         Require(MaxNorm is null or (> 0 and < double.PositiveInfinity), "exchange.max_norm", MaxNorm, "more than 0, or off");
         Require(MixingBeta is null or (>= 0 and < double.PositiveInfinity), "exchange.mixing_beta", MixingBeta, "0 or more, or off");
