@@ -29,10 +29,12 @@ public class CrashTests
         }
     }
 
-    [Fact]
-    public async Task A_run_that_stops_again_and_again_still_ends_the_same()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.5)]
+    public async Task A_run_that_stops_again_and_again_still_ends_the_same(double momentum)
     {
-        RunPlan plan = MadeUpRun.Plan(rounds: 3);
+        RunPlan plan = MadeUpRun.Plan(rounds: 3, exchange: MadeUpRun.Plan().Exchange with { ServerMomentum = momentum, Sums = CoverageScale.Senders });
         using var folder = new TemporaryFolder();
         int stops = 0;
         while (!await RunUntilAsync(plan, folder, stopAfter: 3, bus => new UnreliableBus(bus, (ulong)stops))) stops++;

@@ -10,6 +10,7 @@ public class ProtocolRunTests
     public static TheoryData<string, string> Combinations => new()
     {
         { "fedit", "eco" }, { "fedit", "dense fp32" }, { "fedit", "dense fp16" }, { "ffa-lora", "eco" }, { "ffa-lora", "dense fp32" }, { "fedit", "full feedback, no mixing" },
+        { "fedit", "ecolora+" }, { "ffa-lora", "ecolora+" }, { "fedit", "top-k" }, { "fedit", "dense-int4" },
     };
 
     [Theory]
@@ -105,6 +106,8 @@ public class ProtocolRunTests
         "eco" => MadeUpRun.Plan().Exchange,
         "dense fp32" => ExchangeOptions.Dense(ValueMode.Fp32),
         "dense fp16" => ExchangeOptions.Dense(ValueMode.Fp16),
-        _ => MadeUpRun.Plan().Exchange with { Feedback = ResidualFeedback.Full, MixingBeta = null },
+        "full feedback, no mixing" => MadeUpRun.Plan().Exchange with { Feedback = ResidualFeedback.Full, MixingBeta = null },
+        // The rounds after the dense ones too.
+        _ => ExchangePreset.Named(name).Options with { DenseRounds = Math.Min(2, ExchangePreset.Named(name).Options.DenseRounds) },
     };
 }

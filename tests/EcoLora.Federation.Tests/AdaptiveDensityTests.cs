@@ -22,6 +22,15 @@ public class AdaptiveDensityTests
     public void B_with_a_smaller_minimum_and_a_larger_gamma_grows_sparser_than_A() =>
         Assert.True(AdaptiveDensity.Fraction(0.5, 0.95, 8, 3, 2.8) < AdaptiveDensity.Fraction(0.6, 0.95, 4, 3, 2.8));
 
+    [Fact]
+    public void The_first_rounds_may_be_dense_and_the_downlink_may_have_its_own_share()
+    {
+        var options = new ExchangeOptions { DenseRounds = 2, KDown = 0.1 };
+        Assert.Equal([(1, 1), (1, 1), (0.6, 0.5)], new[] { 0, 1, 2 }.Select(round => options.Keep(round, 1e3, 0)));
+        Assert.Equal([(1, 1), (1, 1), (0.1, 0.1)], new[] { 0, 1, 2 }.Select(round => options.KeepDown(round, options.Keep(round, 1e3, 0))));
+        Assert.Equal((0.6, 0.5), (options with { KDown = null }).KeepDown(2, (0.6, 0.5)));
+    }
+
     [Theory]
     [InlineData(double.PositiveInfinity, double.PositiveInfinity)]
     [InlineData(3, double.PositiveInfinity)]

@@ -20,6 +20,22 @@ public class AggregationTests
         Assert.Equal([0.25 * 4 + 0.75 * 8, 0.25 * 8, 7, -1], Aggregation.WeightedMean(accepted, 4));
     }
 
+    /// <summary>Entry 0 is sent by all, entry 1 by the quarter, entry 2 by the three quarters, entry 3 by nobody.</summary>
+    [Theory]
+    [InlineData(CoverageScale.Mean, new[] { 7, 2.0, 6, 0 })]
+    [InlineData(CoverageScale.RootCoverage, new[] { 7, 4.0, 6.928203230275509, 0 })] // 2 / √¼, 6 / √¾
+    [InlineData(CoverageScale.Senders, new[] { 7, 8.0, 8, 0 })]
+    public void A_sum_is_divided_by_the_share_that_sent_the_entry_as_the_scale_says(CoverageScale scale, double[] expected)
+    {
+        AcceptedFrame[] accepted = [new(0, 1, MadeUpPlan.Lossless(_layout, [4, 8, 0, 0], 0)), new(1, 3, MadeUpPlan.Lossless(_layout, [8, 0, 8, 0], 1))];
+        double[] found = Aggregation.WeightedMean(accepted, 4, scale);
+        for (int j = 0; j < 4; j++) Assert.Equal(expected[j], found[j], 12);
+    }
+
+    [Fact]
+    public void A_segment_s_coverage_is_of_its_own_senders() => Assert.Equal(
+        [0, 0, 14, -2], Aggregation.WeightedMean([new(0, 5, MadeUpPlan.Lossless(_layout, [0, -2], 1, 1, 2)), new(1, 5, MadeUpPlan.Lossless(_layout, [14, -2], 2, 1, 2))], 4, CoverageScale.Senders));
+
     [Fact]
     public void A_segment_that_nobody_sent_keeps_its_value() =>
         Assert.Equal([0, 0, 7, -1], Aggregation.WeightedMean([new AcceptedFrame(0, 5, MadeUpPlan.Lossless(_layout, [7, -1], 1, 1, 2))], 4));
@@ -86,6 +102,26 @@ public class AggregationTests
             Assert.Equal(2, end.Version);
             Assert.Equal([14f, 23f, 32f, 43f], end.Values.ToArray());
         }
+    }
+
+    /// <summary>m = ½, D = (4, 3, 0, 0) and (0, 0, 2, 3): V = (4, 3, 0, 0), then (2, 1.5, 2, 3).</summary>
+    [Fact]
+    public void Momentum_follows_the_decoded_change_at_both_ends_and_survives_a_stored_version()
+    {
+        PublishedAdapter hub = new(1, _layout, 0, [10, 20, 30, 40], 0.5), site = new(1, _layout, 0, [10, 20, 30, 40], 0.5);
+        float[] residual = new float[4];
+        byte[] first = Publish(0, [4, 3, 2, 1], residual), second = Publish(1, [0, 1, 0, 2], residual);
+        hub.Apply(first);
+        site.Apply(first);
+        float[][] stored = [.. site.Vectors.Select(vector => vector.ToArray())];
+        PublishedAdapter again = new(1, _layout, 1, stored[0], 0.5, stored[1]), copy = hub.Copy();
+        hub.Apply(second);
+        again.Apply(second);
+        Assert.Equal([16f, 24.5f, 32f, 43f], hub.Values.ToArray());
+        Assert.Equal([2f, 1.5f, 2f, 3f], hub.Vectors[1].ToArray());
+        Assert.Equal(hub.Vectors.Select(vector => vector.ToArray()), again.Vectors.Select(vector => vector.ToArray()));
+        Assert.Equal([14f, 23f, 30f, 40f], copy.Values.ToArray());
+        Assert.Equal(1, copy.Version);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using EcoLora.Federation;
 using EcoLora.TestKit;
 
 namespace EcoLora.Hosting.Tests;
@@ -79,7 +80,21 @@ public class RunFileDocumentTests
                 text.Append($"| `{option.Key}` | {option.Type.Expected} | {preset} | {option.Description} |\n");
             }
         }
+        AppendPresets(text, RunFileOptions.Table.Presets!);
         return text.Append('\n').ToString();
+    }
+
+    private static void AppendPresets(StringBuilder text, OptionPresets presets)
+    {
+        text.Append("\n### Presets\n\nWhat each `exchange.preset` says where it differs from the defaults above. The names also stand in `baselines`.\n\n");
+        text.Append("| preset | what it is | values |\n|---|---|---|\n");
+        foreach (ExchangePreset preset in ExchangePreset.All)
+        {
+            IEnumerable<string> values = presets.Values[preset.Name]
+                .Where(value => !Equals(value.Value, RunFileOptions.Table.Find(value.Key)!.Default))
+                .Select(value => $"`{value.Key["exchange.".Length..]}: {OptionValues.Shown(value.Value)}`");
+            text.Append($"| `{preset.Name}` | {preset.Description} | {string.Join(", ", values)} |\n");
+        }
     }
 
     private static void AssertIsCommitted(string path, string expected)

@@ -68,9 +68,24 @@ public sealed class RunFileTests : IDisposable
             Feedback = ResidualFeedback.Full,
             Values = ValueMode.Fp32,
         }, run.Exchange);
-        Assert.Equal([new Baseline("dense-fp32", ValueMode.Fp32)], run.Baselines);
+        Assert.Equal([ExchangePreset.DenseFp32], run.Baselines);
         Assert.Equal(new EvaluationOptions { Every = 2, ExactMatch = false, MaxNewTokens = 5, Records = 11 }, run.Evaluation);
         Assert.Equal(3, run.Threads);
+    }
+
+    [Fact]
+    public void A_preset_is_the_default_of_every_option_that_is_not_given()
+    {
+        foreach (ExchangePreset preset in ExchangePreset.All)
+        {
+            RunFile run = Read($"name: x\nexchange: {{ preset: {preset.Name} }}");
+            Assert.Equal((preset, preset.Options), (run.Preset, run.Exchange));
+        }
+        RunFile other = Read("name: x\nexchange: { preset: ecolora+, k_down: 0.2, values_down: int4, sums: senders }", "exchange.dense_rounds=1");
+        Assert.Equal(ExchangePreset.EcoLoraPlus.Options with { KDown = 0.2, ValuesDown = ValueMode.Int4, Sums = CoverageScale.Senders, DenseRounds = 1 }, other.Exchange);
+        Assert.Equal(other.Exchange, RunFile.Parse("canonical", other.Values.ToCanonicalText(), []).Exchange);
+        Assert.Equal(ExchangePreset.All, Read($"name: x\nbaselines: [{string.Join(", ", ExchangePreset.All.Select(preset => preset.Name))}]").Baselines);
+        Assert.All(ExchangePreset.All, preset => Assert.True(RunPlan.IsName(preset.Slug), preset.Slug));
     }
 
     [Theory]
@@ -215,7 +230,7 @@ public sealed class RunFileTests : IDisposable
     [Theory]
     [InlineData("exchange.segmets=3", "--set exchange.segmets=3: unknown option 'exchange.segmets'; did you mean 'exchange.segments'?")]
     [InlineData("segments=3", "--set segments=3: unknown option 'segments'; did you mean 'exchange.segments'?")]
-    [InlineData("exchange=3", "--set exchange=3: expected an option of exchange, such as exchange.segments, found the group 'exchange'")]
+    [InlineData("exchange=3", "--set exchange=3: expected an option of exchange, such as exchange.preset, found the group 'exchange'")]
     [InlineData("exchange.segments", "--set exchange.segments: expected key=value, such as exchange.segments=3")]
     [InlineData("seed=*x", "--set seed=*x: expected a value, found an alias (*), which option files do not use")]
     [InlineData("=3", "--set =3: expected key=value, such as exchange.segments=3")]

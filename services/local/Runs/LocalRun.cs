@@ -73,16 +73,11 @@ public static class LocalRun
 
     private static List<Arm> Arms(RunFile file, RunInput input)
     {
-        string method = file.Federation.Method;
-        var arms = new List<Arm> { new($"{method} + ecolora", Exchange.EcoLora, input.Plan(file.Name, file.Exchange)) };
-        foreach (Baseline baseline in file.Baselines)
-        {
-            RunPlan plan = input.Plan($"{file.Name}-{baseline.Name}", baseline.Exchange);
-            arms.Add(baseline.Values == Codec.ValueMode.Fp16
-                ? new($"{method} dense fp16", Exchange.DenseFp16, plan)
-                : new($"{method} dense fp32", Exchange.DenseFp32, plan));
-        }
-        return arms;
+        return
+        [
+            Arm.Of(file.Preset, input.Plan(file.Name, file.Exchange)),
+            .. file.Baselines.Select(baseline => Arm.Of(baseline, input.Plan($"{file.Name}-{baseline.Slug}", baseline.Options))),
+        ];
     }
 
     private static RunFacts Facts(RunFile file, RunInput input, DurableFolder folder, Arm method)

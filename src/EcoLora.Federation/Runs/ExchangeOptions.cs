@@ -103,6 +103,9 @@ public sealed record ExchangeOptions
         Coding = LosslessCoding.Golomb, // Of all entries: no positions, values as they are.
     };
 
+    /// <summary>The largest k of all entries, every round, by every participant, without mixing and feedback.</summary>
+    public static ExchangeOptions Fixed(double k, ValueMode values) => Dense(values) with { KMax = k, KMinA = k, KMinB = k, Coding = LosslessCoding.Entropy };
+
     /// <summary>k^t of Eq. 4 for A and B.</summary>
     /// <param name="round">t.</param>
     /// <param name="firstLoss">L_0, or null.</param>

@@ -27,6 +27,11 @@ public sealed record OptionDefinition(string Path, OptionType Type, object? Defa
 /// <param name="Description">What it is about.</param>
 public sealed record OptionSection(string Key, string Description);
 
+/// <summary>Values of other options that go by one name: where an option is not given, the preset's value counts before the default.</summary>
+/// <param name="Path">The option that names the preset.</param>
+/// <param name="Values">By preset, then by path, values of the options.</param>
+public sealed record OptionPresets(string Path, IReadOnlyDictionary<string, IReadOnlyDictionary<string, object>> Values);
+
 /// <summary>All options of one kind of file. Reading, <c>--set</c>, defaults, the JSON Schema and the reference page all come from it.</summary>
 public sealed class OptionTable
 {
@@ -36,9 +41,10 @@ public sealed class OptionTable
     /// <param name="title">What the file is, for the schema.</param>
     /// <param name="sections">The sections, in the order of the documents.</param>
     /// <param name="options">The options, in the order of the documents.</param>
-    public OptionTable(string title, IReadOnlyList<OptionSection> sections, IReadOnlyList<OptionDefinition> options)
+    /// <param name="presets">Named values, or null.</param>
+    public OptionTable(string title, IReadOnlyList<OptionSection> sections, IReadOnlyList<OptionDefinition> options, OptionPresets? presets = null)
     {
-        (Title, Sections, Options) = (title, sections, options);
+        (Title, Sections, Options, Presets) = (title, sections, options, presets);
         _byPath = options.ToDictionary(option => option.Path, StringComparer.Ordinal);
     }
 
@@ -50,6 +56,9 @@ public sealed class OptionTable
 
     /// <summary>The options.</summary>
     public IReadOnlyList<OptionDefinition> Options { get; }
+
+    /// <summary>Named values, or null.</summary>
+    public OptionPresets? Presets { get; }
 
     /// <summary>The option at a path, or null.</summary>
     public OptionDefinition? Find(string path) => _byPath.GetValueOrDefault(path);

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace EcoLora.Hosting;
 
-/// <summary>The value of every option of a table: what was given, else the default.</summary>
+/// <summary>The value of every option of a table: what was given, else what the preset says, else the default.</summary>
 public sealed class OptionValues
 {
     private static readonly JsonSerializerOptions Indented = new()
@@ -102,7 +102,8 @@ public sealed class OptionValues
     {
         OptionDefinition option = _table.Find(path) ?? throw new InvalidOperationException($"no option {path} in the table");
         if (_given.TryGetValue(path, out var given)) return given.Value;
-        return option.InsteadOf is { } other && _given.ContainsKey(other) ? null : option.Default;
+        if (option.InsteadOf is { } other && _given.ContainsKey(other)) return null;
+        return _table.Presets is { } presets && path != presets.Path && presets.Values[Text(presets.Path)].TryGetValue(path, out object? value) ? value : option.Default;
     }
 
     private InvalidOperationException Wrong(string path) => new($"option {path} has the value {Value(path) ?? "nothing"}, which its reader did not expect");

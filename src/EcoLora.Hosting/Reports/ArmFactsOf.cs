@@ -8,7 +8,17 @@ namespace EcoLora.Hosting;
 /// <param name="Label">What people read, such as <c>fedit + ecolora</c>.</param>
 /// <param name="Exchange">What it sends.</param>
 /// <param name="Plan">Its plan.</param>
-public sealed record Arm(string Label, Exchange Exchange, RunPlan Plan);
+public sealed record Arm(string Label, Exchange Exchange, RunPlan Plan)
+{
+    /// <summary>The arm of a plan whose exchange goes by a preset's name.</summary>
+    public static Arm Of(ExchangePreset preset, RunPlan plan) => new(preset.LabelOf(plan.Method), ExchangeOf(preset), plan);
+
+    private static Exchange ExchangeOf(ExchangePreset preset) =>
+        preset == ExchangePreset.EcoLora || preset == ExchangePreset.EcoLoraPlus ? Exchange.EcoLora
+        : preset == ExchangePreset.DenseFp16 ? Exchange.DenseFp16
+        : preset == ExchangePreset.DenseFp32 ? Exchange.DenseFp32
+        : Exchange.Other;
+}
 
 /// <summary>What a run's journal tells the report: ledger rows and round facts.</summary>
 public static class ArmFactsOf
@@ -36,7 +46,7 @@ public static class ArmFactsOf
     private static RoundFacts FactsOf(Arm arm, RoundRecord round, RunState state)
     {
         RunPlan plan = arm.Plan;
-        bool sparse = arm.Exchange == Exchange.EcoLora;
+        bool sparse = arm.Plan.Exchange.KMax < 1;
         return new RoundFacts(
             round.Round,
             [.. round.Opened.Participants.Select(p => ParticipantOf(plan, round, p))],

@@ -45,7 +45,7 @@ public static class JournalReport
         return new DecisionFacts(plan.Deadline is null ? "strict" : "deadline", count, Convert.ToHexStringLower(digest.GetHashAndReset()));
     }
 
-    private static Arm ArmOf(RunPlan plan) => new($"{plan.Method} + ecolora", Exchange.EcoLora, plan);
+    private static Arm ArmOf(RunPlan plan) => Arm.Of(plan.Options is { } options ? AnnouncedOptions.Read(options).Preset : ExchangePreset.EcoLora, plan);
 
     private static ModelFacts ModelOf(RunPlan plan, RunFile file)
     {

@@ -1,4 +1,3 @@
-using EcoLora.Codec;
 using EcoLora.Federation;
 
 namespace EcoLora.Hosting;
@@ -36,11 +35,14 @@ public sealed record RunFile
     /// <summary>Clients, rounds and method.</summary>
     public required FederationOptions Federation { get; init; }
 
+    /// <summary>The exchange's name: what it is but for the options that the file gives besides.</summary>
+    public required ExchangePreset Preset { get; init; }
+
     /// <summary>How segments travel.</summary>
     public required ExchangeOptions Exchange { get; init; }
 
-    /// <summary>The dense exchanges to compare with, in the file's order.</summary>
-    public required IReadOnlyList<Baseline> Baselines { get; init; }
+    /// <summary>The exchanges to compare with, in the file's order.</summary>
+    public required IReadOnlyList<ExchangePreset> Baselines { get; init; }
 
     /// <summary>What is measured on the held-out records.</summary>
     public required EvaluationOptions Evaluation { get; init; }
@@ -123,13 +125,4 @@ public sealed record RunFile
     {
         if (!holds) throw new ArgumentException(FormattableString.Invariant($"{option}: expected {expected}, found {found}"));
     }
-}
-
-/// <summary>A dense exchange of the same method with the same fan-out to sites, to compare with.</summary>
-/// <param name="Name"><c>dense-fp16</c> or <c>dense-fp32</c>.</param>
-/// <param name="Values">How the values are written.</param>
-public sealed record Baseline(string Name, ValueMode Values)
-{
-    /// <summary>The exchange that it stands for.</summary>
-    public ExchangeOptions Exchange => ExchangeOptions.Dense(Values);
 }

@@ -1,4 +1,3 @@
-using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Formats.Data;
 
@@ -14,17 +13,7 @@ public static class RunFileOptions
 
     private static readonly string[] PaperTargets = ["q_proj", "v_proj"];
 
-    private static readonly string[] DenseBaselines = ["dense-fp16", "dense-fp32"];
-
-    private static readonly (string Name, ResidualFeedback Value)[] Feedbacks =
-        [("one_minus_mixing", ResidualFeedback.OneMinusMixing), ("full", ResidualFeedback.Full), ("none", ResidualFeedback.None)];
-
-    private static readonly (string Name, ValueMode Value)[] ValueModes = [
-        ("fp16", ValueMode.Fp16), ("bf16", ValueMode.Bf16), ("int8", ValueMode.Int8), ("int4", ValueMode.Int4), ("sign", ValueMode.Sign),
-        ("fp32", ValueMode.Fp32),
-    ];
-
-    private static readonly (string Name, LosslessCoding Value)[] Codings = [("entropy", LosslessCoding.Entropy), ("golomb", LosslessCoding.Golomb)];
+    private static readonly string[] DenseBaselines = [ExchangePreset.DenseFp16.Name, ExchangePreset.DenseFp32.Name];
 
     private static readonly TextOption FilePath = new("a path", "^.+$");
 
@@ -41,7 +30,8 @@ public static class RunFileOptions
             new("exchange", "How adapters travel: the mechanisms of EcoLoRA."),
             new("evaluation", "What is measured on the held-out records."),
         ],
-        [.. Run(), .. Data(), .. Lora(), .. Training(), .. Federation(), .. Exchange(), .. Evaluation()]);
+        [.. Run(), .. Data(), .. Lora(), .. Training(), .. Federation(), .. ExchangeSection.Definitions, .. Evaluation()],
+        ExchangeSection.Presets);
 
     /// <summary>The run file that values stand for. Ranges of single options have been checked; what ties two options together has not.</summary>
     internal static RunFile Map(OptionValues values)
@@ -88,8 +78,9 @@ public static class RunFileOptions
                     ? new DeadlineOptions(seconds, values.Integer("federation.minimum_coverage"), values.Number("federation.over_sampling"))
                     : null,
             },
-            Exchange = MapExchange(values),
-            Baselines = [.. values.Texts("baselines").Select(name => new Baseline(name, Named(ValueModes, name["dense-".Length..])))],
+            Preset = ExchangePreset.Named(values.Text("exchange.preset")),
+            Exchange = ExchangeSection.Map(values),
+            Baselines = [.. values.Texts("baselines").Select(ExchangePreset.Named)],
             Evaluation = new EvaluationOptions
             {
                 Every = values.Integer("evaluation.every"),
@@ -117,33 +108,14 @@ public static class RunFileOptions
         ClipNorm = values.NumberOrNull("training.clip_norm"),
     };
 
-    private static ExchangeOptions MapExchange(OptionValues values) => new()
-    {
-        Segments = values.Integer("exchange.segments"),
-        KMax = values.Number("exchange.k_max"),
-        KMinA = values.Number("exchange.k_min_a"),
-        KMinB = values.Number("exchange.k_min_b"),
-        GammaA = values.Number("exchange.gamma_a"),
-        GammaB = values.Number("exchange.gamma_b"),
-        MixingBeta = values.NumberOrNull("exchange.mixing_beta"),
-        MaxNorm = values.NumberOrNull("exchange.max_norm"),
-        Feedback = Named(Feedbacks, values.Text("exchange.feedback")),
-        Values = Named(ValueModes, values.Text("exchange.values")),
-        Coding = Named(Codings, values.Text("exchange.coding")),
-    };
-
-    private static T Named<T>((string Name, T Value)[] pairs, string name) => pairs.First(pair => pair.Name == name).Value;
-
-    private static string NameOf<T>((string Name, T Value)[] pairs, T value) => pairs.First(pair => Equals(pair.Value, value)).Name;
-
     private static OptionDefinition[] Run() =>
     [
         new("name", new TextOption("1 to 40 of a-z, 0-9 and -", "^[a-z0-9-]{1,40}$"), null, "Name of the run, and of its folder under runs/. Required."),
         new("seed", new IntegerOption(0, LargestExactInteger), 1L,
             "Seed of everything random: sampling, partition, initial adapter, order of records, dropout."),
         new("model", FilePath, null, "Folder of the base model in Hugging Face layout, relative to the run file. On the command line: --model."),
-        new("baselines", new ListOption(new ChoiceOption(DenseBaselines), 0), DenseBaselines,
-            "Dense exchanges of the same method that the run is compared with. Each is trained too, so each takes as long as the run itself; [] for none."),
+        new("baselines", new ListOption(new ChoiceOption([.. ExchangePreset.All.Select(preset => preset.Name)]), 0), DenseBaselines,
+            "Exchanges of the same method that the run is compared with, by their presets. Each is trained too, so each takes as long as the run itself; [] for none."),
         new("threads", new IntegerOption(0, 1024), 0L,
             "Threads for training; 0 for one per core. They change no result. On the command line: --threads.") { ChangesResults = false },
         new("recompute", new BooleanOption(), false,
@@ -214,32 +186,6 @@ public static class RunFileOptions
         new("federation.over_sampling", new NumberOption(0, 10), 0.0,
             "With a deadline: share of participants that is sampled besides, such as 0.3; the round closes when as many as participants have delivered."),
     ];
-
-    private static OptionDefinition[] Exchange()
-    {
-        var paper = new ExchangeOptions();
-        return
-        [
-            new("exchange.segments", new IntegerOption(1, 65535), (long)paper.Segments,
-                "N_s: the adapter is cut into so many segments, and a participant uploads one of them per round; at most participants."),
-            new("exchange.k_max", new NumberOption(0, 1, Above: true), paper.KMax, "Share of entries kept at the start (Eq. 4)."),
-            new("exchange.k_min_a", new NumberOption(0, 1, Above: true), paper.KMinA, "Share of A's entries kept once the loss has fallen; at most k_max."),
-            new("exchange.k_min_b", new NumberOption(0, 1, Above: true), paper.KMinB, "Share of B's entries kept once the loss has fallen; at most k_max."),
-            new("exchange.gamma_a", new NumberOption(0), paper.GammaA, "How fast A's share goes from k_max to k_min_a, per unit of loss."),
-            new("exchange.gamma_b", new NumberOption(0), paper.GammaB, "How fast B's share goes from k_max to k_min_b, per unit of loss."),
-            new("exchange.mixing_beta", new NumberOption(0, Word: "off"), paper.MixingBeta ?? (object)"off",
-                "A returning participant starts from the published adapter mixed with its own, which counts exp(-beta·rounds since it took part) (Eq. 3)."),
-            new("exchange.feedback", new ChoiceOption([.. Feedbacks.Select(pair => pair.Name)]), NameOf(Feedbacks, paper.Feedback),
-                "Share of what was not sent that enters the next upload of its segment: 1 minus the mixing share, all, or nothing."),
-            new("exchange.values", new ChoiceOption([.. ValueModes.Select(pair => pair.Name)]), NameOf(ValueModes, paper.Values),
-                "How kept values are written. What rounding loses stays in the residual. int8 and int4: steps of a 127th or a 7th of a tensor's largest; "
-                    + "sign: one magnitude per tensor."),
-            new("exchange.coding", new ChoiceOption([.. Codings.Select(pair => pair.Name)]), NameOf(Codings, paper.Coding),
-                "entropy: the smallest of this codec's forms. golomb: the paper's coding, Golomb positions and values as they are."),
-            new("exchange.max_norm", new NumberOption(0, Above: true, Word: "off"), "off",
-                "Most that the Euclidean norm of what a participant sends may be, so that no site can outweigh all others: the aggregator refuses a larger one, and the round goes on without it."),
-        ];
-    }
 
     private static OptionDefinition[] Evaluation() =>
     [

@@ -15,6 +15,9 @@ public enum Exchange
 
     /// <summary>All parameters in FP32. Written <c>dense-fp32</c>.</summary>
     [JsonStringEnumMemberName("dense-fp32")] DenseFp32,
+
+    /// <summary>Another exchange to compare with, which the arm's name tells. Written <c>other</c>.</summary>
+    [JsonStringEnumMemberName("other")] Other,
 }
 
 /// <summary>What became of a participant's update.</summary>
