@@ -58,11 +58,16 @@ internal static class RunFileArguments
 {
     public static RunFile Read(string file, string? model, string[] data, long? threads, string[] set)
     {
+        return RunFile.Read(file, [.. set.Select(OptionOverride.Parse), .. Overrides(file, model, data, threads)]);
+    }
+
+    /// <summary>What the options for model, data and threads say.</summary>
+    public static IReadOnlyList<OptionOverride> Overrides(string file, string? model, string[] data, long? threads)
+    {
         var overrides = new List<OptionOverride>();
-        overrides.AddRange(set.Select(OptionOverride.Parse));
         if (model is not null) overrides.Add(RunFile.PathOverride(file, "model", [model], $"--model {model}"));
         if (data.Length > 0) overrides.Add(RunFile.PathOverride(file, "data.files", data, $"--data {string.Join(" --data ", data)}"));
         if (threads is not null) overrides.Add(new OptionOverride("threads", FormattableString.Invariant($"{threads}"), $"--threads {threads}"));
-        return RunFile.Read(file, overrides);
+        return overrides;
     }
 }

@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using EcoLora.Federation;
+using EcoLora.Hosting;
+using EcoLora.Local.Runs;
+using EcoLora.Services.Trainer;
+using EcoLora.Telemetry;
+
+namespace EcoLora.Local.Bench;
+
+/// <summary>Makes the runs of a study by the product's own path, each in a folder of its own, and sums them up. What has been run is not run again.</summary>
+internal static class MethodBench
+{
+    private static readonly string[] Headings =
+        ["row", "up", "down", "up ×", "down ×", "total ×", "with control ×", "held-out loss", "±", "improvement", "recovered", "± "];
+
+    /// <summary>Runs what is missing.</summary>
+    /// <param name="study">The study.</param>
+    /// <param name="overrides">Model, data and threads of the command line.</param>
+    /// <param name="work">Folder of the runs.</param>
+    /// <param name="log">Gets a line per run.</param>
+    /// <param name="cancellation">Stops at the next durable point; called again, it goes on there.</param>
+    /// <returns>The lines, the reference first.</returns>
+    public static async Task<IReadOnlyList<StudyLine>> RunAsync(
+        MethodStudy study, IReadOnlyList<OptionOverride> overrides, string work, TextWriter log, CancellationToken cancellation)
+    {
+        // All are read before the first is run: a row that cannot be is known at once.
+        var files = study.Rows.Select(row => (Row: row, Files: study.Seeds.Select(seed => study.FileOf(row, seed, overrides)).ToArray())).ToArray();
+        var lines = new List<StudyLine>();
+        foreach ((StudyRow row, RunFile[] seeds) in files)
+        {
+            var runs = new List<StudyRun>();
+            foreach ((RunFile file, string seed) in seeds.Zip(study.Seeds))
+            {
+                string folder = Path.Combine(work, study.Name, $"{row.Name}-{seed}");
+                var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: false);
+                RunReport report = await LocalRun.ExecuteAsync(request, new QuietView(), cancellation);
+                runs.Add(StudyRun.Of(report.Arms[0]));
+                log.WriteLine(FormattableString.Invariant($"{row.Name}, seed {seed}: held-out loss {runs[^1].Before:f4} to {runs[^1].Loss:f4}, {Quantity.Bytes(runs[^1].Framed)}"));
+            }
+            lines.Add(new StudyLine(row.Name, runs, lines.Count == 0 ? runs : lines[0].Runs));
+        }
+        return lines;
+    }
+
+    /// <summary>The table for people.</summary>
+    public static ResultTable TableOf(MethodStudy study, IReadOnlyList<StudyLine> lines) => new(study.Title, Headings, [.. lines.Select(Cells)]);
+
+    /// <summary>The same for programs, with every run.</summary>
+    public static JsonObject ToJson(MethodStudy study, IReadOnlyList<StudyLine> lines) => new()
+    {
+        ["kind"] = "bench-methods",
+        ["study"] = study.Name,
+        ["title"] = study.Title,
+        ["seeds"] = new JsonArray([.. study.Seeds.Select(seed => JsonValue.Create(seed))]),
+        ["machine"] = new JsonObject
+        {
+            ["cpu"] = BenchMachine.CpuModel(),
+            ["dotnet"] = Environment.Version.ToString(),
+            ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        },
+        ["rows"] = new JsonArray([.. study.Rows.Zip(lines, Row)]),
+    };
+
+    /// <summary>The page that is committed.</summary>
+    public static string PageOf(MethodStudy study, IReadOnlyList<StudyLine> lines)
+    {
+        var page = new StringBuilder($"# {study.Title}\n\nMade by `./ecolora bench methods bench/methods/{study.Name}.yaml`; how to read it is in docs/results.md.\n\n");
+        page.Append($"{BenchMachine.CpuModel()}, .NET {Environment.Version}, {DateTime.UtcNow:yyyy-MM-dd}; run file {Path.GetFileName(study.RunFile)}, seeds {string.Join(", ", study.Seeds)}.\n\n");
+        page.Append("| ").AppendJoin(" | ", Headings.Select(heading => heading.Trim())).Append(" |\n|").Append(string.Concat(Enumerable.Repeat(" --- |", Headings.Length))).Append('\n');
+        foreach (StudyLine line in lines) page.Append("| ").AppendJoin(" | ", Cells(line)).Append(" |\n");
+        page.Append("\n| row | options |\n| --- | --- |\n");
+        foreach (StudyRow row in study.Rows) page.Append($"| {row.Name} | {string.Join(' ', row.Sets.Select(set => $"`{set}`"))} |\n");
+        return page.ToString();
+    }
+
+    private static string[] Cells(StudyLine line) =>
+    [
+        line.Name,
+        Quantity.Bytes(line.Runs.Average(run => run.Up)), Quantity.Bytes(line.Runs.Average(run => run.Down)),
+        Quantity.Ratio(line.RatioUp), Quantity.Ratio(line.RatioDown), Quantity.Ratio(line.RatioTotal), Quantity.Ratio(line.RatioAll),
+        Quantity.Loss(line.Loss.Mean), Quantity.Loss(line.Loss.Deviation), Quantity.Loss(line.Improvement.Mean),
+        Quantity.Percent(line.Recovered.Mean), Quantity.Percent(line.Recovered.Deviation),
+    ];
+
+    private static JsonObject Row(StudyRow row, StudyLine line) => new()
+    {
+        ["row"] = row.Name,
+        ["options"] = new JsonArray([.. row.Sets.Select(set => JsonValue.Create(set))]),
+        ["ratio_up"] = line.RatioUp,
+        ["ratio_down"] = line.RatioDown,
+        ["ratio_total"] = line.RatioTotal,
+        ["ratio_with_control"] = line.RatioAll,
+        ["loss"] = line.Loss.Mean,
+        ["loss_sd"] = line.Loss.Deviation,
+        ["recovered"] = line.Recovered.Mean,
+        ["recovered_sd"] = line.Recovered.Deviation,
+        ["runs"] = new JsonArray([.. line.Runs.Select(run => new JsonObject
+        {
+            ["before"] = run.Before,
+            ["loss"] = run.Loss,
+            ["exact_match"] = run.ExactMatch,
+            ["up"] = run.Up,
+            ["down"] = run.Down,
+            ["control"] = run.Control,
+            ["curve"] = new JsonArray([.. run.Curve.Select(point => new JsonArray(point.Bytes, point.Loss))]),
+        })]),
+    };
+
+    /// <summary>Shows nothing: a study has its own line per run.</summary>
+    private sealed class QuietView : IRunView
+    {
+        public void Begin(RunRequest request, RunInput input, IReadOnlyList<Arm> arms)
+        {
+        }
+
+        public void Advance(Arm arm, RunState state, JournalEntry entry)
+        {
+        }
+    }
+}
