@@ -92,7 +92,10 @@ internal static class LinkBenchCommand
                 ["kind"] = "bench-links",
                 ["machine"] = new JsonObject
                 {
-                    ["cpu"] = BenchMachine.CpuModel(), ["linux"] = Environment.OSVersion.Version.ToString(), ["dotnet"] = Environment.Version.ToString(), ["date"] = date,
+                    ["cpu"] = BenchMachine.CpuModel(),
+                    ["linux"] = Environment.OSVersion.Version.ToString(),
+                    ["dotnet"] = Environment.Version.ToString(),
+                    ["date"] = date,
                 },
                 ["rows"] = new JsonArray([.. measured.Select(row => row.ToJson())]),
                 ["runs"] = new JsonArray([.. runs.Select(run => run.ToJson())]),
