@@ -23,7 +23,7 @@ internal static class BenchCommand
     public static Command Create() =>
         new("bench", "Measure codec, tokenizers, training and slow links, and try the codec's decoder on broken frames.")
         {
-            Codec(), Tokenizer(), TrainBenchCommand.Create(), LinkBenchCommand.Create(), FuzzCommand.Create(),
+            Codec(), Tokenizer(), TrainBenchCommand.Create(), LinkBenchCommand.Create(), SizeBenchCommand.Create(), FuzzCommand.Create(),
         };
 
     private static DocumentedCommand Codec()
