@@ -76,7 +76,7 @@ public class RunReportTests
     [Fact]
     public void Link_time_is_the_slowest_participants_download_and_upload()
     {
-        // Link 0.2/1 Mbps, 50 ms a leg. a: 0.1 + 8·(25000 + 100)/200000 + 8·(50000 + 300)/1000000 = 0.1 + 1.004 + 0.4024; b: 0.1 + 8·100/200000 + 0.4024.
+        // a is the slowest: its frame and its site's control messages up, its site's down.
         Participant[] participants = [new("a", "s", 0, 0, 1, 1, ParticipantStatus.Accepted), new("b", "s", 1, 0, 1, null, ParticipantStatus.Absent)];
         ArmFacts arm = Arm("eco", Exchange.EcoLora, 3, 2) with
         {
@@ -90,10 +90,10 @@ public class RunReportTests
         };
         LinkTimes slow = LinkTimes.Of([arm])[0];
         Assert.Equal(["eco", "dense fp32", "dense fp16"], slow.Arms.Select(time => time.Name));
-        Assert.Equal(1.5064, slow.Arms[0].Seconds, 9);
+        Assert.Equal(TcpTransfer.Seconds(25_100, 0.2, 1, 50) + TcpTransfer.Seconds(50_300, 1, 0.2, 50), slow.Arms[0].Seconds);
         Assert.Equal(0, slow.Arms[0].PerRound[1]);
-        Assert.Equal(0.1 + (8 * 80_100 / 0.2e6) + (8 * 160_300 / 1e6), slow.Arms[1].Seconds, 9);
-        Assert.Equal(0.1 + (8 * 40_100 / 0.2e6) + (8 * 80_300 / 1e6), slow.Arms[2].Seconds, 9);
+        Assert.Equal(slow.Link.Seconds(80_100, 160_300), slow.Arms[1].Seconds);
+        Assert.Equal(slow.Link.Seconds(40_100, 80_300), slow.Arms[2].Seconds);
         Assert.Equal([0.2, 1, 2, 5], LinkTimes.Of([arm]).Select(times => times.Link.UpMbps));
     }
 

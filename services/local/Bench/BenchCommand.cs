@@ -21,9 +21,9 @@ internal static class BenchCommand
     private static readonly double[] Densities = [.05, .1, .3, .5, .6, .95];
 
     public static Command Create() =>
-        new("bench", "Measure codec, tokenizers, training and methods, and try the codec's decoder on broken frames.")
+        new("bench", "Measure codec, tokenizers, training, methods and slow links, and try the codec's decoder on broken frames.")
         {
-            Codec(), Tokenizer(), TrainBenchCommand.Create(), MethodBenchCommand.Create(), FuzzCommand.Create(),
+            Codec(), Tokenizer(), TrainBenchCommand.Create(), MethodBenchCommand.Create(), LinkBenchCommand.Create(), SizeBenchCommand.Create(), FuzzCommand.Create(),
         };
 
     private static DocumentedCommand Codec()

@@ -9,10 +9,10 @@ internal static class LinkSection
     {
         html.Add(
             $"<h2 id=\"links\">Slow links</h2>\n<p>Communication time over the run, computed from the ledger: participants in parallel, each on its own "
-            + $"link; a round takes as long as its slowest participant, ");
+            + $"link; a round takes as long as its slowest participant's download and upload, ");
         html.Add(
-            $"2 × latency + bits up / uplink + bits down / downlink. Training time is not in it. The factor is against the first arm.</p>\n"
-            + $"<div class=\"grid4\">\n");
+            $"each over an idle TCP connection: latency, IP packets at the link's rate, and the pauses of slow start. Training time is not in it. The factor "
+            + $"is against the first arm.</p>\n<div class=\"grid4\">\n");
         foreach (LinkTimes times in report.Links) Panel(report, times).AddTo(html);
         html.Add($"</div>\n");
     }
@@ -20,7 +20,7 @@ internal static class LinkSection
     private static BarTable Panel(RunReport report, LinkTimes times)
     {
         string rates = string.Create(CultureInfo.InvariantCulture, $"{times.Link.UpMbps} / {times.Link.DownMbps} Mbps");
-        string note = string.Create(CultureInfo.InvariantCulture, $"up / down, {times.Link.LatencyMilliseconds} ms a leg");
+        string note = string.Create(CultureInfo.InvariantCulture, $"up / down, {times.Link.LatencyMilliseconds} ms each way");
         double? first = times.Arms.Count > 0 ? times.Arms[0].Seconds : null;
         return new BarTable(rates, note,
         [

@@ -1,17 +1,22 @@
 namespace EcoLora.Telemetry;
 
-/// <summary>A participant's link.</summary>
+/// <summary>A participant's link. Its rates are those at which IP packets pass, headers included.</summary>
 /// <param name="UpMbps">Uplink in 10^6 bits per second.</param>
 /// <param name="DownMbps">Downlink in 10^6 bits per second.</param>
-/// <param name="LatencyMilliseconds">Latency of one message leg.</param>
+/// <param name="LatencyMilliseconds">Latency of one way; the round trip takes twice as long.</param>
 public sealed record Link(double UpMbps, double DownMbps, double LatencyMilliseconds)
 {
     /// <summary>The paper's four links (Fig. 3): UL/DL 0.2/1, 1/5, 2/10 and 5/25 Mbps, 50 ms.</summary>
     public static IReadOnlyList<Link> Paper { get; } = [new(0.2, 1, 50), new(1, 5, 50), new(2, 10, 50), new(5, 25, 50)];
 
-    /// <summary>Seconds for one participant's round: 2·latency + 8·up/UL + 8·down/DL. One leg down, one leg up, one after the other.</summary>
-    public double Seconds(double upBytes, double downBytes) =>
-        (2 * LatencyMilliseconds / 1e3) + (8 * upBytes / (UpMbps * 1e6)) + (8 * downBytes / (DownMbps * 1e6));
+    /// <summary>Seconds for one participant's round: its download, then its upload, each a <see cref="TcpTransfer"/> of its own.</summary>
+    public double Seconds(long upBytes, long downBytes) => UpSeconds(upBytes) + DownSeconds(downBytes);
+
+    /// <summary>Seconds until the hub has what a site sends.</summary>
+    public double UpSeconds(long bytes) => TcpTransfer.Seconds(bytes, UpMbps, DownMbps, LatencyMilliseconds);
+
+    /// <summary>Seconds until a site has what the hub sends.</summary>
+    public double DownSeconds(long bytes) => TcpTransfer.Seconds(bytes, DownMbps, UpMbps, LatencyMilliseconds);
 }
 
 /// <summary>What an arm would spend on a link.</summary>
@@ -23,10 +28,10 @@ public sealed record LinkArm(string Name, bool Computed, double Seconds, IReadOn
 
 /// <summary>
 /// Communication time on one link, computed from bytes alone, so equal runs have equal times. The participants of a round work in parallel, each on its own
-/// link; a round lasts as long as its slowest: T_t = max_i (2·latency + 8·(u_i + cu_i)/UL + 8·(d_i + cd_i)/DL), with u_i the client's framed bytes,
-/// d_i the framed bytes
+/// link; a round lasts as long as its slowest: T_t = max_i (down(d_i + cd_i) + up(u_i + cu_i)), each a <see cref="TcpTransfer"/>, with u_i the client's
+/// framed bytes, d_i the framed bytes
 /// delivered to its site, cu_i and cd_i the control bytes of its site. For the computed references u_i and d_i are the dense columns. A round without
-/// participants takes 0.
+/// participants takes 0. The model, and how it compares with measurements, is in docs/network-time.md.
 /// </summary>
 /// <param name="Link">The link.</param>
 /// <param name="Arms">The arms in their order, then the computed references.</param>
@@ -44,14 +49,14 @@ public sealed record LinkTimes(Link Link, IReadOnlyList<LinkArm> Arms)
         return [.. Link.Paper.Select(link => new LinkTimes(link, [.. loads.Select(load => Arm(link, load.Name, load.Computed, load.Rounds))]))];
     }
 
-    private static LinkArm Arm(Link link, string name, bool computed, IReadOnlyList<(double Up, double Down)[]> rounds)
+    private static LinkArm Arm(Link link, string name, bool computed, IReadOnlyList<(long Up, long Down)[]> rounds)
     {
         double[] perRound = [.. rounds.Select(round => round.Length == 0 ? 0 : round.Max(load => link.Seconds(load.Up, load.Down)))];
         return new LinkArm(name, computed, perRound.Sum(), perRound);
     }
 
     /// <summary>Per round and participant the bytes up and down, control messages of its site included.</summary>
-    private static (double Up, double Down)[][] Loads(ArmFacts arm, Func<LedgerRow, long> bytes)
+    private static (long Up, long Down)[][] Loads(ArmFacts arm, Func<LedgerRow, long> bytes)
     {
         ILookup<(int, Direction, string), LedgerRow> rows = arm.Ledger.ToLookup(row => (row.Round, row.Direction, row.Client));
         return
@@ -61,6 +66,6 @@ public sealed record LinkTimes(Link Link, IReadOnlyList<LinkArm> Arms)
                 Sum(round, Direction.Down, participant.Site, bytes) + Sum(round, Direction.ControlDown, participant.Site, row => row.Framed))).ToArray()),
         ];
 
-        double Sum(RoundFacts round, Direction direction, string client, Func<LedgerRow, long> count) => rows[(round.Round, direction, client)].Sum(count);
+        long Sum(RoundFacts round, Direction direction, string client, Func<LedgerRow, long> count) => rows[(round.Round, direction, client)].Sum(count);
     }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace EcoLora.Local.Bench;
@@ -76,7 +75,8 @@ internal static class TrainBenchCommand
                 },
                 ["rows"] = new JsonArray([.. rows.Select(row => row.ToJson())]),
             };
-            if (parsed.GetValue(@out) is { } folder) Write(folder, table, result);
+            if (parsed.GetValue(@out) is { } folder)
+                BenchPage.Write(folder, "train", "# Training\n\nMade by `./ecolora bench train`; how to read it is in bench/README.md.", [table], result);
             ResultTable.Print(parsed.GetValue(json), result, table);
             return ExitCodes.Success;
         }, cancellation));
@@ -88,14 +88,4 @@ internal static class TrainBenchCommand
         .. words.Select(word => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most
             ? number : throw new ArgumentException($"{option}: expected whole numbers of 1 to {most}, found '{word}'")),
     ];
-
-    private static void Write(string folder, ResultTable table, JsonObject result)
-    {
-        var page = new StringBuilder("# Training\n\nMade by `./ecolora bench train`; how to read it is in bench/README.md.\n\n");
-        page.Append(table.Title).Append("\n\n| ").AppendJoin(" | ", table.Headings).Append(" |\n|").Append(string.Concat(Enumerable.Repeat(" --- |", table.Headings.Count)));
-        foreach (IReadOnlyList<string> row in table.Rows) page.Append("\n| ").AppendJoin(" | ", row).Append(" |");
-        page.Append('\n');
-        OutputFile.Write(Path.Combine(folder, "train.md"), stream => stream.Write(Encoding.UTF8.GetBytes(page.ToString())));
-        OutputFile.Write(Path.Combine(folder, "train.json"), stream => stream.Write(Encoding.UTF8.GetBytes(ResultTable.Text(result) + "\n")));
-    }
 }
