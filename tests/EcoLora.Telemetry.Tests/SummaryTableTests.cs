@@ -58,7 +58,7 @@ public class SummaryTableTests
     [Fact]
     public void Rows_about_pairs_have_reward_accuracy_and_margin_in_the_place_of_exact_match()
     {
-        var row = new SummaryRow("eco", 1234, 45_600_000, 45_601_234, 7.1428, 142.857, 0.51234, null, 0.9361, 0.8625, 1.25);
+        var row = new SummaryRow("eco", 1234, 45_600_000, 45_601_234, 7.1428, 142.857, 0.51234, null, 0.9361, 0.8626, 1.25);
         var table = new SummaryTable(0.6931, null, [row, row with { Arm = "dense", RewardAccuracy = null, RewardMargin = null }]);
         Assert.Equal(["held-out loss", "reward accuracy", "reward margin", "recovered"], table.Headings.Skip(6));
         Assert.Equal(["0.5123", "86.3%", "1.2500", "93.6%"], table.Cells(row).Skip(6));
