@@ -21,6 +21,6 @@ public interface ITrainingEngine
 }
 
 /// <summary>The outcome of local training: a loss, or a refusal.</summary>
-/// <param name="Loss">Mean loss over the job's answer tokens; not read when refused.</param>
+/// <param name="Loss">Mean loss over the job's answer tokens, or pairs; not read when refused.</param>
 /// <param name="Refused">Why there is no update, or null.</param>
 public sealed record TrainingOutcome(double Loss, string? Refused = null);

@@ -12,8 +12,10 @@ namespace EcoLora.Services.Trainer;
 /// <param name="Compute">How a job uses the machine.</param>
 /// <param name="Clients">Each client's examples, by number.</param>
 /// <param name="HeldOut">Examples that no client trains on.</param>
+/// <param name="Preferences">Pairs to train on and to evaluate instead, with task <c>dpo</c>; or null.</param>
 public sealed record EngineInput(
-    LlamaModel Model, LoraOptions Lora, TrainingOptions Training, ComputeOptions Compute, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut);
+    LlamaModel Model, LoraOptions Lora, TrainingOptions Training, ComputeOptions Compute, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut,
+    PreferenceInput? Preferences = null);
 
 /// <summary>How greedy answers are scored.</summary>
 /// <param name="Decode">Tokens to text.</param>
@@ -28,6 +30,8 @@ public sealed record ExactMatchOptions(Func<int[], string> Decode, int MaxNewTok
 public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMatch) : ITrainingEngine
 {
     private readonly ConcurrentDictionary<bool, ConcurrentBag<LocalTrainer>> _idle = new();
+    private readonly PreferenceReference? _reference =
+        input.Preferences is { } preferences ? new PreferenceReference(input.Model, input.Lora, input.Compute.Threads, preferences) : null;
 
     /// <inheritdoc/>
     public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation)
@@ -38,7 +42,10 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
         try
         {
             var stream = new RandomStream(plan.Seed, "local-training", round, client);
-            TrainingResult result = trainer.Train(adapter, input.Clients[client], OptionsOf(round, plan.Rounds), stream, null, cancellation);
+            TrainingOptions options = OptionsOf(round, plan.Rounds);
+            TrainingResult result = _reference is null
+                ? trainer.Train(adapter, input.Clients[client], options, stream, null, cancellation)
+                : trainer.Train(adapter, input.Preferences!.Clients[client], _reference.OfClient(plan, client, cancellation), options, stream, null, cancellation);
             return result.Outcome switch
             {
                 Training.TrainingOutcome.Completed => new TrainingOutcome(result.MeanLoss),
@@ -56,6 +63,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation)
     {
         LlamaModel model = input.Model.WithAdapter(input.Lora, adapter);
+        if (_reference is not null) return Preferred(model, _reference.OfHeldOut(plan, cancellation), cancellation);
         EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, input.Compute.Threads, cancellation: cancellation);
         bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
         var categories = loss.ByCategory.Select(category => new CategoryScore(
@@ -64,6 +72,16 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
             category.Value.MeanLoss,
             correct is null ? null : input.HeldOut.Where((example, i) => example.Category == category.Key && correct[i]).Count()));
         return new HeldOutScore(loss.Overall.MeanLoss, loss.Overall.Examples, loss.Overall.Tokens, correct?.Count(right => right), [.. categories]);
+    }
+
+    private HeldOutScore Preferred(LlamaModel model, PreferenceLoss loss, CancellationToken cancellation)
+    {
+        PreferenceResult result = PreferenceEvaluator.Evaluate(model, input.Preferences!.HeldOut, loss, input.Compute.Threads, cancellation: cancellation);
+        PreferenceScore all = result.Overall;
+        return new HeldOutScore(
+            all.Loss, all.Accuracy.Count, all.Tokens, Correct: null,
+            [.. result.ByCategory.Select(c => new CategoryScore(c.Key, c.Value.Accuracy.Count, c.Value.Loss, Correct: null, c.Value.Accuracy.Successes, c.Value.Margin))],
+            all.Accuracy.Successes, all.Margin);
     }
 
     private bool[] Correct(LlamaModel model, ExactMatchOptions options, CancellationToken cancellation)

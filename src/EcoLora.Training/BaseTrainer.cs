@@ -35,10 +35,11 @@ public static class BaseTrainer
         float[] parameters = model.CopyParameters(), gradient = new float[parameters.Length];
         LlamaModel trained = LlamaModel.Of(model.Config, parameters);
         var grouped = new GroupedGradient(
-            gradient, model.Config.Vocabulary, threads: 1, () => new LlamaPass<float>(trained.Weights, lora: null, PassMemory.All),
-            (pass, batch, divisor, sum, _, cancel) => pass.LossAndGradient(batch, divisor, [], [], sum, dropout: null, cancel));
+            gradient, model.Config.Vocabulary, threads: 1, () => new LlamaPass<float>(trained.Weights, lora: null, PassMemory.All));
+        var objective = new Objective(
+            OfPairs: false, (pass, batch, divisor, sum, _, cancel) => pass.LossAndGradient(batch, divisor, [], [], sum, dropout: null, cancel));
         TrainingResult result = new TrainingLoop(gradient, TrainedRange.Of(model.Layout), grouped)
-            .Run(parameters, examples, options, stream, dropout: false, onStep, cancellation);
+            .Run(objective, parameters, examples, options, stream, dropout: false, onStep, cancellation);
         return (trained, result);
     }
 }

@@ -6,7 +6,7 @@ namespace EcoLora.Training;
 /// </summary>
 internal sealed class Batch
 {
-    private int[] _tokens = [], _positions = [], _scoredRows = [], _targets = [], _starts = [0];
+    private int[] _tokens = [], _positions = [], _scoredRows = [], _targets = [], _starts = [0], _scoredStarts = [0], _examples = [];
 
     /// <summary>Number of rows.</summary>
     public int Rows { get; private set; }
@@ -35,6 +35,12 @@ internal sealed class Batch
     /// <summary>First row of a sequence; the entry after the last sequence is <see cref="Rows"/>.</summary>
     public int Start(int sequence) => _starts[sequence];
 
+    /// <summary>A sequence's first entry of <see cref="ScoredRows"/>; the entry after the last sequence is <see cref="Scored"/>.</summary>
+    public int ScoredStart(int sequence) => _scoredStarts[sequence];
+
+    /// <summary>Index of the example that a sequence is.</summary>
+    public int Example(int sequence) => _examples[sequence];
+
     /// <summary>Lays out the chosen examples.</summary>
     /// <exception cref="ArgumentException">An example has a token outside the vocabulary, or a prompt length outside 1 to its length − 1.</exception>
     public void Fill(IReadOnlyList<Example> examples, ReadOnlySpan<int> chosen, int vocabulary)
@@ -48,10 +54,15 @@ internal sealed class Batch
             _scoredRows = new int[rows];
             _targets = new int[rows];
         }
-        if (_starts.Length <= chosen.Length) _starts = new int[chosen.Length + 1];
+        if (_starts.Length <= chosen.Length)
+        {
+            _starts = new int[chosen.Length + 1];
+            _scoredStarts = new int[chosen.Length + 1];
+            _examples = new int[chosen.Length];
+        }
         Rows = Scored = Sequences = LongestSequence = 0;
         foreach (int index in chosen) Append(examples[index], index, vocabulary);
-        _starts[Sequences] = Rows;
+        (_starts[Sequences], _scoredStarts[Sequences]) = (Rows, Scored);
     }
 
     private void Append(Example example, int index, int vocabulary)
@@ -59,7 +70,8 @@ internal sealed class Batch
         int[] tokens = example.Tokens;
         if (example.PromptLength < 1 || example.PromptLength >= tokens.Length)
             throw new ArgumentException($"example {index}: PromptLength: expected 1 to {tokens.Length - 1}, found {example.PromptLength}", nameof(example));
-        _starts[Sequences++] = Rows;
+        (_starts[Sequences], _scoredStarts[Sequences], _examples[Sequences]) = (Rows, Scored, index);
+        Sequences++;
         LongestSequence = Math.Max(LongestSequence, tokens.Length - 1);
         for (int i = 0; i < tokens.Length; i++)
         {

@@ -13,20 +13,25 @@ internal sealed class BatchOrder
 
     private readonly IReadOnlyList<Example> _examples;
     private readonly RandomStream _stream;
-    private readonly int _batchSize;
+    private readonly int _batchSize, _together;
     private readonly int[] _order, _scratch, _starts;
     private int _next;
 
-    public BatchOrder(IReadOnlyList<Example> examples, int batchSize, RandomStream stream)
+    /// <param name="examples">The examples.</param>
+    /// <param name="batchSize">Items of a batch.</param>
+    /// <param name="stream">Decides the order.</param>
+    /// <param name="together">Neighbouring examples that are one item: 1, or 2 for a pair, whose length is that of both.</param>
+    public BatchOrder(IReadOnlyList<Example> examples, int batchSize, RandomStream stream, int together = 1)
     {
-        (_examples, _batchSize, _stream) = (examples, batchSize, stream);
-        _order = [.. Enumerable.Range(0, examples.Count)];
-        _scratch = new int[examples.Count];
-        _starts = new int[(examples.Count + batchSize - 1) / batchSize];
+        (_examples, _batchSize, _stream, _together) = (examples, batchSize, stream, together);
+        int items = examples.Count / together;
+        _order = [.. Enumerable.Range(0, items)];
+        _scratch = new int[items];
+        _starts = new int[(items + batchSize - 1) / batchSize];
         _next = _starts.Length;
     }
 
-    /// <summary>The examples of the next batch; starts a new epoch when the last one is used up.</summary>
+    /// <summary>The items of the next batch; starts a new epoch when the last one is used up.</summary>
     public ReadOnlySpan<int> Next()
     {
         if (_next == _starts.Length) StartEpoch();
@@ -51,7 +56,14 @@ internal sealed class BatchOrder
         Span<int> places = _scratch.AsSpan(0, run.Length);
         run.CopyTo(places);
         long[] keys = new long[run.Length];
-        for (int i = 0; i < run.Length; i++) keys[i] = ((long)_examples[run[i]].Tokens.Length << 32) | (uint)i;
+        for (int i = 0; i < run.Length; i++) keys[i] = (LengthOf(run[i]) << 32) | (uint)i;
         keys.AsSpan().Sort(run);
+    }
+
+    private long LengthOf(int item)
+    {
+        long length = 0;
+        for (int i = item * _together; i < (item + 1) * _together; i++) length += _examples[i].Tokens.Length;
+        return length;
     }
 }

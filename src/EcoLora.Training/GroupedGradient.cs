@@ -4,11 +4,20 @@ namespace EcoLora.Training;
 internal delegate double GroupGradient(
     LlamaPass<float> pass, Batch batch, int divisor, Span<float> gradient, DropoutMasks? dropout, CancellationToken cancellation);
 
+/// <summary>What a step minimises: a mean over the scored rows of its examples, or over its pairs.</summary>
+/// <param name="OfPairs">The examples 2i and 2i + 1 are one item, go through the model in the same group, and count as one term.</param>
+/// <param name="GradientOf">A group's part.</param>
+internal sealed record Objective(bool OfPairs, GroupGradient GradientOf)
+{
+    /// <summary>Neighbouring examples that are one item.</summary>
+    public int Together => OfPairs ? 2 : 1;
+}
+
 /// <summary>What a step computed.</summary>
-/// <param name="LossSum">Sum of the losses of the scored rows.</param>
-/// <param name="Scored">Their number.</param>
+/// <param name="LossSum">Sum of the losses of the scored rows, or of the pairs.</param>
+/// <param name="Terms">Their number.</param>
 /// <param name="Rows">All rows.</param>
-internal readonly record struct StepLoss(double LossSum, int Scored, long Rows);
+internal readonly record struct StepLoss(double LossSum, int Terms, long Rows);
 
 /// <summary>
 /// The gradient of a step's mean loss. The step's examples are cut into groups of neighbours, which go through the model one by one or on several threads;
@@ -22,7 +31,6 @@ internal sealed class GroupedGradient
 
     private readonly List<(int Start, int Count)> _groups = [];
     private readonly Worker[] _workers;
-    private readonly GroupGradient _gradientOf;
     private readonly float[] _total;
     private readonly int _vocabulary;
     private double[] _losses = [];
@@ -31,32 +39,30 @@ internal sealed class GroupedGradient
     /// <param name="vocabulary">Tokens lie below it.</param>
     /// <param name="threads">Most threads that work on a step.</param>
     /// <param name="newPass">Makes a thread's pass.</param>
-    /// <param name="gradientOf">Runs it.</param>
-    public GroupedGradient(float[] total, int vocabulary, int threads, Func<LlamaPass<float>> newPass, GroupGradient gradientOf)
+    public GroupedGradient(float[] total, int vocabulary, int threads, Func<LlamaPass<float>> newPass)
     {
-        (_total, _vocabulary, _gradientOf) = (total, vocabulary, gradientOf);
+        (_total, _vocabulary) = (total, vocabulary);
         _workers = [.. Enumerable.Range(0, threads).Select(_ => new Worker(newPass))];
     }
 
     /// <summary>Writes the step's gradient to the total.</summary>
+    /// <param name="objective">What it is the gradient of.</param>
     /// <param name="examples">All examples.</param>
-    /// <param name="chosen">The step's.</param>
+    /// <param name="items">The step's items.</param>
     /// <param name="dropout">The masks of a group, or null without dropout.</param>
     /// <param name="cancellation">Honoured between layers.</param>
     /// <exception cref="ArgumentException">An example is malformed.</exception>
-    public StepLoss Run(IReadOnlyList<Example> examples, ReadOnlySpan<int> chosen, Func<int, DropoutMasks>? dropout, CancellationToken cancellation)
+    public StepLoss Run(
+        Objective objective, IReadOnlyList<Example> examples, ReadOnlySpan<int> items, Func<int, DropoutMasks>? dropout, CancellationToken cancellation)
     {
         _total.AsSpan().Clear();
-        Cut(examples, chosen);
-        int scored = 0;
-        long rows = 0;
-        foreach (int index in chosen)
-        {
-            scored += examples[index].AnswerTokens;
-            rows += examples[index].Tokens.Length - 1;
-        }
+        int together = objective.Together;
+        int[] step = new int[items.Length * together];
+        for (int i = 0; i < step.Length; i++) step[i] = items[i / together] * together + i % together;
+        Cut(examples, step, together);
+        int terms = objective.OfPairs ? items.Length : step.Sum(index => examples[index].AnswerTokens);
+        long rows = step.Sum(index => (long)examples[index].Tokens.Length - 1);
         if (_losses.Length < _groups.Count) _losses = new double[_groups.Count];
-        int[] step = chosen.ToArray();
         var turns = new Turns();
         int next = -1;
         int threads = Math.Min(_workers.Length, _groups.Count);
@@ -64,14 +70,14 @@ internal sealed class GroupedGradient
         else WorkGroups.OnThreads(threads, threads, thread => Work(_workers[thread]), CancellationToken.None);
         double sum = 0;
         for (int group = 0; group < _groups.Count; group++) sum += _losses[group];
-        return new StepLoss(sum, scored, rows);
+        return new StepLoss(sum, terms, rows);
 
         void Work(Worker worker)
         {
             try
             {
                 for (int group = Interlocked.Increment(ref next); group < _groups.Count; group = Interlocked.Increment(ref next))
-                    if (!Add(worker, group, turns, examples, step, scored, dropout?.Invoke(group), cancellation))
+                    if (!Add(worker, group, turns, examples, step, Gradient, dropout?.Invoke(group)))
                         return;
             }
             catch
@@ -80,32 +86,36 @@ internal sealed class GroupedGradient
                 throw;
             }
         }
+
+        double Gradient(Worker worker, float[] own, DropoutMasks? masks) =>
+            objective.GradientOf(worker.Pass, worker.Batch, terms, own, masks, cancellation);
     }
 
     /// <summary>One group: its gradient apart, then added when it is its turn. False when another group failed.</summary>
     private bool Add(
-        Worker worker, int group, Turns turns, IReadOnlyList<Example> examples, int[] chosen, int scored, DropoutMasks? dropout, CancellationToken cancellation)
+        Worker worker, int group, Turns turns, IReadOnlyList<Example> examples, int[] chosen, Func<Worker, float[], DropoutMasks?, double> gradientOf,
+        DropoutMasks? dropout)
     {
         (int start, int count) = _groups[group];
         worker.Batch.Fill(examples, chosen.AsSpan(start, count), _vocabulary);
         // The first group's gradient is the sum so far: zeros.
         float[] own = group == 0 ? _total : worker.Gradient(_total.Length);
         if (group > 0) own.AsSpan().Clear();
-        _losses[group] = _gradientOf(worker.Pass, worker.Batch, scored, own, dropout, cancellation);
+        _losses[group] = gradientOf(worker, own, dropout);
         if (!turns.WaitFor(group)) return false;
         if (group > 0) Numerics.VectorMath.Axpy<float>(1, own, _total);
         turns.Done();
         return true;
     }
 
-    private void Cut(IReadOnlyList<Example> examples, ReadOnlySpan<int> chosen)
+    private void Cut(IReadOnlyList<Example> examples, ReadOnlySpan<int> chosen, int together)
     {
         _groups.Clear();
         int start = 0, rows = 0;
         for (int i = 0; i < chosen.Length; i++)
         {
             rows += examples[chosen[i]].Tokens.Length - 1;
-            if (rows < GroupRows && i < chosen.Length - 1) continue;
+            if ((rows < GroupRows || (i + 1) % together > 0) && i < chosen.Length - 1) continue;
             _groups.Add((start, i + 1 - start));
             (start, rows) = (i + 1, 0);
         }

@@ -17,7 +17,7 @@ internal sealed partial class LlamaPass<T>
     private readonly SimdPath _path;
     private readonly Activations<T> _memory;
     private readonly bool _recomputes;
-    private T[] _cosines = [], _sines = [];
+    private T[] _cosines = [], _sines = [], _rowScales = [];
     private int _tablePositions;
 
     /// <param name="weights">The base weights, read only; may be changed between calls.</param>
@@ -39,7 +39,7 @@ internal sealed partial class LlamaPass<T>
     public double Loss(Batch batch, ReadOnlySpan<T> adapter, CancellationToken cancellation = default)
     {
         ForwardLayers(batch, adapter, dropout: null, cancellation);
-        double loss = Head(batch, gradientScale: T.Zero, baseGradient: []);
+        double loss = Head(batch, gradientScale: T.Zero, rowScales: [], baseGradient: []);
         GC.KeepAlive(_weights);   // whose spans may lie in a mapped file
         return loss;
     }
@@ -59,8 +59,32 @@ internal sealed partial class LlamaPass<T>
         CancellationToken cancellation = default)
     {
         ForwardLayers(batch, adapter, dropout, cancellation);
-        double loss = Head(batch, T.One / T.CreateTruncating(divisor), baseGradient);
+        double loss = Head(batch, T.One / T.CreateTruncating(divisor), rowScales: [], baseGradient);
         BackwardLayers(new Step(batch, dropout, cancellation), adapter, adapterGradient, baseGradient);
+        GC.KeepAlive(_weights);
+        return loss;
+    }
+
+    /// <summary>
+    /// The loss that an objective makes of the rows' losses ℓ, and adds its gradient Σ sᵢ·∇ℓᵢ to the LoRA vector's: the layers run forward once, the head
+    /// twice, since the scales sᵢ follow from all rows of a sequence.
+    /// </summary>
+    /// <param name="batch">At least one scored row.</param>
+    /// <param name="objective">The loss, and the scales.</param>
+    /// <param name="adapter">The LoRA vector.</param>
+    /// <param name="adapterGradient">Its gradient.</param>
+    /// <param name="dropout">The step's dropout masks; null turns dropout off.</param>
+    /// <param name="cancellation">Honoured between layers.</param>
+    public double LossAndGradient(
+        Batch batch, RowObjective<T> objective, ReadOnlySpan<T> adapter, Span<T> adapterGradient, DropoutMasks? dropout, CancellationToken cancellation = default)
+    {
+        ForwardLayers(batch, adapter, dropout, cancellation);
+        Head(batch, gradientScale: T.Zero, rowScales: [], baseGradient: []);
+        if (_rowScales.Length < batch.Scored) _rowScales = new T[batch.Scored];
+        Span<T> scales = _rowScales.AsSpan(0, batch.Scored);
+        double loss = objective(batch, Losses(batch), scales);
+        Head(batch, T.One, scales, baseGradient: []);
+        BackwardLayers(new Step(batch, dropout, cancellation), adapter, adapterGradient, baseGradient: []);
         GC.KeepAlive(_weights);
         return loss;
     }
@@ -186,9 +210,9 @@ internal sealed partial class LlamaPass<T>
 
     /// <summary>
     /// Norm, logits and loss of the scored rows only, <see cref="Activations{T}.HeadRows"/> rows of logits at a time. With a gradient scale it also leaves
-    /// the gradient of the last layer's output in the residual gradient.
+    /// the gradient of the last layer's output in the residual gradient; row scales, where there are any, multiply each row's.
     /// </summary>
-    private double Head(Batch batch, T gradientScale, Span<T> baseGradient)
+    private double Head(Batch batch, T gradientScale, ReadOnlySpan<T> rowScales, Span<T> baseGradient)
     {
         int scored = batch.Scored, d = _config.HiddenSize, v = _config.Vocabulary;
         bool gradient = gradientScale != T.Zero;
@@ -207,6 +231,7 @@ internal sealed partial class LlamaPass<T>
                 continue;
             }
             CrossEntropy.ForwardBackward(logits, batch.Targets.Slice(first, rows), losses.Slice(first, rows), gradientScale, _path);
+            for (int row = 0; row < rows && !rowScales.IsEmpty; row++) VectorMath.Scale(rowScales[first + row], logits.Slice(row * v, v), _path);
             MatMul.InputGradient(logits, head, _memory.DScored.AsSpan(first * d, rows * d), rows, d, v, accumulate: false, _path);
             Span<T> headGradient = GradientOf(baseGradient, _parameters.Head);
             if (!headGradient.IsEmpty) MatMul.WeightGradient(logits, x, headGradient, rows, d, v, accumulate: true, _path);

@@ -23,9 +23,7 @@ public sealed class LocalTrainer
         _adapter = new float[_lora.Layout.Length];
         _gradient = new float[_lora.Layout.Length];
         PassMemory kept = compute.RecomputesLayers ? PassMemory.Inputs : PassMemory.All;
-        var grouped = new GroupedGradient(
-            _gradient, model.Config.Vocabulary, compute.Threads, () => new LlamaPass<float>(model.Weights, _lora, kept),
-            (pass, batch, divisor, gradient, dropout, cancellation) => pass.LossAndGradient(batch, divisor, _adapter, gradient, [], dropout, cancellation));
+        var grouped = new GroupedGradient(_gradient, model.Config.Vocabulary, compute.Threads, () => new LlamaPass<float>(model.Weights, _lora, kept));
         _loop = new TrainingLoop(_gradient, TrainedRange.Of(_lora.Layout, options.FreezeA), grouped);
     }
 
@@ -45,9 +43,39 @@ public sealed class LocalTrainer
         Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null,
         CancellationToken cancellation = default)
     {
+        var objective = new Objective(
+            OfPairs: false, (pass, batch, divisor, gradient, dropout, cancel) => pass.LossAndGradient(batch, divisor, _adapter, gradient, [], dropout, cancel));
+        return Run(objective, adapter, examples, options, stream, onStep, cancellation);
+    }
+
+    /// <summary>Trains an adapter in place on pairs of answers; a batch is of <see cref="TrainingOptions.BatchSize"/> pairs, and dropout is the policy's alone.</summary>
+    /// <param name="adapter">The start, one vector of <see cref="Layout"/>; the result. Unchanged unless the job is completed.</param>
+    /// <param name="pairs">At least one.</param>
+    /// <param name="loss">With the references of these pairs.</param>
+    /// <param name="options">How to train.</param>
+    /// <param name="stream">The job's stream: order of the batches, dropout.</param>
+    /// <param name="onStep">Called after each step, or null.</param>
+    /// <param name="cancellation">Honoured between layers.</param>
+    /// <exception cref="ArgumentException">As above, or the loss has other pairs.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled; the adapter is unchanged.</exception>
+    public TrainingResult Train(
+        Span<float> adapter, IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, TrainingOptions options, RandomStream stream,
+        Action<TrainingStep>? onStep = null, CancellationToken cancellation = default)
+    {
+        if (loss.Pairs != pairs.Count) throw new ArgumentException($"loss: expected references of {pairs.Count} pairs, found {loss.Pairs}", nameof(loss));
+        var objective = new Objective(
+            OfPairs: true, (pass, batch, divisor, gradient, dropout, cancel) =>
+                pass.LossAndGradient(batch, (all, losses, scales) => loss.Weigh(all, losses, divisor, scales), _adapter, gradient, dropout, cancel));
+        return Run(objective, adapter, PreferencePair.Sequences(pairs), options, stream, onStep, cancellation);
+    }
+
+    private TrainingResult Run(
+        Objective objective, Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream,
+        Action<TrainingStep>? onStep, CancellationToken cancellation)
+    {
         _lora.Expect(adapter.Length);
         adapter.CopyTo(_adapter);
-        TrainingResult result = _loop.Run(_adapter, examples, options, stream, _lora.Options.Dropout > 0, onStep, cancellation);
+        TrainingResult result = _loop.Run(objective, _adapter, examples, options, stream, _lora.Options.Dropout > 0, onStep, cancellation);
         if (result.Outcome == TrainingOutcome.Completed) _adapter.CopyTo(adapter);
         return result;
     }

@@ -21,32 +21,32 @@ internal sealed class TrainingLoop
 
     /// <summary>Trains the weights in place.</summary>
     public TrainingResult Run(
-        Span<float> weights, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, bool dropout,
+        Objective objective, Span<float> weights, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, bool dropout,
         Action<TrainingStep>? onStep, CancellationToken cancellation)
     {
         options.Validate();
         if (examples.Count == 0) throw new ArgumentException("examples: expected at least one, found 0", nameof(examples));
         _optimiser.Reset();
-        int total = options.StepsFor(examples.Count);
+        int total = options.StepsFor(examples.Count / objective.Together);
         ulong dropoutSeed = dropout ? stream.NextUInt64() : 0;
-        var order = new BatchOrder(examples, options.BatchSize, stream);
+        var order = new BatchOrder(examples, options.BatchSize, stream, objective.Together);
         double lossSum = 0;
-        long scored = 0, tokens = 0;
+        long terms = 0, tokens = 0;
         for (int step = 0; step < total; step++)
         {
             cancellation.ThrowIfCancellationRequested();
             int at = step;
-            StepLoss loss = _grouped.Run(examples, order.Next(), dropout ? group => new DropoutMasks(dropoutSeed, at, group) : null, cancellation);
-            if (!double.IsFinite(loss.LossSum)) return new TrainingResult(TrainingOutcome.NonFiniteLoss, double.NaN, step, scored, tokens);
+            StepLoss loss = _grouped.Run(objective, examples, order.Next(), dropout ? group => new DropoutMasks(dropoutSeed, at, group) : null, cancellation);
+            if (!double.IsFinite(loss.LossSum)) return new TrainingResult(TrainingOutcome.NonFiniteLoss, double.NaN, step, terms, tokens);
             double norm = _optimiser.Norm(_gradient);
-            if (!double.IsFinite(norm)) return new TrainingResult(TrainingOutcome.NonFiniteGradient, lossSum / scored, step, scored, tokens);
+            if (!double.IsFinite(norm)) return new TrainingResult(TrainingOutcome.NonFiniteGradient, lossSum / terms, step, terms, tokens);
             double learningRate = options.LearningRateAt(step, total);
             _optimiser.Update(weights, _gradient, norm, learningRate, options);
             lossSum += loss.LossSum;
-            scored += loss.Scored;
+            terms += loss.Terms;
             tokens += loss.Rows;
-            onStep?.Invoke(new TrainingStep(step + 1, total, loss.LossSum / loss.Scored, learningRate, norm));
+            onStep?.Invoke(new TrainingStep(step + 1, total, loss.LossSum / loss.Terms, learningRate, norm));
         }
-        return new TrainingResult(TrainingOutcome.Completed, lossSum / scored, total, scored, tokens);
+        return new TrainingResult(TrainingOutcome.Completed, lossSum / terms, total, terms, tokens);
     }
 }

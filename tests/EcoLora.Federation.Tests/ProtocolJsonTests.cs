@@ -52,6 +52,11 @@ public class ProtocolJsonTests
         var evaluated = (Evaluated)ProtocolJson.ReadReport(ProtocolJson.Write(evaluation));
         Assert.Equal(new HeldOutScore(1.5, 2, 3, null, evaluated.Score.Categories), evaluated.Score);
         Assert.Equal([new CategoryScore("c", 1, 2)], evaluated.Score.Categories);
+        Assert.DoesNotContain("eward", System.Text.Encoding.UTF8.GetString(ProtocolJson.Write(evaluation)), StringComparison.Ordinal);
+        var pairs = new HeldOutScore(0.6, 2, 30, null, [new CategoryScore("c", 2, 0.6, null, 1, 0.25)], 1, 0.25);
+        evaluated = (Evaluated)ProtocolJson.ReadReport(ProtocolJson.Write(evaluation with { Score = pairs }));
+        Assert.Equal(pairs with { Categories = evaluated.Score.Categories }, evaluated.Score);
+        Assert.Equal(pairs.Categories, evaluated.Score.Categories);
         var aggregated = (RoundAggregated)ProtocolJson.ReadReport(ProtocolJson.Write(new RoundAggregated("r", 1, [1, 2], "d", MadeUpPlan.Sizes, 0.5)));
         Assert.Equal([1, 2], aggregated.Coverage);
     }

@@ -24,10 +24,23 @@ public sealed class RunFileTests : IDisposable
         Assert.Equal((8, (int?)null, 1.0), (run.Training.Steps, run.Training.Epochs, run.Training.ClipNorm));
         Assert.Null(run.Evaluation.Records);
         Assert.Null(run.Federation.Deadline);
+        Assert.Null(run.Dpo);
         Assert.Equal(Environment.ProcessorCount, run.Threads);
         Assert.Null(run.Model);
         Assert.Empty(run.Data.Files);
     }
+
+    [Theory]
+    [InlineData("task: dpo", 0.1)]
+    [InlineData("task: dpo\ndpo: { beta: 0.5 }", 0.5)]
+    [InlineData("dpo: { beta: 0.5 }", null)]
+    public void Beta_counts_with_task_dpo(string text, double? beta) => Assert.Equal(beta, Read("name: pairs\n" + text).Dpo?.Beta);
+
+    [Theory]
+    [InlineData("task: rlhf", "expected sft or dpo, found rlhf")]
+    [InlineData("dpo: { beta: 0 }", "expected a number in (0, 1000], found 0")]
+    public void A_task_or_a_beta_that_is_none_is_refused(string text, string expected) =>
+        Assert.Contains(expected, Assert.Throws<OptionsException>(() => Read("name: pairs\n" + text)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Every_section_is_read()

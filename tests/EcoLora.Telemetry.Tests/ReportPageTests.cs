@@ -37,10 +37,21 @@ public partial class ReportPageTests
     }
 
     [Fact]
+    public void A_page_about_pairs_shows_rewards_instead_of_exact_match()
+    {
+        string page = ReportPage.Render(SampleRun.OfPairs());
+        foreach (string text in (string[])["Reward accuracy per round", "Reward margin per megabyte", "<h3>Reward accuracy</h3>", ">reward margin</th>", "Mean DPO loss per pair"])
+            Assert.Contains(text, page, StringComparison.Ordinal);
+        Assert.DoesNotContain("exact match", page, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("reward", Page, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public void The_page_shows_the_comparison_that_the_terminal_shows()
     {
-        foreach (SummaryRow row in SummaryTable.Of(Report).Rows)
-            Assert.Contains($"{row.Arm}</th><td>" + string.Join("</td><td>", SummaryTable.Cells(row).Skip(1)) + "</td>", Page, StringComparison.Ordinal);
+        var table = SummaryTable.Of(Report);
+        foreach (SummaryRow row in table.Rows)
+            Assert.Contains($"{row.Arm}</th><td>" + string.Join("</td><td>", table.Cells(row).Skip(1)) + "</td>", Page, StringComparison.Ordinal);
     }
 
     [Fact]

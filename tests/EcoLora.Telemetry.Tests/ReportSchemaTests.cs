@@ -25,6 +25,16 @@ public class ReportSchemaTests
     }
 
     [Fact]
+    public void Rewards_are_in_a_report_about_pairs_and_in_no_other()
+    {
+        byte[] pairs = ReportJson.Write(SampleRun.OfPairs()), records = ReportJson.Write(SampleRun.Report());
+        Assert.Empty(Check(Node(SampleRun.OfPairs())));
+        Assert.Equal(pairs, ReportJson.Write(ReportJson.Read(pairs, "report.json")));
+        Assert.True(pairs.AsSpan().IndexOf("\"rewardMargin\": 1.5"u8) > 0);
+        Assert.True(records.AsSpan().IndexOf("reward"u8) < 0);
+    }
+
+    [Fact]
     public void The_schema_leaves_no_object_open()
     {
         JsonNode schema = JsonNode.Parse(Schema.GetRawText())!;

@@ -36,6 +36,21 @@ internal static class SampleRun
         new DataFacts("quickstart-tasks", 4_400, 400, 3, "dirichlet(0.5)", Categories, [.. Enumerable.Range(0, Clients).Select(Share)]),
         new DecisionFacts("strict", (Rounds * 13) + 1, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"));
 
+    /// <summary>The same run on preference pairs.</summary>
+    public static RunReport OfPairs() => RunReport.Of(Facts("pairs"), [.. Arms().Select(arm => arm with
+    {
+        Before = OfPairs(arm.Before!, 0),
+        Rounds = [.. arm.Rounds.Select(round => round with { HeldOut = OfPairs(round.HeldOut!, round.Round + 1) })],
+    })], timing: null);
+
+    private static Evaluation OfPairs(Evaluation score, int version) => score with
+    {
+        ExactMatch = null,
+        RewardAccuracy = score.ExactMatch,
+        RewardMargin = 0.125 * version,
+        PerCategory = [.. score.PerCategory.Select(c => c with { ExactMatch = null, RewardAccuracy = c.ExactMatch, RewardMargin = 0.125 * version })],
+    };
+
     public static IReadOnlyList<ArmFacts> Arms(string first = "fedit + ecolora") =>
     [
         Arm(first, Exchange.EcoLora, 0.93), Arm("fedit dense fp16", Exchange.DenseFp16, 1.0), Arm("fedit dense fp32", Exchange.DenseFp32, 1.005),

@@ -43,7 +43,7 @@ public class SummaryTableTests
         RunReport report = SampleRun.Report();
         var table = SummaryTable.Of(report);
         Assert.Equal(report.Arms.Select(arm => arm.Name), table.Rows.Select(row => row.Arm));
-        Assert.All(table.Rows, row => Assert.Equal(SummaryTable.Headings.Count, SummaryTable.Cells(row).Count));
+        Assert.All(table.Rows, row => Assert.Equal(table.Headings.Count, table.Cells(row).Count));
         Assert.Equal(report.Arms[0].Before?.Loss, table.Before);
         Assert.All(table.Rows, row => Assert.Equal(row.TotalBytes, row.UpBytes + row.DownBytes));
     }
@@ -52,6 +52,16 @@ public class SummaryTableTests
     public void A_row_reads_as_the_terminal_shows_it()
     {
         var row = new SummaryRow("eco", 1234, 45_600_000, 45_601_234, 7.1428, 142.857, 1.51234, 0.6125, 0.9361);
-        Assert.Equal(["eco", "1.23 kB", "45.6 MB", "45.6 MB", "7.14×", "142.9×", "1.5123", "61.3%", "93.6%"], SummaryTable.Cells(row));
+        Assert.Equal(["eco", "1.23 kB", "45.6 MB", "45.6 MB", "7.14×", "142.9×", "1.5123", "61.3%", "93.6%"], new SummaryTable(null, null, [row]).Cells(row));
+    }
+
+    [Fact]
+    public void Rows_about_pairs_have_reward_accuracy_and_margin_in_the_place_of_exact_match()
+    {
+        var row = new SummaryRow("eco", 1234, 45_600_000, 45_601_234, 7.1428, 142.857, 0.51234, null, 0.9361, 0.8626, 1.25);
+        var table = new SummaryTable(0.6931, null, [row, row with { Arm = "dense", RewardAccuracy = null, RewardMargin = null }]);
+        Assert.Equal(["held-out loss", "reward accuracy", "reward margin", "recovered"], table.Headings.Skip(6));
+        Assert.Equal(["0.5123", "86.3%", "1.2500", "93.6%"], table.Cells(row).Skip(6));
+        Assert.Equal(table.Headings.Count, table.Cells(table.Rows[1]).Count);
     }
 }

@@ -81,12 +81,12 @@ public class LocalTrainerTests
         batch.Fill(examples, chosen, TinyModel.Small.Vocabulary);
         Assert.True(batch.Rows > 2 * GroupedGradient.GroupRows);
         double loss = new LlamaPass<float>(s_model.Weights, plan, PassMemory.All).LossAndGradient(batch, batch.Scored, adapter, whole, [], null, Cancel);
-        var groups = new GroupedGradient(
-            grouped, TinyModel.Small.Vocabulary, 2, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All),
-            (pass, group, divisor, gradient, dropout, cancel) => pass.LossAndGradient(group, divisor, adapter, gradient, [], dropout, cancel));
-        StepLoss step = groups.Run(examples, chosen, null, Cancel);
+        var groups = new GroupedGradient(grouped, TinyModel.Small.Vocabulary, 2, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
+        var objective = new Objective(
+            OfPairs: false, (pass, group, divisor, gradient, dropout, cancel) => pass.LossAndGradient(group, divisor, adapter, gradient, [], dropout, cancel));
+        StepLoss step = groups.Run(objective, examples, chosen, null, Cancel);
         Assert.Equal(loss, step.LossSum, 1e-3);
-        Assert.Equal((batch.Scored, batch.Rows), (step.Scored, step.Rows));
+        Assert.Equal((batch.Scored, batch.Rows), (step.Terms, step.Rows));
         double scale = whole.Max(Math.Abs);
         for (int i = 0; i < whole.Length; i++) Assert.Equal(whole[i], grouped[i], 1e-5 * scale);
     }
@@ -197,7 +197,7 @@ public class LocalTrainerTests
         var options = new TrainingOptions { Epochs = 2, BatchSize = 7 };
         TrainingResult result = new LocalTrainer(s_model, s_lora).Train(NewAdapter(s_lora), s_examples, options, new RandomStream(1, "x"), reports.Add, Cancel);
         Assert.Equal(12, result.Steps);   // 2 · ⌈40/7⌉
-        Assert.Equal(2 * s_examples.Sum(e => e.AnswerTokens), result.ScoredTokens);
+        Assert.Equal(2 * s_examples.Sum(e => e.AnswerTokens), result.Terms);
         Assert.Equal(2 * s_examples.Sum(e => e.Tokens.Length - 1), result.Tokens);
         Assert.Equal(Enumerable.Range(1, 12), reports.Select(r => r.Step));
         Assert.All(reports, r => Assert.True(r.GradientNorm > 0 && r.Loss > 0));

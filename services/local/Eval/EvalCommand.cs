@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using EcoLora.Formats.Data;
 using EcoLora.Hosting;
 using EcoLora.Services.Trainer;
-using EcoLora.Training;
 
 namespace EcoLora.Local;
 
@@ -11,7 +10,8 @@ namespace EcoLora.Local;
 internal static class EvalCommand
 {
     private const string Details =
-        "With a run file: its model, template, window and held-out records, the ones that no client trained on.\n"
+        "With a run file: its model, template, window and held-out records, the ones that no client trained on. With its\n"
+        + "task dpo the loss, accuracy and margin of the rewards against the base model instead.\n"
         + "Without: every record of --data. Loss is the mean over answer tokens, in nats; perplexity is exp(loss). An answer\n"
         + "counts as exact match when the greedy answer equals the record's, white space around it apart.\n"
         + "Multiple choice: the choice with the largest likelihood after the prompt (accuracy), and the largest per character\n"
@@ -54,10 +54,14 @@ internal static class EvalCommand
             TunedModel tuned = TunedModel.Open(request.Model, request.Adapter);
             StepProgress progress = StepProgress.OnStandardError();
             ExampleFactory factory = tuned.Factory(request.Template);
-            Example[] examples = tuned.Examples(request.Records, factory, request.Window);
-            Scores? scores = examples.Length == 0
+            tuned.Expect(request.Window);
+            Finding? scores = request.Records.Count == 0
                 ? null
-                : Scores.Measure(tuned, examples, factory.StopTokens, request.MaxNewTokens, request.Threads, progress, cancellation);
+                : request.Beta is { } beta
+                ? PreferenceScores.Measure(
+                    TunedModel.Open(request.Model, adapterFolder: null).Model, tuned.Model, factory.Pairs(request.Records, request.Window), beta, request.Threads, progress, cancellation)
+                : Scores.Measure(
+                    tuned, factory.Examples(request.Records, request.Window), factory.StopTokens, request.MaxNewTokens, request.Threads, progress, cancellation).ToFinding();
             ChoiceScores[] choiceScores =
                 [.. questions.Select(each => ChoiceScores.Measure(tuned, each.File, each.Questions, request.Threads, progress, cancellation))];
             Print(parsed.GetValue(json), scores, choiceScores);
@@ -77,7 +81,7 @@ internal static class EvalCommand
                     read.Model ?? throw new ArgumentException($"{run}: model: expected the base model's folder (or --model), found none"),
                     adapterFolder,
                     ClientData.Load(read).HeldOut, parsed.GetValue(template) ?? read.Data.Template, (int)(parsed.GetValue(window) ?? read.Data.Window),
-                    parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? read.Evaluation.MaxNewTokens), cores);
+                    parsed.GetValue(noMatch) ? null : (int)(parsed.GetValue(newTokens) ?? read.Evaluation.MaxNewTokens), cores, read.Dpo?.Beta);
             }
             if (parsed.GetRequiredValue(set).Length > 0) throw new ArgumentException("--set: expected a run file, found none");
             return new EvaluationRequest(
@@ -89,17 +93,16 @@ internal static class EvalCommand
         }
     }
 
-    private static void Print(bool json, Scores? scores, ChoiceScores[] choices)
+    private static void Print(bool json, Finding? scores, ChoiceScores[] choices)
     {
-        JsonObject result = scores?.ToJson() ?? [];
+        JsonObject result = scores?.Json ?? [];
         result.Insert(0, "kind", "evaluation");
         result["choices"] = new JsonArray([.. choices.Select(file => file.ToJson())]);
-        var tables = new List<ResultTable>();
-        if (scores is not null) tables.Add(scores.ToTable());
+        List<ResultTable> tables = [.. scores?.Tables ?? []];
         if (choices.Length > 0) tables.Add(ChoiceScores.ToTable(choices));
         ResultTable.Print(json, result, tables);
     }
 
     private sealed record EvaluationRequest(
-        string Model, string? Adapter, IReadOnlyList<Instruction> Records, string Template, int Window, int? MaxNewTokens, int Threads);
+        string Model, string? Adapter, IReadOnlyList<Instruction> Records, string Template, int Window, int? MaxNewTokens, int Threads, double? Beta = null);
 }

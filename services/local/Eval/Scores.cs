@@ -30,8 +30,10 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
             [.. loss.ByCategory.Select(pair => new Score(pair.Key, pair.Value, ExactMatch(example => example.Category == pair.Key)))]);
     }
 
-    /// <summary>For programs.</summary>
-    public JsonObject ToJson()
+    /// <summary>For programs and for people.</summary>
+    public Finding ToFinding() => new(ToJson(), [ToTable()]);
+
+    private JsonObject ToJson()
     {
         JsonObject json = Json(All);
         json.Remove("category");
@@ -39,8 +41,7 @@ internal sealed record Scores(Score All, IReadOnlyList<Score> Categories)
         return json;
     }
 
-    /// <summary>For people.</summary>
-    public ResultTable ToTable() => new(
+    private ResultTable ToTable() => new(
         "", ["category", "records", "answer tokens", "loss", "perplexity", "exact match"], [.. Categories.Append(All).Select(Cells)]);
 
     private static bool[] Correct(

@@ -24,7 +24,8 @@ internal static class ReportFinding
         json.Insert(0, "kind", "report");
         json.Insert(1, "run", report.Run);
         json.Insert(2, "seed", report.Seed);
-        string before = $"held-out loss {Quantity.Loss(summary.Before)}, exact match {Quantity.Percent(summary.BeforeExactMatch)} before the first round";
-        return new Finding(json, [new ResultTable($"{report.Run}: {before}", SummaryTable.Headings, [.. summary.Rows.Select(SummaryTable.Cells)])]);
+        string exact = summary.OfPairs ? "" : $", exact match {Quantity.Percent(summary.BeforeExactMatch)}";
+        string before = $"held-out loss {Quantity.Loss(summary.Before)}{exact} before the first round";
+        return new Finding(json, [new ResultTable($"{report.Run}: {before}", summary.Headings, [.. summary.Rows.Select(summary.Cells)])]);
     }
 }

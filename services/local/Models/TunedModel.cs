@@ -33,14 +33,12 @@ internal sealed record TunedModel(LlamaModel Model, BpeTokenizer Tokenizer, int 
     /// <exception cref="ArgumentException">The tokenizer lacks a special token of the template.</exception>
     public ExampleFactory Factory(string template) => new(PromptTemplate.Named(template), Tokenizer, BosId, EosId);
 
-    /// <summary>Records as token sequences.</summary>
+    /// <summary>Checks a window.</summary>
     /// <exception cref="ArgumentException">The window is longer than the model's positions.</exception>
-    public Example[] Examples(IReadOnlyList<Instruction> records, ExampleFactory factory, int window)
+    public void Expect(int window)
     {
         if (window > Model.Config.MaxPositions)
             throw new ArgumentException($"window: expected at most {Model.Config.MaxPositions} (the model's max_position_embeddings), found {window}");
-        return [.. records.Select(record => factory.Create(record, window))
-            .Select(made => new Example(made.Tokens, made.PromptLength, made.Category, made.Answer))];
     }
 
     /// <summary>Questions as token sequences of at most the model's positions, and how many had their prompt cut for that.</summary>

@@ -13,12 +13,13 @@ internal sealed class LiveView : IRunView
     private readonly Lock _lock = new();
     private RunProgress? _progress;
     private string _title = "";
+    private bool _ofPairs;
 
     public void Begin(RunRequest request, RunInput input, IReadOnlyList<Arm> arms)
     {
         lock (_lock)
         {
-            _title = RunProgress.Headline(request, input);
+            (_title, _ofPairs) = (RunProgress.Headline(request, input), request.File.Dpo is not null);
             _progress = new RunProgress(arms);
         }
     }
@@ -47,15 +48,16 @@ internal sealed class LiveView : IRunView
         lock (_lock)
         {
             if (_progress is null) return new Text("loading model and data…");
-            Table table = new Table().Border(TableBorder.Rounded).AddColumns("arm", "rounds", "", "train loss", "held-out", "exact", "up", "down", "saved");
-            foreach (ArmProgress arm in _progress.Arms) table.AddRow([.. Cells(arm).Select(cell => new Markup(cell))]);
+            Table table = new Table().Border(TableBorder.Rounded).AddColumns(
+                ["arm", "rounds", "", "train loss", "held-out", .. _ofPairs ? (string[])["accuracy", "margin"] : ["exact"], "up", "down", "saved"]);
+            foreach (ArmProgress arm in _progress.Arms) table.AddRow([.. Cells(arm, _ofPairs).Select(cell => new Markup(cell))]);
             string left = _progress.Left is { TotalSeconds: > 0 } time ? $"about {Quantity.Seconds(time.TotalSeconds)} left; " : "";
             string status = $"{Quantity.Seconds(_progress.Elapsed.TotalSeconds)} passed, {left}saved is against dense fp16";
             return new Rows(new Text(_title), table, new Markup($"[grey]{status}[/]"));
         }
     }
 
-    private static IEnumerable<string> Cells(ArmProgress arm)
+    private static IEnumerable<string> Cells(ArmProgress arm, bool ofPairs)
     {
         const int width = 20;
         int total = arm.Arm.Plan.Rounds, participants = arm.Arm.Plan.Participants;
@@ -66,7 +68,8 @@ internal sealed class LiveView : IRunView
         yield return $"[green]{new string('━', filled)}[/][grey]{new string('━', width - filled)}[/]";
         yield return Quantity.Loss(arm.TrainLoss);
         yield return Quantity.Loss(arm.HeldOut?.Loss);
-        yield return arm.HeldOut?.Correct is { } correct ? Quantity.Percent((double)correct / arm.HeldOut.Records) : "–";
+        yield return Quantity.Percent(arm.Right);
+        if (ofPairs) yield return Quantity.Loss(arm.HeldOut?.RewardMargin);
         yield return Quantity.Bytes(arm.UpBytes);
         yield return Quantity.Bytes(arm.DownBytes);
         yield return Quantity.Percent(arm.Saved);

@@ -15,7 +15,7 @@ public static class RunProgram
         string start = $"held-out loss before: {Quantity.Loss(summary.Before)}";
         if (summary.BeforeExactMatch is { } exact) start += $", exact match {Quantity.Percent(exact)}";
         JsonNode json = JsonSerializer.SerializeToNode(summary, SummaryJson.Default.SummaryTable)!;
-        ResultTable.Print(request.Json, json, new ResultTable(start, SummaryTable.Headings, [.. summary.Rows.Select(SummaryTable.Cells)]));
+        ResultTable.Print(request.Json, json, new ResultTable(start, summary.Headings, [.. summary.Rows.Select(summary.Cells)]));
         if (!request.Json) Console.Out.WriteLine($"adapter, report.html, report.json and ledger.csv are in {request.Folder}");
         return ExitCodes.Success;
     }

@@ -24,6 +24,9 @@ public sealed class ArmProgress(Arm arm)
     /// <summary>The last evaluation.</summary>
     public HeldOutScore? HeldOut { get; private set; }
 
+    /// <summary>Its share of answers that are as they should be: exact match, or of pairs the reward accuracy; null when neither was measured.</summary>
+    public double? Right => (HeldOut?.Preferred ?? HeldOut?.Correct) / (double?)HeldOut?.Records;
+
     /// <summary>Framed bytes of segments sent.</summary>
     public long UpBytes { get; private set; }
 
@@ -111,7 +114,12 @@ public sealed class RunProgress(IReadOnlyList<Arm> arms)
     /// <summary>A one-line summary of an arm.</summary>
     public static string Line(ArmProgress arm)
     {
-        string exact = arm.HeldOut?.Correct is { } correct ? $", exact match {Quantity.Percent((double)correct / arm.HeldOut.Records)}" : "";
+        string exact = arm.HeldOut switch
+        {
+            { Preferred: not null } pairs => $", reward accuracy {Quantity.Percent(arm.Right)}, reward margin {Quantity.Loss(pairs.RewardMargin)}",
+            { Correct: not null } => $", exact match {Quantity.Percent(arm.Right)}",
+            _ => "",
+        };
         return $"{arm.Arm.Label}: round {arm.Rounds}/{arm.Arm.Plan.Rounds}, train loss {Quantity.Loss(arm.TrainLoss)}, "
             + $"held-out loss {Quantity.Loss(arm.HeldOut?.Loss)}{exact}, up {Quantity.Bytes(arm.UpBytes)}, down {Quantity.Bytes(arm.DownBytes)}, saved {Quantity.Percent(arm.Saved)} of dense fp16";
     }

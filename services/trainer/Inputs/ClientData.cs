@@ -7,7 +7,7 @@ namespace EcoLora.Services.Trainer;
 /// <summary>The records of a run: who trains on which, and which are held out.</summary>
 /// <param name="Clients">Training records by client; none for a client whose file is elsewhere.</param>
 /// <param name="HeldOut">Records that no client trains on.</param>
-/// <param name="Dropped">Records left out for want of an answer.</param>
+/// <param name="Dropped">Records left out for want of an answer, or of two that differ.</param>
 public sealed record ClientData(IReadOnlyList<IReadOnlyList<Instruction>> Clients, IReadOnlyList<Instruction> HeldOut, int Dropped)
 {
     /// <summary>
@@ -43,7 +43,7 @@ public sealed record ClientData(IReadOnlyList<IReadOnlyList<Instruction>> Client
             }
             try
             {
-                InstructionDataSet set = InstructionFile.Read(file.Data.Files[client]);
+                InstructionDataSet set = Read(file, file.Data.Files[client]);
                 HeldOutSplit split = Split(file, set.Records, new RandomStream(file.Seed, "held-out", client));
                 clients.Add(split.Training);
                 heldOut.AddRange(split.HeldOut);
@@ -59,7 +59,7 @@ public sealed record ClientData(IReadOnlyList<IReadOnlyList<Instruction>> Client
 
     private static ClientData Dealt(RunFile file)
     {
-        List<InstructionDataSet> sets = [.. file.Data.Files.Select(InstructionFile.Read)];
+        List<InstructionDataSet> sets = [.. file.Data.Files.Select(each => Read(file, each))];
         HeldOutSplit split = Split(file, [.. sets.SelectMany(set => set.Records)], new RandomStream(file.Seed, "held-out"));
         var random = new RandomStream(file.Seed, "partition");
         int clients = file.Federation.Clients, minimum = file.Partition.Minimum;
@@ -71,6 +71,8 @@ public sealed record ClientData(IReadOnlyList<IReadOnlyList<Instruction>> Client
         };
         return new ClientData(partition.Clients, split.HeldOut, sets.Sum(set => set.DroppedWithoutAnswer));
     }
+
+    private static InstructionDataSet Read(RunFile file, string path) => file.Dpo is null ? InstructionFile.Read(path) : PreferenceFile.Read(path);
 
     private static HeldOutSplit Split(RunFile file, IReadOnlyList<Instruction> records, RandomStream random)
     {

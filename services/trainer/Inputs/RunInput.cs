@@ -14,6 +14,7 @@ public sealed class RunInput
     private readonly Training.LoraOptions _lora;
     private readonly Example[][] _clients;
     private readonly Example[] _heldOut;
+    private readonly PreferenceInput? _preferences;
     private readonly ExactMatchOptions? _exactMatch;
 
     private RunInput(RunFile file, ModelFolder folder, ClientData data, Func<int, bool> hosts)
@@ -27,8 +28,12 @@ public sealed class RunInput
         if (file.Data.Window > longest)
             throw new ArgumentException($"data.window: expected at most {longest} (the model's max_position_embeddings), found {file.Data.Window}");
         var factory = new ExampleFactory(PromptTemplate.Named(file.Data.Template), folder.Tokenizer, bos, eos);
-        _clients = [.. data.Clients.Select((records, client) => hosts(client) ? Examples(factory, records) : [])];
-        _heldOut = Examples(factory, data.HeldOut);
+        if (file.Dpo is { } dpo)
+            _preferences = new PreferenceInput(
+                dpo.Beta, [.. data.Clients.Select((records, client) => hosts(client) ? factory.Pairs(records, file.Data.Window) : [])],
+                factory.Pairs(data.HeldOut, file.Data.Window));
+        _clients = [.. data.Clients.Select((records, client) => hosts(client) && file.Dpo is null ? factory.Examples(records, file.Data.Window) : [])];
+        _heldOut = file.Dpo is null ? factory.Examples(data.HeldOut, file.Data.Window) : [];
         _exactMatch = file.Evaluation.ExactMatch
             ? new ExactMatchOptions(ids => folder.Tokenizer.Decode(ids), file.Evaluation.MaxNewTokens, factory.StopTokens) : null;
         Modules = [.. _lora.LayoutFor(Model.Config).Tensors.Chunk(2).Select(pair => new LoraModule(pair[0].Module, pair[1].Rows, pair[0].Columns, pair[0].Rows))];
@@ -60,9 +65,10 @@ public sealed class RunInput
     /// <param name="recomputesLayers">See <see cref="ComputeOptions"/>.</param>
     public ManagedEngine Engine(int threads, bool recomputesLayers)
     {
-        int jobs = Math.Min(_clients.Count(examples => examples.Length > 0), _file.Federation.Participants);
+        int here = _preferences?.Clients.Count(pairs => pairs.Count > 0) ?? _clients.Count(examples => examples.Length > 0);
+        int jobs = Math.Min(here, _file.Federation.Participants);
         var compute = ComputeOptions.Shared(threads, jobs, recomputesLayers);
-        return new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut), _exactMatch);
+        return new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut, _preferences), _exactMatch);
     }
 
     /// <summary>The plan of an arm of a run in one process.</summary>
@@ -73,7 +79,4 @@ public sealed class RunInput
         Modules = Modules,
         Roster = [.. Data.Clients.Select((records, client) => new Enrolment(client, ClientData.SiteOf(client, _clients.Length, _file.Federation.Sites), records.Count))],
     };
-
-    private Example[] Examples(ExampleFactory factory, IReadOnlyList<Instruction> records) =>
-        [.. records.Select(record => factory.Create(record, _file.Data.Window)).Select(s => new Example(s.Tokens, s.PromptLength, s.Category, s.Answer))];
 }

@@ -98,22 +98,28 @@ public sealed record SiteUpdated(string Run, int Site, int Version, long Bytes) 
 /// <summary>Held-out results of one category.</summary>
 /// <param name="Category">Its name.</param>
 /// <param name="Records">Number of held-out records.</param>
-/// <param name="Loss">Mean negative log-likelihood per answer token.</param>
+/// <param name="Loss">Mean negative log-likelihood per answer token; of preference pairs, the mean DPO loss per pair.</param>
 /// <param name="Correct">Records whose greedy answer equals the reference; null when exact match was not asked for.</param>
-public sealed record CategoryScore(string Category, int Records, double Loss, int? Correct = null);
+/// <param name="Preferred">Pairs whose chosen answer has the larger reward; null where there are no pairs.</param>
+/// <param name="RewardMargin">Mean of the chosen answer's reward less the rejected one's; null where there are no pairs.</param>
+public sealed record CategoryScore(string Category, int Records, double Loss, int? Correct = null, int? Preferred = null, double? RewardMargin = null);
 
 /// <summary>Held-out results of an adapter.</summary>
-/// <param name="Loss">Mean negative log-likelihood per answer token.</param>
+/// <param name="Loss">Mean negative log-likelihood per answer token; of preference pairs, the mean DPO loss per pair.</param>
 /// <param name="Records">Number of held-out records.</param>
 /// <param name="Tokens">Number of answer tokens.</param>
 /// <param name="Correct">Exact matches; null when not asked for.</param>
 /// <param name="Categories">The same by category, in ordinal order.</param>
+/// <param name="Preferred">Pairs whose chosen answer has the larger reward; null where there are no pairs.</param>
+/// <param name="RewardMargin">Mean of the chosen answer's reward less the rejected one's; null where there are no pairs.</param>
 public sealed record HeldOutScore(
     double Loss,
     int Records,
     long Tokens,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? Correct,
-    IReadOnlyList<CategoryScore> Categories);
+    IReadOnlyList<CategoryScore> Categories,
+    int? Preferred = null,
+    double? RewardMargin = null);
 
 /// <summary>Trainer: a version of the published adapter is evaluated.</summary>
 /// <param name="Run">The run's name.</param>

@@ -45,18 +45,30 @@ public sealed class ExampleFactory
     /// <param name="record">A record with an answer.</param>
     /// <param name="maxLength">The window in tokens, at least 2.</param>
     /// <exception cref="ArgumentOutOfRangeException">The window is below 2.</exception>
-    public PromptedSequence Create(Instruction record, int maxLength)
+    public PromptedSequence Create(Instruction record, int maxLength) => Create([record], maxLength)[0];
+
+    /// <summary>The record's two answers, each after the same prompt: it is cut to what the longer of them leaves, and where one does not fit, the rule of
+    /// <see cref="Create(Instruction, int)"/> cuts both.</summary>
+    /// <param name="record">A record with two answers.</param>
+    /// <param name="maxLength">The window in tokens, at least 2.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The window is below 2.</exception>
+    public (PromptedSequence Chosen, PromptedSequence Rejected) CreatePair(Instruction record, int maxLength)
+    {
+        PromptedSequence[] pair = Create([record, record with { Response = record.Rejected! }], maxLength);
+        return (pair[0], pair[1]);
+    }
+
+    /// <summary>Sequences of records that differ in their answers only.</summary>
+    private PromptedSequence[] Create(Instruction[] records, int maxLength)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 2);
-        int[] prompt = Prompt(record);
-        ReadOnlySpan<int> answer = AnswerTokens(record, prompt.AsSpan(_start.Length));
-        bool ended = true;
-        if (prompt.Length + answer.Length + 1 > maxLength)
+        int[] prompt = Prompt(records[0]);
+        int[][] endings = [.. records.Select(record => (int[])[.. AnswerTokens(record, prompt.AsSpan(_start.Length)), _endId])];
+        if (prompt.Length + endings.Max(ending => ending.Length) > maxLength)
         {
             int room = maxLength / 2;
-            ended = answer.Length + 1 <= room;
-            if (!ended && answer.Length > room) answer = answer[..room];
-            int promptRoom = maxLength - answer.Length - (ended ? 1 : 0);
+            endings = [.. endings.Select(ending => ending.Length <= room ? ending : ending[..Math.Min(room, ending.Length - 1)])];
+            int promptRoom = maxLength - endings.Max(ending => ending.Length);
             if (prompt.Length > promptRoom)
             {
                 int kept = prompt.AsSpan().CommonPrefixLength(_head);
@@ -64,8 +76,7 @@ public sealed class ExampleFactory
                 prompt = [.. prompt[..kept], .. prompt[^(promptRoom - kept)..]];
             }
         }
-        int[] tokens = ended ? [.. prompt, .. answer, _endId] : [.. prompt, .. answer];
-        return new PromptedSequence(tokens, prompt.Length, record.Category, record.Response.Trim());
+        return [.. records.Zip(endings, (record, ending) => new PromptedSequence([.. prompt, .. ending], prompt.Length, record.Category, record.Response.Trim()))];
     }
 
     private ReadOnlySpan<int> AnswerTokens(Instruction record, ReadOnlySpan<int> prompt)

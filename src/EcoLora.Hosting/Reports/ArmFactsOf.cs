@@ -74,7 +74,8 @@ public static class ArmFactsOf
         if (!state.Evaluations.TryGetValue(version, out Evaluated? evaluated)) return null;
         HeldOutScore score = evaluated.Score;
         return new Evaluation(score.Records, score.Loss, Share(score.Correct, score.Records),
-            [.. score.Categories.Select(c => new Telemetry.CategoryScore(c.Category, c.Records, c.Loss, Share(c.Correct, c.Records)))]);
+            [.. score.Categories.Select(c => new Telemetry.CategoryScore(c.Category, c.Records, c.Loss, Share(c.Correct, c.Records), Share(c.Preferred, c.Records), c.RewardMargin))],
+            Share(score.Preferred, score.Records), score.RewardMargin);
     }
 
     private static double? Share(int? correct, int records) => correct is { } count && records > 0 ? (double)count / records : null;

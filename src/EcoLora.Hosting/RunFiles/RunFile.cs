@@ -32,6 +32,9 @@ public sealed record RunFile
     /// <summary>Local training.</summary>
     public required TrainingOptions Training { get; init; }
 
+    /// <summary>Direct preference optimisation, task <c>dpo</c>; null with task <c>sft</c>.</summary>
+    public required DpoOptions? Dpo { get; init; }
+
     /// <summary>Clients, rounds and method.</summary>
     public required FederationOptions Federation { get; init; }
 

@@ -22,15 +22,16 @@ public static class RunFileOptions
         "EcoLoRA run file",
         [
             new("", "The run."),
-            new("data", "The instruction records."),
+            new("data", "The records: instructions, or preferences with task dpo."),
             new("partition", "How the training records are spread over the clients."),
             new("lora", "The adapter that is trained: W + (alpha / rank)·B·A on the target layers."),
             new("training", "One client's local training in one round."),
+            new("dpo", "Direct preference optimisation, with task dpo."),
             new("federation", "Who takes part, how often, by which method."),
             new("exchange", "How adapters travel: the mechanisms of EcoLoRA."),
             new("evaluation", "What is measured on the held-out records."),
         ],
-        [.. Run(), .. Data(), .. Lora(), .. Training(), .. Federation(), .. ExchangeSection.Definitions, .. Evaluation()],
+        [.. Run(), .. Data(), .. Lora(), .. Training(), .. Dpo(), .. Federation(), .. ExchangeSection.Definitions, .. Evaluation()],
         ExchangeSection.Presets);
 
     /// <summary>The run file that values stand for. Ranges of single options have been checked; what ties two options together has not.</summary>
@@ -67,6 +68,7 @@ public static class RunFileOptions
                 Rslora = values.Boolean("lora.rslora"),
             },
             Training = MapTraining(values),
+            Dpo = values.Text("task") == "dpo" ? new DpoOptions { Beta = values.Number("dpo.beta") } : null,
             Federation = new FederationOptions
             {
                 Method = values.Text("federation.method"),
@@ -113,6 +115,9 @@ public static class RunFileOptions
         new("name", new TextOption("1 to 40 of a-z, 0-9 and -", "^[a-z0-9-]{1,40}$"), null, "Name of the run, and of its folder under runs/. Required."),
         new("seed", new IntegerOption(0, LargestExactInteger), 1L,
             "Seed of everything random: sampling, partition, initial adapter, order of records, dropout."),
+        new("task", new ChoiceOption("sft", "dpo"), "sft",
+            "What is trained. sft: answers to instructions. dpo: preferences between two answers, by direct preference optimisation; data.files are preference files then, "
+                + "and evaluation.exact_match is not measured."),
         new("model", FilePath, null, "Folder of the base model in Hugging Face layout, relative to the run file. On the command line: --model."),
         new("baselines", new ListOption(new ChoiceOption([.. ExchangePreset.All.Select(preset => preset.Name)]), 0), DenseBaselines,
             "Exchanges of the same method that the run is compared with, by their presets. Each is trained too, so each takes as long as the run itself; [] for none."),
@@ -126,7 +131,7 @@ public static class RunFileOptions
     private static OptionDefinition[] Data() =>
     [
         new("data.files", new ListOption(FilePath, 1), null,
-            "One file or a list: JSON lines, JSON, or either gzipped, with the fields of Dolly or of Alpaca; "
+            "One file or a list: JSON lines, JSON, or either gzipped, with the fields of Dolly or of Alpaca, with task dpo those of a preference file (training.md); "
                 + "relative to the run file. On the command line: --data."),
         new("data.held_out", new ShareOrCountOption(), 0.1, "Records kept out of training for evaluation: a share of all, or a number of records; with partition.scheme file, of each file."),
         new("data.template", new ChoiceOption([.. PromptTemplate.All.Select(template => template.Name)]), PromptTemplate.Plain.Name,
@@ -166,6 +171,12 @@ public static class RunFileOptions
         new("training.beta2", new NumberOption(0, 1, Below: true), 0.999, "AdamW's decay of the second moment."),
         new("training.epsilon", new NumberOption(0, 1, Above: true), 1e-8, "AdamW's addition to the denominator."),
         new("training.clip_norm", new NumberOption(0, Above: true, Word: "off"), 1.0, "Largest norm of a step's gradient; a larger one is scaled down."),
+    ];
+
+    private static OptionDefinition[] Dpo() =>
+    [
+        new("dpo.beta", new NumberOption(0, 1000, Above: true), 0.1,
+            "Weight of the reference in the loss: rewards are beta times the log-ratio of adapter and first adapter; the larger, the closer they stay."),
     ];
 
     private static OptionDefinition[] Federation() =>

@@ -87,6 +87,13 @@ public sealed record TrainingOptions
     public required double? ClipNorm { get; init; }
 }
 
+/// <summary>Section <c>dpo</c>: training on preferences.</summary>
+public sealed record DpoOptions
+{
+    /// <summary>β above 0.</summary>
+    public required double Beta { get; init; }
+}
+
 /// <summary>Section <c>federation</c>: who takes part.</summary>
 public sealed record FederationOptions
 {

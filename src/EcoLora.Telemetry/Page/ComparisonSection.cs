@@ -10,20 +10,22 @@ internal static class ComparisonSection
             + $"exchange of the same method with the same fan-out; ");
         html.Add($"“ran” is against a dense baseline that ran beside it.</p>\n");
         html.Add($"<div class=\"panel scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison of the arms\"><table><thead><tr>");
-        foreach (string heading in SummaryTable.Headings) html.Add($"<th scope=\"col\" class=\"{(heading == "arm" ? "text" : "")}\">{heading}</th>");
-        html.Add($"<th scope=\"col\">ran fp16</th><th scope=\"col\">ran fp32</th><th scope=\"col\">refused</th></tr></thead><tbody>\n");
         SummaryTable table = SummaryTable.Of(report);
-        for (int i = 0; i < table.Rows.Count; i++) AddRow(html, table.Rows[i], report.Arms[i], i == 0);
+        foreach (string heading in table.Headings) html.Add($"<th scope=\"col\" class=\"{(heading == "arm" ? "text" : "")}\">{heading}</th>");
+        html.Add($"<th scope=\"col\">ran fp16</th><th scope=\"col\">ran fp32</th><th scope=\"col\">refused</th></tr></thead><tbody>\n");
+        for (int i = 0; i < table.Rows.Count; i++) AddRow(html, table.Cells(table.Rows[i]), report.Arms[i], i == 0);
         html.Add(
             $"<tr class=\"dim\"><th scope=\"row\">before training</th><td></td><td></td><td></td><td></td><td></td>"
             + $"<td>{Quantity.Loss(table.Before)}</td>");
-        html.Add($"<td>{Quantity.Percent(table.BeforeExactMatch)}</td><td></td><td></td><td></td><td></td></tr>\n</tbody></table></div>\n");
+        Evaluation? before = report.Arms[0].Before;
+        html.Add($"<td>{Quantity.Percent(before?.Right)}</td>");
+        if (table.OfPairs) html.Add($"<td>{Quantity.Loss(before?.RewardMargin)}</td>");
+        html.Add($"<td></td><td></td><td></td><td></td></tr>\n</tbody></table></div>\n");
         AddRefused(html, report);
     }
 
-    private static void AddRow(Markup html, SummaryRow row, ArmReport arm, bool first)
+    private static void AddRow(Markup html, IReadOnlyList<string> cells, ArmReport arm, bool first)
     {
-        IReadOnlyList<string> cells = SummaryTable.Cells(row);
         html.Add($"<tr class=\"{(first ? "first" : "")}\"><th scope=\"row\">{cells[0]}</th>");
         foreach (string cell in cells.Skip(1)) html.Add($"<td>{cell}</td>");
         html.Add($"<td>{Quantity.Ratio(arm.Measured.TotalFp16)}</td><td>{Quantity.Ratio(arm.Measured.TotalFp32)}</td>");

@@ -62,9 +62,9 @@ internal static class HeadlineSection
             $"<section class=\"card\"><h3>Held-out loss</h3><p class=\"big\">{Quantity.Loss(after)}</p><p>{Quantity.Loss(before)} before</p>"
             + $"<p>{Change(after / before - 1, 100, "%")}</p></section>\n");
         html.Add(
-            $"<section class=\"card\"><h3>Exact match</h3><p class=\"big\">{Quantity.Percent(arm.Final?.ExactMatch)}</p>"
-            + $"<p>{Quantity.Percent(arm.Before?.ExactMatch)} before</p>");
-        html.Add($"<p>{Change(arm.Final?.ExactMatch - arm.Before?.ExactMatch, 100, " points")}</p></section>\n");
+            $"<section class=\"card\"><h3>{(arm.Final?.RewardAccuracy is null ? "Exact match" : "Reward accuracy")}</h3><p class=\"big\">{Quantity.Percent(arm.Final?.Right)}</p>"
+            + $"<p>{Quantity.Percent(arm.Before?.Right)} before</p>");
+        html.Add($"<p>{Change(arm.Final?.Right - arm.Before?.Right, 100, " points")}</p></section>\n");
         html.Add(
             $"<section class=\"card\"><h3>Recovered</h3><p class=\"big\">{Quantity.Percent(arm.Recovered)}</p>"
             + $"<p>of the loss improvement of dense FP16</p>");

@@ -47,18 +47,19 @@ internal static class LedgerSection
         html.Add(
             $"<details><summary>Rounds of {arm.Name} in numbers</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Rounds of "
             + $"{arm.Name}\"><table><thead><tr>");
+        bool ofPairs = arm.Before?.RewardMargin is not null;
         foreach (string heading in RoundHeadings)
-            html.Add($"<th scope=\"col\">{heading}</th>");
+            html.Add($"<th scope=\"col\">{(ofPairs && heading == "exact match" ? "reward accuracy" : heading)}</th>");
         html.Add(
             $"</tr></thead><tbody>\n<tr><td>start</td><td></td><td>{Quantity.Loss(arm.Before?.Loss)}</td>"
-            + $"<td>{Quantity.Percent(arm.Before?.ExactMatch)}</td>");
+            + $"<td>{Quantity.Percent(arm.Before?.Right)}</td>");
         for (int i = 4; i < RoundHeadings.Length; i++) html.Add($"<td></td>");
         html.Add($"</tr>\n");
         foreach (RoundReport round in arm.Rounds)
         {
             html.Add(
                 $"<tr><td>{round.Round}</td><td>{Quantity.Loss(round.TrainLoss)}</td><td>{Quantity.Loss(round.HeldOut?.Loss)}</td>"
-                + $"<td>{Quantity.Percent(round.HeldOut?.ExactMatch)}</td>");
+                + $"<td>{Quantity.Percent(round.HeldOut?.Right)}</td>");
             foreach (double? share in new[] { round.KA, round.KB, round.DensityA, round.DensityB, round.DownDensityA, round.DownDensityB })
                 html.Add($"<td>{Quantity.Percent(share)}</td>");
             html.Add($"<td>{Quantity.Count(round.Bytes.UpBytes)}</td><td>{Quantity.Count(round.Bytes.DownBytes)}</td>");

@@ -17,6 +17,16 @@ internal static class QualitySection
         "Exact match", "Share of answers that are right to the letter. Higher is better.", version => version.ExactMatch, score => score.ExactMatch,
         Quantity.Percent, share => Math.Round(share * 100, 1).ToString("0.#", Invariant) + "%", 0, 1);
 
+    private static readonly Measure PairLoss = Loss with { Note = "Mean DPO loss per pair, in nats; ln 2 where adapter and reference agree. Lower is better." };
+
+    private static readonly Measure RewardAccuracy = new(
+        "Reward accuracy", "Share of pairs whose chosen answer has the larger reward. Higher is better.", version => version.RewardAccuracy,
+        score => score.RewardAccuracy, Quantity.Percent, ExactMatch.Tick, 0, 1);
+
+    private static readonly Measure RewardMargin = new(
+        "Reward margin", "Mean reward of the chosen answers less that of the rejected ones. Higher is better.", version => version.RewardMargin,
+        score => score.RewardMargin, Quantity.Loss, Loss.Tick, null, null);
+
     /// <summary>A number of an evaluation and how it is shown; From and To are the ends of its axis where they are fixed.</summary>
     private sealed record Measure(
         string Name, string Note, Func<Evaluation, double?> Whole, Func<CategoryScore, double?> Part,
@@ -29,7 +39,7 @@ internal static class QualitySection
         AddLegend(html, report);
         html.Add($"<div class=\"grid2\">\n");
         // A data set whose answers cannot be scored to the letter has no plots of exact match.
-        Measure[] measures = report.Arms.Any(arm => arm.Before?.ExactMatch is not null || arm.Final?.ExactMatch is not null) ? [Loss, ExactMatch] : [Loss];
+        Measure[] measures = Has(version => version.RewardMargin) ? [PairLoss, RewardAccuracy, RewardMargin] : Has(version => version.ExactMatch) ? [Loss, ExactMatch] : [Loss];
         foreach (Measure measure in measures)
         {
             Plot(report, measure, $"{measure.Name} per round", measure.Note, perByte: false).AddTo(html);
@@ -37,6 +47,9 @@ internal static class QualitySection
         }
         foreach (Measure measure in measures) AddCategories(html, report, measure);
         html.Add($"</div>\n");
+
+        bool Has(Func<Evaluation, double?> measured) =>
+            report.Arms.Any(arm => new[] { arm.Before, arm.Final }.Any(version => version is not null && measured(version) is not null));
     }
 
     private static void AddLegend(Markup html, RunReport report)

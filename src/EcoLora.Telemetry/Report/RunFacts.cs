@@ -54,7 +54,7 @@ public sealed record ClientData(string Client, string Site, int Records, IReadOn
 /// <param name="Name">A name, not a path of this machine.</param>
 /// <param name="Records">Usable records, training and held-out.</param>
 /// <param name="HeldOut">Records that no client trains on; null where it is not known, as at the hub before the first evaluation.</param>
-/// <param name="Dropped">Records left out for want of an answer; null where it is not known.</param>
+/// <param name="Dropped">Records left out for want of an answer, or of two that differ; null where it is not known.</param>
 /// <param name="Partition">How the clients were filled, such as <c>dirichlet(0.5)</c>.</param>
 /// <param name="Categories">The categories in a fixed order; may be empty.</param>
 /// <param name="Clients">The clients in their order.</param>
@@ -64,16 +64,31 @@ public sealed record DataFacts(
 /// <summary>A category's part of an evaluation.</summary>
 /// <param name="Category">The category.</param>
 /// <param name="Records">Held-out records of it.</param>
-/// <param name="Loss">Mean loss per answer token in nats; null when not measured.</param>
+/// <param name="Loss">Mean loss per answer token, or per preference pair, in nats; null when not measured.</param>
 /// <param name="ExactMatch">Share of exactly right answers in [0, 1]; null when not measured.</param>
-public sealed record CategoryScore(string Category, int Records, double? Loss, double? ExactMatch);
+/// <param name="RewardAccuracy">Share of pairs whose chosen answer has the larger reward; null, and left out, without pairs.</param>
+/// <param name="RewardMargin">Mean reward of the chosen answers less that of the rejected ones; null, and left out, without pairs.</param>
+public sealed record CategoryScore(
+    string Category, int Records, double? Loss, double? ExactMatch,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewardAccuracy = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewardMargin = null);
 
 /// <summary>The published adapter on held-out data.</summary>
 /// <param name="Records">Held-out records.</param>
-/// <param name="Loss">Mean loss per answer token in nats; null when not finite.</param>
+/// <param name="Loss">Mean loss per answer token, or per preference pair, in nats; null when not finite.</param>
 /// <param name="ExactMatch">Share of exactly right answers in [0, 1]; null when not measured.</param>
 /// <param name="PerCategory">Per category, in a fixed order; may be empty.</param>
-public sealed record Evaluation(int Records, double? Loss, double? ExactMatch, IReadOnlyList<CategoryScore> PerCategory);
+/// <param name="RewardAccuracy">Share of pairs whose chosen answer has the larger reward; null, and left out, without pairs.</param>
+/// <param name="RewardMargin">Mean reward of the chosen answers less that of the rejected ones; null, and left out, without pairs.</param>
+public sealed record Evaluation(
+    int Records, double? Loss, double? ExactMatch, IReadOnlyList<CategoryScore> PerCategory,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewardAccuracy = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewardMargin = null)
+{
+    /// <summary>The share of answers that are as they should be: of pairs the reward accuracy, otherwise exact match.</summary>
+    [JsonIgnore]
+    public double? Right => RewardAccuracy ?? ExactMatch;
+}
 
 /// <summary>A client in a round.</summary>
 /// <param name="Client">The client.</param>

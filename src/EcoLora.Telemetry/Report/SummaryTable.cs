@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace EcoLora.Telemetry;
 
@@ -12,8 +13,12 @@ namespace EcoLora.Telemetry;
 /// <param name="Loss">Final held-out loss in nats, or null.</param>
 /// <param name="ExactMatch">Final exact match in [0, 1], or null.</param>
 /// <param name="Recovered">Share of the dense FP16 arm's improvement, or null.</param>
+/// <param name="RewardAccuracy">Final reward accuracy in [0, 1]; null, and left out, without preference pairs.</param>
+/// <param name="RewardMargin">Final reward margin; null, and left out, without preference pairs.</param>
 public sealed record SummaryRow(
-    string Arm, long UpBytes, long DownBytes, long TotalBytes, double? RatioFp16, double? RatioFp32, double? Loss, double? ExactMatch, double? Recovered);
+    string Arm, long UpBytes, long DownBytes, long TotalBytes, double? RatioFp16, double? RatioFp32, double? Loss, double? ExactMatch, double? Recovered,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewardAccuracy = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewardMargin = null);
 
 /// <summary>The comparison that the terminal shows at the end of a run, as plain data.</summary>
 /// <param name="Before">Held-out loss before the first round, or null.</param>
@@ -21,8 +26,14 @@ public sealed record SummaryRow(
 /// <param name="Rows">One line per arm, in the report's order.</param>
 public sealed record SummaryTable(double? Before, double? BeforeExactMatch, IReadOnlyList<SummaryRow> Rows)
 {
+    /// <summary>Some row is about preference pairs.</summary>
+    [JsonIgnore]
+    public bool OfPairs => Rows.Any(row => row.RewardMargin is not null);
+
     /// <summary>Headings for <see cref="Cells"/>.</summary>
-    public static IReadOnlyList<string> Headings { get; } = ["arm", "up", "down", "total", "vs fp16", "vs fp32", "held-out loss", "exact match", "recovered"];
+    [JsonIgnore]
+    public IReadOnlyList<string> Headings =>
+        ["arm", "up", "down", "total", "vs fp16", "vs fp32", "held-out loss", .. OfPairs ? (string[])["reward accuracy", "reward margin"] : ["exact match"], "recovered"];
 
     /// <summary>The comparison of a report's arms.</summary>
     public static SummaryTable Of(RunReport report) => new(
@@ -30,14 +41,16 @@ public sealed record SummaryTable(double? Before, double? BeforeExactMatch, IRea
         [
             .. report.Arms.Select(arm => new SummaryRow(
                 arm.Name, arm.Totals.UpBytes, arm.Totals.DownBytes, arm.Totals.TotalBytes, arm.Computed.TotalFp16, arm.Computed.TotalFp32,
-                arm.Final?.Loss, arm.Final?.ExactMatch, arm.Recovered)),
+                arm.Final?.Loss, arm.Final?.ExactMatch, arm.Recovered, arm.Final?.RewardAccuracy, arm.Final?.RewardMargin)),
         ]);
 
     /// <summary>A row as text, one cell per heading.</summary>
-    public static IReadOnlyList<string> Cells(SummaryRow row) =>
+    public IReadOnlyList<string> Cells(SummaryRow row) =>
     [
         row.Arm, Quantity.Bytes(row.UpBytes), Quantity.Bytes(row.DownBytes), Quantity.Bytes(row.TotalBytes), Quantity.Ratio(row.RatioFp16),
-        Quantity.Ratio(row.RatioFp32), Quantity.Loss(row.Loss), Quantity.Percent(row.ExactMatch), Quantity.Percent(row.Recovered),
+        Quantity.Ratio(row.RatioFp32), Quantity.Loss(row.Loss),
+        .. OfPairs ? (string[])[Quantity.Percent(row.RewardAccuracy), Quantity.Loss(row.RewardMargin)] : [Quantity.Percent(row.ExactMatch)],
+        Quantity.Percent(row.Recovered),
     ];
 }
 

@@ -69,6 +69,19 @@ public class ExampleFactoryTests
         Assert.Equal("uvwxyz", sequence.Answer);
     }
 
+    [Theory]
+    [InlineData(14, "^abcd\nA: x$", "^abcd\nA: uvwx$")]   // Whole.
+    [InlineData(13, "^bcd\nA: x$", "^bcd\nA: uvwx$")]     // The prompt is cut to what the longer answer leaves: both keep the same.
+    [InlineData(10, "^d\nA: x$", "^d\nA: uvwx")]          // Half is 5: the longer answer has no end.
+    public void The_answers_of_a_pair_follow_the_same_prompt(int window, string chosen, string rejected)
+    {
+        (PromptedSequence first, PromptedSequence second) = Factory().CreatePair(new Instruction("abcd", "", "x", "c") { Rejected = "uvwx" }, window);
+        Assert.Equal(Tokens(chosen), first.Tokens);
+        Assert.Equal(Tokens(rejected), second.Tokens);
+        Assert.Equal(("x", "uvwx", "c", "c"), (first.Answer, second.Answer, first.Category, second.Category));
+        Assert.Equal(first.Tokens[..first.PromptLength], second.Tokens[..second.PromptLength]);
+    }
+
     [Fact]
     public void Every_window_is_kept_and_always_leaves_something_to_predict()
     {
