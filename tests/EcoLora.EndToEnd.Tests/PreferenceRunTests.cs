@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Hosting;

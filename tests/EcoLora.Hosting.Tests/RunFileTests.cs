@@ -37,8 +37,8 @@ public sealed class RunFileTests : IDisposable
     public void Beta_counts_with_task_dpo(string text, double? beta) => Assert.Equal(beta, Read("name: pairs\n" + text).Dpo?.Beta);
 
     [Theory]
-    [InlineData("task: rlhf", "expected sft or dpo, found rlhf")]
-    [InlineData("dpo: { beta: 0 }", "expected a number in (0, 1000], found 0")]
+    [InlineData("task: rlhf", "expected sft or dpo, found 'rlhf'")]
+    [InlineData("dpo: { beta: 0 }", "expected a number in (0, 1000], found '0'")]
     public void A_task_or_a_beta_that_is_none_is_refused(string text, string expected) =>
         Assert.Contains(expected, Assert.Throws<OptionsException>(() => Read("name: pairs\n" + text)).Message, StringComparison.Ordinal);
 

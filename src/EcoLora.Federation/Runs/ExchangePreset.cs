@@ -13,11 +13,11 @@ public sealed record ExchangePreset(string Name, string Description, ExchangeOpt
         "The paper: round-robin segments, adaptive top-k with error feedback, mixing, FP16 values.", new ExchangeOptions());
 
     /// <summary>
-    /// Beyond the paper: signs of the largest entries both ways, after a tenth of the rounds with all signs; sums scaled by coverage, and the server's momentum after the lossy step.
+    /// Beyond the paper: signs of the largest entries both ways, after a few rounds with all signs; sums scaled by coverage, and the server's momentum after the lossy step.
     /// </summary>
     public static ExchangePreset EcoLoraPlus { get; } = new("ecolora+",
         "Beyond the paper: whole adapters as signs of their largest entries, sums scaled by coverage, the server's momentum after the lossy step.",
-        ExchangeOptions.Fixed(0.05, ValueMode.Sign) with { DenseRounds = 4, Sums = CoverageScale.RootCoverage, ServerMomentum = 0.3 });
+        ExchangeOptions.Fixed(0.09, ValueMode.Sign) with { DenseRounds = 4, Sums = CoverageScale.RootCoverage, ServerMomentum = 0.3 });
 
     /// <summary>Whole adapters in FP16.</summary>
     public static ExchangePreset DenseFp16 { get; } = new("dense-fp16", "Whole adapters in FP16.", ExchangeOptions.Dense(ValueMode.Fp16));
