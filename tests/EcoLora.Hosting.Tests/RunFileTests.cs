@@ -96,6 +96,8 @@ public sealed class RunFileTests : IDisposable
         }
         RunFile other = Read("name: x\nexchange: { preset: ecolora+, k_down: 0.2, values_down: int4, sums: senders }", "exchange.dense_rounds=1");
         Assert.Equal(ExchangePreset.EcoLoraPlus.Options with { KDown = 0.2, ValuesDown = ValueMode.Int4, Sums = CoverageScale.Senders, DenseRounds = 1 }, other.Exchange);
+        RunFile replaced = Read("name: x\nexchange: { preset: dense-fp16, k_max: 0.8, segments: 3 }", "exchange.k_down=0.2", "exchange.preset=ecolora+");
+        Assert.Equal(ExchangePreset.EcoLoraPlus.Options with { KDown = 0.2 }, replaced.Exchange);
         Assert.Equal(other.Exchange, RunFile.Parse("canonical", other.Values.ToCanonicalText(), []).Exchange);
         Assert.Equal(ExchangePreset.All, Read($"name: x\nbaselines: [{string.Join(", ", ExchangePreset.All.Select(preset => preset.Name))}]").Baselines);
         Assert.All(ExchangePreset.All, preset => Assert.True(RunPlan.IsName(preset.Slug), preset.Slug));

@@ -61,7 +61,11 @@ public sealed class OptionFile
         var reader = new OptionFile(table, file);
         reader.ReadSection(root, "");
         reader.RefuseBoth();
-        foreach (OptionOverride each in overrides) reader.Replace(each);
+        OptionOverride[] replacing = [.. overrides];
+        // A preset of the command line is meant as a whole: what the file says of its options no longer counts.
+        if (table.Presets is { } presets && replacing.Any(each => each.Path == presets.Path))
+            foreach (string path in presets.Values.Values.SelectMany(values => values.Keys)) reader._given.Remove(path);
+        foreach (OptionOverride each in replacing) reader.Replace(each);
         return new OptionValues(table, file, reader._given);
     }
 

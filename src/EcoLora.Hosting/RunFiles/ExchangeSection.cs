@@ -59,7 +59,7 @@ internal static class ExchangeSection
     public static IEnumerable<OptionDefinition> Definitions =>
     [
         new("exchange.preset", new ChoiceOption([.. ExchangePreset.All.Select(preset => preset.Name)]), ExchangePreset.EcoLora.Name,
-            "An exchange by its name: the defaults of the options below (see Presets). An option that is given counts before the preset."),
+            "An exchange by its name: the defaults of the options below (see Presets). An option that is given counts before the preset; --set exchange.preset replaces the file's whole section."),
         .. Options.Select(option => new OptionDefinition($"exchange.{option.Key}", option.Type, option.Of(ExchangePreset.EcoLora.Options), option.Description)),
     ];
 
