@@ -36,7 +36,7 @@ internal sealed class AggregatedRun
     private readonly DurableFolder _folder, _frames, _chain;
     private readonly StateRecord<AggregatorRecord> _record;
     private readonly FederatedMethod _method;
-    private readonly LoraLayout _adapter, _layout;
+    private readonly LoraLayout _layout;
     private PublishedAdapter _published;
     private float[] _serverResidual;
 
@@ -45,8 +45,7 @@ internal sealed class AggregatedRun
         (_record, _folder, _frames, _chain) = (record, folder, folder.Folder("frames"), folder.Folder("chain"));
         RunPlan plan = Plan;
         _method = plan.FederatedMethod;
-        _adapter = plan.AdapterLayout();
-        _layout = _method.ExchangedLayout(_adapter);
+        _layout = plan.ExchangedLayout();
         if (Record.Checkpoint is { } file)
         {
             if (!VectorFile.TryRead(folder, file, AggregatorJson.Default.Checkpoint, out Checkpoint checkpoint, out float[][] vectors) || checkpoint.Version != Record.Version)
@@ -56,7 +55,7 @@ internal sealed class AggregatedRun
         else
         {
             _published = PublishedAdapter.Start(plan);
-            _serverResidual = new float[_layout.Length];
+            _serverResidual = _method.MergesIntoBase ? [] : new float[_layout.Length];
         }
     }
 
@@ -85,8 +84,12 @@ internal sealed class AggregatedRun
         return new AggregatedRun(record, root.Folder(plan.Run));
     }
 
-    /// <summary>Q as the whole adapter.</summary>
-    public float[] WholeAdapter() => _method.WholeAdapter(_adapter, Plan.Seed, _published.Values.Span);
+    /// <summary>Q as the whole adapter, or the change of the base.</summary>
+    public float[] Outcome() => Plan.Outcome(_published.Values.Span);
+
+    /// <summary>The published chain, one message after the other.</summary>
+    public IEnumerable<byte[]> Chain() =>
+        Enumerable.Range(0, Record.Version).Select(round => ChangeOf(round) ?? throw new StateFileException(_chain.FileAt(ChainFile(round)), "the change that was published", "no file"));
 
     /// <summary>Digest of Q.</summary>
     public string Digest() => Frame.DigestOf(MemoryMarshal.AsBytes(_published.Values.Span));
@@ -118,7 +121,7 @@ internal sealed class AggregatedRun
         if (header.BaseVersion != Record.Version) throw new FrameException("base version", $"{Record.Version}", $"{header.BaseVersion}");
         // With a deadline the plan that has a new client may come after the round that it takes part in.
         if (Plan.FindEnrolment(header.Client) is null) return (FrameFate.Early, null);
-        var frame = Frame.Open(bytes, _layout);
+        var frame = Frame.Open(bytes, LayoutOf(header.Client));
         FrameSizes sizes = frame.Measure(); // Every chunk is checked before the frame is stored; a number that is not finite has no code.
         string digest = Frame.DigestOf(bytes.Span);
         var report = new SegmentReceived(Plan.Run, header.Round, header.Client, header.Segment, digest, sizes);
@@ -138,7 +141,7 @@ internal sealed class AggregatedRun
     /// <summary>With a deadline the bytes of a late frame count; whether the client took part, the scheduler knows.</summary>
     private SegmentReceived? ReportOfLate(FrameHeader header, ReadOnlyMemory<byte> bytes) => Plan.Deadline is null
         ? null
-        : new SegmentReceived(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes.Span), Frame.Open(bytes, _layout).Measure());
+        : new SegmentReceived(Plan.Run, header.Round, header.Client, header.Segment, Frame.DigestOf(bytes.Span), Frame.Open(bytes, LayoutOf(header.Client)).Measure());
 
     /// <summary>The reports of those of the clients whose frames of the open round are stored.</summary>
     public IReadOnlyList<SegmentReceived> StoredOf(int round, IReadOnlyList<int> clients)
@@ -153,7 +156,7 @@ internal sealed class AggregatedRun
         return reports;
     }
 
-    /// <summary>Eq. 2 over the accepted frames, then D = C(U + S): the new version is durable when this returns. A round that is closed stays as it is.</summary>
+    /// <summary>Eq. 2 over the accepted frames, then D = C(U + S), or their stack: the new version is durable when this returns. A round that is closed stays as it is.</summary>
     public async Task CloseRoundAsync(RoundClosed closed, CancellationToken cancellation)
     {
         if (closed.Round < Record.Version) return;
@@ -161,23 +164,14 @@ internal sealed class AggregatedRun
 
         List<AcceptedFrame> accepted =
             [.. closed.Accepted.Select(a => new AcceptedFrame(a.Slot, Plan.EnrolmentOf(a.Client).Samples, Load(a.Client, a.Digest)))];
-        double[] update;
-        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = _method.Aggregate(accepted, _layout.Length, Plan.Exchange.Sums);
         float[] residual = [.. _serverResidual];
-        var header = new FrameHeader(
-            FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
-        byte[] change;
-        using (Measured work = Instruments.Code("encode", Plan.Run, closed.Round, _layout.Length))
-        {
-            change = Aggregation.Publish(header, _layout, update, residual, Plan.Exchange.Down(closed.KeepA, closed.KeepB));
-            work.Span?.SetTag(Instruments.Bytes, change.Length);
-        }
-
+        byte[] change = _method.MergesIntoBase ? StackedChange.Write(Plan, closed.Round, accepted) : Sum(closed, accepted, residual);
         PublishedAdapter next = _published.Copy();
         next.Apply(change);
+        FrameSizes sizes = _method.MergesIntoBase ? StackedChange.Sizes(accepted, change.Length) : Frame.Open(change, _layout).Measure();
         int[] coverage = Aggregation.Coverage(closed.Accepted.Select(a => a.Segment), Plan.Exchange.Segments);
         double norm = Math.Sqrt(residual.Sum(value => (double)value * value));
-        var report = new RoundAggregated(Plan.Run, closed.Round, coverage, Frame.DigestOf(change), Frame.Open(change, _layout).Measure(), norm);
+        var report = new RoundAggregated(Plan.Run, closed.Round, coverage, Frame.DigestOf(change), sizes, norm);
 
         _chain.Write(ChainFile(closed.Round), change);
         string checkpoint = $"checkpoint-{next.Version:d5}.bin";
@@ -186,6 +180,22 @@ internal sealed class AggregatedRun
         (_published, _serverResidual) = (next, residual);
         foreach (string file in _folder.List("checkpoint-*.bin").Where(file => file != checkpoint)) _folder.Delete(file);
         foreach (string file in _frames.List("*.frame")) _frames.Delete(file);
+    }
+
+    /// <summary>D = C(U + S).</summary>
+    /// <param name="closed">The round.</param>
+    /// <param name="accepted">Its frames.</param>
+    /// <param name="residual">S on entry, the new S on return.</param>
+    private byte[] Sum(RoundClosed closed, List<AcceptedFrame> accepted, float[] residual)
+    {
+        double[] update;
+        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = _method.Aggregate(accepted, _layout.Length, Plan.Exchange.Sums);
+        var header = new FrameHeader(
+            FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
+        using Measured work = Instruments.Code("encode", Plan.Run, closed.Round, _layout.Length);
+        byte[] change = Aggregation.Publish(header, _layout, update, residual, Plan.Exchange.Down(closed.KeepA, closed.KeepB));
+        work.Span?.SetTag(Instruments.Bytes, change.Length);
+        return change;
     }
 
     /// <summary>The last published change and its report; null before the first, and for another round.</summary>
@@ -212,8 +222,10 @@ internal sealed class AggregatedRun
         string file = FrameFile(Record.Version, client);
         byte[] bytes = _frames.Read(file) ?? throw new StateFileException(_frames.FileAt(file), "the frame that was accepted", "no file");
         if (Frame.DigestOf(bytes) != digest) throw new StateFileException(_frames.FileAt(file), $"digest {digest}", Frame.DigestOf(bytes));
-        return Frame.Open(bytes, _layout);
+        return Frame.Open(bytes, LayoutOf(client));
     }
+
+    private LoraLayout LayoutOf(int client) => Plan.Ranks is null ? _layout : Plan.ExchangedLayout(client);
 
     private static string FrameFile(int round, int client) => $"round-{round:d5}-client-{client:d5}.frame";
 

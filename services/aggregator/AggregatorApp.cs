@@ -10,12 +10,12 @@ public static class AggregatorApp
     /// <summary>Reads the settings.</summary>
     public static ServiceDefinition Define(ServiceVariables variables) => new(AppIds.Aggregator, 5101, OwnsVolume: true, context =>
     {
-        var aggregator = new AggregatorService(context.Bus, context.Store, context.Volume, (plan, adapter) =>
+        var aggregator = new AggregatorService(context.Bus, context.Store, context.Volume, (plan, outcome, chain) =>
         {
             RunFile file = AnnouncedOptions.Read(AnnouncedOptions.Of(plan));
-            string folder = context.Volume.Folder(plan.Run).FileAt("adapter");
-            AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(folder);
-            context.Log.Say($"run {plan.Run}: adapter written to {folder}");
+            DurableFolder folder = context.Volume.Folder(plan.Run);
+            AdapterExport.Write(folder, plan, file, outcome, chain);
+            context.Log.Say($"run {plan.Run}: adapter written to {folder.FileAt("adapter")}");
         })
         {
             Refused = context.Refused,

@@ -5,6 +5,12 @@ using EcoLora.Messaging;
 
 namespace EcoLora.Services.Aggregator;
 
+/// <summary>Writes what a finished run comes to, atomically; may be called again with the same.</summary>
+/// <param name="plan">The run.</param>
+/// <param name="outcome">The whole adapter, or the change of the base.</param>
+/// <param name="chain">The published chain, read from the disk as it is enumerated.</param>
+public delegate void AdapterWriter(RunPlan plan, float[] outcome, IEnumerable<byte[]> chain);
+
 /// <summary>
 /// Owns the published adapter: stores frames as they come, sums the accepted ones when the round closes, publishes the change and keeps what did
 /// not fit.
@@ -14,7 +20,7 @@ public sealed class AggregatorService : IDisposable
     private readonly IMessageBus _bus;
     private readonly IStateStore _store;
     private readonly DurableFolder _folder;
-    private readonly Action<RunPlan, float[]> _writeAdapter;
+    private readonly AdapterWriter _writeAdapter;
     private readonly Dictionary<ulong, AggregatedRun> _runs = [];
     private readonly SemaphoreSlim _turn = new(1, 1);
 
@@ -22,8 +28,8 @@ public sealed class AggregatorService : IDisposable
     /// <param name="bus">The bus, not yet started.</param>
     /// <param name="store">Where it is written what counts.</param>
     /// <param name="folder">Where frames and checkpoints live.</param>
-    /// <param name="writeAdapter">Writes a finished run's whole adapter, atomically; may be called again with the same.</param>
-    public AggregatorService(IMessageBus bus, IStateStore store, DurableFolder folder, Action<RunPlan, float[]> writeAdapter)
+    /// <param name="writeAdapter">Writes what a finished run comes to.</param>
+    public AggregatorService(IMessageBus bus, IStateStore store, DurableFolder folder, AdapterWriter writeAdapter)
     {
         (_bus, _store, _folder, _writeAdapter) = (bus, store, folder, writeAdapter);
         bus.Subscribe(Topics.Rounds, "aggregator", HandleRoundAsync);
@@ -102,7 +108,7 @@ public sealed class AggregatorService : IDisposable
                 if (run.IsUnannounced) await AnnounceAsync(run, closed.Round, cancellation);
                 break;
             case RunEnding ending:
-                _writeAdapter(run.Plan, run.WholeAdapter());
+                _writeAdapter(run.Plan, run.Outcome(), run.Chain());
                 await ReportAsync(new AdapterWritten(run.Plan.Run, ending.Version, run.Digest()), cancellation);
                 break;
             case Reminder reminder:

@@ -28,7 +28,7 @@ internal sealed class SiteApi(CodecService codec)
     /// <summary>A piece of Q^version, for a participant or an evaluation.</summary>
     private Task<IResult> ReadAsync(HttpContext context, string run, int version, int? client, int offset) => AnswerAsync(context, run, async waiting =>
     {
-        int length = (await codec.GetRunAsync(run, waiting)).Layout.Length, start = offset / sizeof(float);
+        int length = (await codec.GetRunAsync(run, waiting)).PublishedLength, start = offset / sizeof(float);
         if (offset % sizeof(float) != 0 || start < 0 || start >= length) return Answers.Bad($"offset: expected a whole float of {length}, found byte {offset}");
         int count = Math.Min(ChunkedContent.PieceSize / sizeof(float), length - start);
         float[] piece = await codec.ReadPublishedAsync(run, version, client, start..(start + count), waiting);
@@ -45,7 +45,7 @@ internal sealed class SiteApi(CodecService codec)
             return Answers.Bad($"piece: expected 1 to {ChunkedContent.PieceSize} bytes, found {context.Request.ContentLength}");
         byte[] piece = new byte[size];
         await context.Request.Body.ReadExactlyAsync(piece, context.RequestAborted);
-        return _uploads.Add(run, round, client, site.Layout.Length, offset, piece) ? Results.NoContent() : Results.Conflict();
+        return _uploads.Add(run, round, client, site.LayoutOf(client).Length, offset, piece) ? Results.NoContent() : Results.Conflict();
     });
 
     /// <summary>Encodes and publishes an adapter whose pieces are here; the crc over all of them shows that they are the caller's.</summary>

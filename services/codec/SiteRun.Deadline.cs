@@ -8,7 +8,7 @@ namespace EcoLora.Services.Codec;
 internal sealed partial class SiteRun
 {
     /// <summary>Versions from which a hosted client may have trained an update that has not come.</summary>
-    private IEnumerable<int> VersionsOfLate() => (Record.Awaited ?? []).Where(awaited => !RecordOf(awaited.Client).Has(awaited.Round)).Select(awaited => awaited.Round);
+    private IEnumerable<int> VersionsOfLate() => Plan.FederatedMethod.MergesIntoBase ? [] : (Record.Awaited ?? []).Where(awaited => !RecordOf(awaited.Client).Has(awaited.Round)).Select(awaited => awaited.Round);
 
     /// <summary>The last round of each hosted client, with those that a round opens for; the list as it is where that changes nothing, as always in strict mode.</summary>
     private IReadOnlyList<Participation>? AwaitedWith(RoundOpened opened)
@@ -21,14 +21,17 @@ internal sealed partial class SiteRun
     /// <summary>R ← ρR + Δ, with Δ against the version that the update was trained from.</summary>
     private async Task KeepLateAsync(StateRecord<ClientRecord> record, ClientRecord client, Participation late, LocalUpdate update, CancellationToken cancellation)
     {
-        SegmentRange range = Segmentation.Range(late.Segment, Plan.Exchange.Segments, _layout.Length);
+        SegmentRange range = LayoutOf(late.Client).Range(late.Segment, Plan.Exchange.Segments);
         ResidualEntry? residual = client.ResidualOf(late.Segment);
         double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
-        float[] unsent = ClientUpload.WithResidual(range, ReadPublished(late.Round), update.Adapter.Span, residual is null ? [] : ReadResidual(residual), feedback);
+        float[] unsent = ClientUpload.WithResidual(range, ReferenceOf(late), update.Adapter.Span, residual is null ? [] : ReadResidual(residual), feedback);
         int index = Array.FindIndex(unsent, value => !float.IsFinite(value));
         if (index >= 0) throw new ArgumentException($"late update of client {late.Client}: expected finite changes, found {unsent[index]} at entry {range.Start + index}");
         await WriteResidualAsync(record, late, unsent, cancellation);
     }
+
+    private ReadOnlySpan<float> ReferenceOf(Participation late) =>
+        Plan.FederatedMethod.MergesIntoBase ? Plan.Reference(late.Round, late.Client, []) : ReadPublished(late.Round);
 
     /// <summary>Q^version, which is kept while an update that was trained from it may come.</summary>
     private ReadOnlySpan<float> ReadPublished(int version)

@@ -30,7 +30,7 @@ internal sealed partial class SiteRun : IDisposable
     private SiteRun(StateRecord<SiteRecord> record, Dictionary<int, StateRecord<ClientRecord>> clients, DurableFolder folder, Action<AcceptedChange>? keep)
     {
         (_record, _clients, _folder, _keep) = (record, clients, folder, keep);
-        _layout = Plan.FederatedMethod.ExchangedLayout(Plan.AdapterLayout());
+        _layout = Plan.ExchangedLayout();
         if (Record.Version == 0)
         {
             _published = PublishedAdapter.Start(Plan);
@@ -44,8 +44,11 @@ internal sealed partial class SiteRun : IDisposable
 
     public RunPlan Plan => Record.Plan;
 
-    /// <summary>Layout of the exchanged vector.</summary>
-    public LoraLayout Layout => _layout;
+    /// <summary>Layout of what a client sends.</summary>
+    public LoraLayout LayoutOf(int client) => Plan.Ranks is null ? _layout : Plan.ExchangedLayout(client);
+
+    /// <summary>Entries of Q^t, which is the exchanged vector or the change of the base.</summary>
+    public int PublishedLength => _published.Values.Length;
 
     /// <summary>t of the site's Q^t.</summary>
     public int Version => Record.Version;
@@ -188,15 +191,16 @@ internal sealed partial class SiteRun : IDisposable
         }
         Participant participant = Record.Open!.Participants.First(p => p.Client == update.Client);
         ResidualEntry? residual = client.ResidualOf(participant.Segment);
+        LoraLayout layout = LayoutOf(update.Client);
         var header = new FrameHeader(
-            FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)_layout.Fingerprint);
+            FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)layout.Fingerprint);
         double feedback = Mixing.FeedbackShare(Plan.Exchange.Feedback, update.MixingWeight);
         Compression compression = Plan.Exchange.Up(Record.Open.KeepA, Record.Open.KeepB);
         float[] before = residual is null ? [] : ReadResidual(residual);
         ClientUpload upload;
-        using (Measured work = Instruments.Code("encode", Plan.Run, update.Round, header.Range(_layout.Length).Length))
+        using (Measured work = Instruments.Code("encode", Plan.Run, update.Round, header.Range(layout).Length))
         {
-            upload = ClientUpload.Make(header, _layout, _published.Values.Span, update.Adapter.Span, before, feedback, compression);
+            upload = ClientUpload.Make(header, layout, Plan.Reference(update.Round, update.Client, _published.Values.Span), update.Adapter.Span, before, feedback, compression);
             work.Span?.SetTag(Instruments.Client, update.Client).SetTag(Instruments.Bytes, upload.Frame.Length);
         }
         var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin");
@@ -213,7 +217,7 @@ internal sealed partial class SiteRun : IDisposable
     {
         (_, float[] ifAccepted, float[] ifNot) = ReadOutbox(outbox);
         // Before the outbox is settled, so that a crash cannot lose it.
-        if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, _layout, ifNot));
+        if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, LayoutOf(client), ifNot));
         await WriteResidualAsync(record, new Participation(client, outbox.Round, outbox.Segment), accepted ? ifAccepted : ifNot, cancellation);
         _folder.Delete(outbox.File);
     }

@@ -68,18 +68,20 @@ public sealed record RunTraffic(double? Loss, long UpBytes, long DownBytes, long
     internal static RunTraffic Of(RunState run)
     {
         RunPlan plan = run.Plan;
-        long dense = 2L * plan.FederatedMethod.ExchangedLayout(plan.AdapterLayout()).Length, up = 0, down = 0, deliveries = 0;
+        var entries = new DenseEntries(plan);
+        long up = 0, down = 0, dense = 0;
         var versions = new SortedDictionary<string, int>(StringComparer.Ordinal);
         for (int site = 0; site < plan.Sites; site++) versions[ArmFactsOf.SiteName(plan, site)] = 0;
         foreach (RoundRecord round in run.Rounds)
         {
             up += round.Segments.Values.Concat(round.LateSegments.Values).Sum(stored => stored.Sizes.Framed + plan.Overhead) + round.Control.Values.Sum(control => control.Up);
             down += round.Sites.Values.Sum(site => site.Bytes + plan.Overhead) + round.Control.Values.Sum(control => control.Down);
-            deliveries += round.Segments.Count + round.LateSegments.Count + round.Sites.Count;
+            dense += 2 * round.Segments.Keys.Concat(round.LateSegments.Keys).Sum(entries.Up);
+            if (round.Sites.Count > 0) dense += 2 * round.Sites.Count * entries.Down(round);
             foreach (int site in round.Sites.Keys) versions[ArmFactsOf.SiteName(plan, site)] = round.Round + 1;
         }
         double? loss = run.Rounds.LastOrDefault(round => round.Closed is not null)?.Loss;
-        return new RunTraffic(loss, up, down, dense * deliveries, run.Rounds.LastOrDefault(round => round.Aggregated is not null)?.Aggregated!.Coverage, versions);
+        return new RunTraffic(loss, up, down, dense, run.Rounds.LastOrDefault(round => round.Aggregated is not null)?.Aggregated!.Coverage, versions);
     }
 }
 

@@ -29,16 +29,19 @@ public sealed record ExactMatchOptions(Func<int[], string> Decode, int MaxNewTok
 /// </summary>
 public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMatch) : ITrainingEngine
 {
-    private readonly ConcurrentDictionary<bool, ConcurrentBag<LocalTrainer>> _idle = new();
     private readonly PreferenceReference? _reference =
         input.Preferences is { } preferences ? new PreferenceReference(input.Model, input.Lora, input.Compute.Threads, preferences) : null;
+    private readonly Lock _lock = new();
+    private MergedBase _base = new(default, input.Model);
 
     /// <inheritdoc/>
-    public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation)
+    public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, ReadOnlyMemory<float> baseChange, CancellationToken cancellation)
     {
         bool freezeA = !plan.FederatedMethod.Trains(Codec.LoraRole.A);
-        ConcurrentBag<LocalTrainer> idle = _idle.GetOrAdd(freezeA, _ => []);
-        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(input.Model, input.Lora with { FreezeA = freezeA }, input.Compute);
+        int rank = plan.RankOf(client);
+        MergedBase merged = BaseOf(baseChange);
+        ConcurrentBag<LocalTrainer> idle = merged.Idle.GetOrAdd((freezeA, rank), _ => []);
+        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(merged.Model, input.Lora.OfRank(rank) with { FreezeA = freezeA }, input.Compute);
         try
         {
             var stream = new RandomStream(plan.Seed, "local-training", round, client);
@@ -60,9 +63,9 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     }
 
     /// <inheritdoc/>
-    public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation)
+    public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, ReadOnlyMemory<float> baseChange, CancellationToken cancellation)
     {
-        LlamaModel model = input.Model.WithAdapter(input.Lora, adapter);
+        LlamaModel model = baseChange.IsEmpty ? input.Model.WithAdapter(input.Lora, adapter) : BaseOf(baseChange).Model;
         if (_reference is not null) return Preferred(model, _reference.OfHeldOut(plan, cancellation), cancellation);
         EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, input.Compute.Threads, cancellation: cancellation);
         bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
@@ -89,6 +92,22 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
         int[][] prompts = [.. input.HeldOut.Select(example => example.Tokens[..example.PromptLength])];
         int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: input.Compute.Threads, cancellation: cancellation);
         return [.. answers.Select((answer, i) => options.Decode(answer).Trim() == input.HeldOut[i].Answer.Trim())];
+    }
+
+    /// <summary>The base with a change merged into it: made once for all jobs that bring the same memory.</summary>
+    private MergedBase BaseOf(ReadOnlyMemory<float> change)
+    {
+        lock (_lock)
+        {
+            if (!_base.Change.Equals(change)) _base = new MergedBase(change, change.IsEmpty ? input.Model : input.Model.WithChange(input.Lora, change.Span));
+            return _base;
+        }
+    }
+
+    private sealed record MergedBase(ReadOnlyMemory<float> Change, LlamaModel Model)
+    {
+        /// <summary>Trainers of this base that no job uses, by what they train.</summary>
+        public ConcurrentDictionary<(bool FreezeA, int Rank), ConcurrentBag<LocalTrainer>> Idle { get; } = new();
     }
 
     private TrainingOptions OptionsOf(int round, int rounds) => input.Training.Schedule == LearningRateSchedule.Constant

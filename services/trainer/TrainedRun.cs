@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Serialization;
-using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
 
@@ -23,11 +22,13 @@ internal sealed class TrainedRun
     private readonly FederatedMethod _method;
     private readonly StateRecord<TrainerRecord> _record;
     private readonly ConcurrentDictionary<int, StateRecord<LocalRecord>> _locals = new();
+    private readonly Lock _baseLock = new();
+    private (int Version, Task<ReadOnlyMemory<float>> Values)? _baseChange;
 
     private TrainedRun(StateRecord<TrainerRecord> record, IStateStore store, DurableFolder root)
     {
         (_record, _store) = (record, store);
-        (_folder, _method, Layout) = (root.Folder(Plan.Run), Plan.FederatedMethod, Plan.AdapterLayout());
+        (_folder, _method) = (root.Folder(Plan.Run), Plan.FederatedMethod);
     }
 
     public RunPlan Plan => _record.Value!.Plan;
@@ -40,9 +41,6 @@ internal sealed class TrainedRun
 
     /// <summary>What was evaluated last while this process lives: asked for again because its report was lost, it is said again.</summary>
     public Evaluated? LastEvaluation { get; set; }
-
-    /// <summary>Layout of the whole adapter.</summary>
-    public LoraLayout Layout { get; }
 
     /// <summary>Key of a run's record.</summary>
     public static string KeyOf(ulong run) => $"run.{run:x16}";
@@ -80,9 +78,21 @@ internal sealed class TrainedRun
         if (Ending is null) await _record.WriteAsync(_record.Value! with { Ending = version }, cancellation);
     }
 
-    public float[] Whole(ReadOnlySpan<float> exchanged) => _method.WholeAdapter(Layout, Plan.Seed, exchanged);
+    /// <summary>What a client sends of its whole adapter.</summary>
+    public float[] Exchanged(int client, ReadOnlySpan<float> whole) => _method.Exchanged(Plan.AdapterLayout(client), whole);
 
-    public float[] Exchanged(ReadOnlySpan<float> whole) => _method.Exchanged(Layout, whole);
+    /// <summary>Q^version; where it is the change of a base, one copy of the last for all jobs, since it is as large as the layers that carry LoRA.</summary>
+    /// <param name="version">The version.</param>
+    /// <param name="get">Asks for it.</param>
+    public Task<ReadOnlyMemory<float>> PublishedAsync(int version, Func<Task<ReadOnlyMemory<float>>> get)
+    {
+        if (!_method.MergesIntoBase) return get();
+        lock (_baseLock)
+        {
+            if (_baseChange is not { } known || known.Version != version || known.Values.IsFaulted || known.Values.IsCanceled) _baseChange = known = (version, get());
+            return known.Values;
+        }
+    }
 
     /// <summary>The local adapter of a client, or null before its first round.</summary>
     public async Task<LocalAdapter?> ReadLocalAsync(int client, CancellationToken cancellation)

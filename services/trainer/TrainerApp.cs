@@ -52,8 +52,7 @@ public static class TrainerApp
             try
             {
                 RunInput input = inputs.Load(announced.Run, announced.Options);
-                int rank = input.Modules.Max(module => module.Rank);
-                EnrolledClient[] clients = [.. input.Data.Clients.Select((records, client) => new EnrolledClient(client, records.Count, rank)).Where(client => hosts(client.Client))];
+                EnrolledClient[] clients = [.. input.Data.Clients.Select((records, client) => new EnrolledClient(client, records.Count, input.RankOf(client))).Where(client => hosts(client.Client))];
                 if (clients.Length > 0) return new TrainerEnrolled(announced.Run, site, number, clients, input.Modules, evaluates);
                 why = toHub = $"the run has {input.Data.Clients.Count} clients, none of them here";
             }

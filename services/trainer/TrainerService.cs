@@ -180,25 +180,23 @@ public sealed partial class TrainerService : IAsyncDisposable
             ReadOnlyMemory<float> published;
             try
             {
-                published = await _codec.GetPublishedAsync(plan.Run, round, client, _stop.Token);
+                published = await run.PublishedAsync(round, () => _codec.GetPublishedAsync(plan.Run, round, client, _stop.Token));
             }
             catch (VersionPassedException) when (plan.Deadline is not null)
             {
                 await ReportAsync(new ClientMissed(plan.Run, round, client, part.Site));
                 return;
             }
-            double weight = Mixing.Weight(plan.Exchange.MixingBeta, round, local?.Round);
-            float[] start = new float[published.Length];
-            Mixing.Mix(weight, published.Span, local?.Values, start);
-            float[] adapter = run.Whole(start);
-            TrainingOutcome outcome = await ComputeAsync(() => Instruments.Train("train", plan.Run, round), () => part.Engine().Train(plan, client, round, adapter, _stop.Token));
-            string? refused = outcome.Refused ?? FirstNonFinite(run, adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
+            var start = TrainingStart.Of(plan, round, client, published, local?.Round, local?.Values);
+            TrainingOutcome outcome = await ComputeAsync(
+                () => Instruments.Train("train", plan.Run, round), () => part.Engine().Train(plan, client, round, start.Adapter, start.BaseChange, _stop.Token));
+            string? refused = outcome.Refused ?? FirstNonFinite(plan.AdapterLayout(client), start.Adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
             if (refused is not null)
             {
                 await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, null, refused));
                 return;
             }
-            local = new LocalAdapter(round, outcome.Loss, weight, run.Exchanged(adapter));
+            local = new LocalAdapter(round, outcome.Loss, start.MixingWeight, run.Exchanged(client, start.Adapter));
             await run.WriteLocalAsync(client, local, _stop.Token);
         }
         await _codec.SubmitAsync(plan.Run, new LocalUpdate(round, client, local.MixingWeight, local.Values), _stop.Token);
@@ -212,9 +210,11 @@ public sealed partial class TrainerService : IAsyncDisposable
         {
             if (run.LastEvaluation is not { } evaluated || evaluated.Version != version)
             {
-                ReadOnlyMemory<float> published = await _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token);
-                float[] adapter = run.Whole(published.Span);
-                HeldOutScore score = await ComputeAsync(() => Instruments.Train("evaluate", run.Plan.Run, version), () => part.Engine().Evaluate(run.Plan, adapter, _stop.Token));
+                ReadOnlyMemory<float> published = await run.PublishedAsync(version, () => _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token));
+                bool isMerged = run.Plan.FederatedMethod.MergesIntoBase;
+                float[] adapter = isMerged ? [] : run.Plan.Outcome(published.Span);
+                HeldOutScore score = await ComputeAsync(
+                    () => Instruments.Train("evaluate", run.Plan.Run, version), () => part.Engine().Evaluate(run.Plan, adapter, isMerged ? published : default, _stop.Token));
                 if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
                 run.LastEvaluation = evaluated = new Evaluated(run.Plan.Run, part.Site, version, score);
             }
@@ -302,11 +302,11 @@ public sealed partial class TrainerService : IAsyncDisposable
         }
     }
 
-    private static string? FirstNonFinite(TrainedRun run, float[] adapter)
+    private static string? FirstNonFinite(LoraLayout layout, float[] adapter)
     {
         int index = Array.FindIndex(adapter, value => !float.IsFinite(value));
         if (index < 0) return null;
-        LoraTensor tensor = run.Layout.Tensors.First(t => index < t.End);
+        LoraTensor tensor = layout.Tensors.First(t => index < t.End);
         return $"{tensor.Module}.lora_{tensor.Role}[{index - tensor.Offset}] is {adapter[index]}";
     }
 

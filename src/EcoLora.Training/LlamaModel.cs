@@ -134,6 +134,33 @@ public sealed class LlamaModel
         return new LlamaModel(Config, Layout, tensors);
     }
 
+    /// <summary>The model with W + ΔW in the place of W of the targets, in binary32; it shares the other weights. What FLoRA's rounds train and evaluate on.</summary>
+    /// <param name="options">Says which layers are targets.</param>
+    /// <param name="change">ΔW of every target in the order of the options' layout, each [outputs, inputs] row-major.</param>
+    /// <exception cref="ArgumentException">The change has another length.</exception>
+    public LlamaModel WithChange(LoraOptions options, ReadOnlySpan<float> change)
+    {
+        var tensors = (WeightMemory<float>[])_tensors.Clone();
+        int at = 0;
+        for (int layer = 0; layer < Config.Layers; layer++)
+        {
+            for (var kind = LinearKind.Query; kind <= LinearKind.Down; kind++)
+            {
+                if (!options.Carries(kind)) continue;
+                int index = Layout.WeightOf(layer, kind), length = _tensors[index].Length;
+                if (length > change.Length - at) throw new ArgumentException($"change: expected at least {at + (long)length} entries, found {change.Length}", nameof(change));
+                float[] merged = GC.AllocateUninitializedArray<float>(length);
+                _tensors[index].Span.CopyTo(merged);
+                ReadOnlySpan<float> added = change.Slice(at, length);
+                for (int i = 0; i < merged.Length; i++) merged[i] += added[i];
+                tensors[index] = new WeightMemory<float>(merged);
+                at += length;
+            }
+        }
+        if (at != change.Length) throw new ArgumentException($"change: expected {at} entries, found {change.Length}", nameof(change));
+        return new LlamaModel(Config, Layout, tensors);
+    }
+
     private static LlamaModel Of(LlamaConfig config, ParameterLayout layout, ReadOnlyMemory<float> parameters)
         => new(config, layout, [.. layout.Tensors.Select(tensor => new WeightMemory<float>(parameters.Slice((int)tensor.Offset, tensor.Length)))]);
 }

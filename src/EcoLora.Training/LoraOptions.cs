@@ -69,6 +69,9 @@ public sealed record LoraOptions(
         return targets;
     }
 
+    /// <summary>The same adapter in another rank, with the same s: α = s·r, or s·√r with <see cref="RsLora"/>.</summary>
+    public LoraOptions OfRank(int rank) => rank == Rank ? this : this with { Rank = rank, Alpha = Scale * (RsLora ? Math.Sqrt(rank) : rank) };
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the limit.</exception>
     public void Validate()

@@ -43,7 +43,7 @@ public class FrameTests
             LoraLayout layout = MadeUpVectors.RandomLayout(random, trial % 50 == 0 ? 300 : 12);
             int segments = 1 + random.NextInt32(Math.Min(layout.Length, 7)), segment = random.NextInt32(segments);
             FrameHeader header = MadeUpVectors.Segment(layout, segment, segments);
-            float[] change = MadeUpVectors.Values(random, header.Range(layout.Length).Length, spread: trial % 5 * 35), residual = [.. change];
+            float[] change = MadeUpVectors.Values(random, header.Range(layout).Length, spread: trial % 5 * 35), residual = [.. change];
             var compression = new Compression(Fraction(random), Fraction(random), mode, (LosslessCoding)random.NextInt32(2));
             byte[] bytes = FrameEncoder.Encode(header, layout, residual, compression);
             var frame = Frame.Open(bytes, layout);

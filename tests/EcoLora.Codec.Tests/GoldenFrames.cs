@@ -42,7 +42,7 @@ internal sealed record GoldenFrame(string Name, LoraLayout Layout, FrameHeader H
 
     private static LoraLayout Small => MadeUpVectors.Layout((96, 64, 8), (40, 96, 8), (24, 24, 3));
 
-    public float[] Values() => [.. Enumerable.Range(0, Header.Range(Layout.Length).Length).Select(Change)];
+    public float[] Values() => [.. Enumerable.Range(0, Header.Range(Layout).Length).Select(Change)];
 
     private static GoldenFrame Make(string name, LoraLayout layout, ValueMode mode, double keep, Func<int, float> change,
         LosslessCoding coding = LosslessCoding.Entropy, int segments = 1) =>

@@ -7,10 +7,12 @@ namespace EcoLora.EndToEnd.Tests;
 /// <summary>A run that is stopped anywhere and gone on with ends with the same bytes.</summary>
 public class CrashTests
 {
-    [Fact]
-    public async Task A_stop_after_any_journal_entry_is_healed()
+    [Theory]
+    [InlineData("fedit")]
+    [InlineData("flora")]
+    public async Task A_stop_after_any_journal_entry_is_healed(string method)
     {
-        RunPlan plan = MadeUpRun.Plan(rounds: 2);
+        RunPlan plan = method == "flora" ? MadeUpRun.Flora(rounds: 2, ranks: [4, 2, 1, 6]) : MadeUpRun.Plan(rounds: 2);
         float[] reference = MadeUpRun.Reference(plan);
         string[] journal;
         using (var folder = new TemporaryFolder())

@@ -12,9 +12,8 @@ internal static class JournalReference
     public static float[] Run(RunPlan plan, IReadOnlyList<JournalEntry> journal)
     {
         FederatedMethod method = plan.FederatedMethod;
-        LoraLayout adapterLayout = plan.AdapterLayout(), layout = method.ExchangedLayout(adapterLayout);
         var published = PublishedAdapter.Start(plan);
-        float[] serverResidual = new float[layout.Length];
+        float[] serverResidual = new float[plan.ExchangedLayout().Length];
         var locals = new Dictionary<int, (int Round, float[] Values)>();
         var residuals = new Dictionary<(int Client, int Segment), float[]>();
         RoundMessage[] decisions = [.. journal.OfType<Decided>().Select(decided => decided.Message)];
@@ -28,25 +27,29 @@ internal static class JournalReference
             {
                 if (reports[closed.Round].FirstOrDefault(report => report.Client == participant.Client) is not { Refused: null }) continue;
                 bool returns = locals.TryGetValue(participant.Client, out (int Round, float[] Values) last);
-                double weight = Mixing.Weight(plan.Exchange.MixingBeta, closed.Round, returns ? last.Round : null);
-                float[] start = new float[layout.Length];
-                Mixing.Mix(weight, published.Values.Span, last.Values, start);
-                float[] adapter = method.WholeAdapter(adapterLayout, plan.Seed, start);
-                MadeUpEngine.Train(plan, participant.Client, closed.Round, adapter);
-                float[] local = method.Exchanged(adapterLayout, adapter);
+                var start = TrainingStart.Of(plan, closed.Round, participant.Client, published.Values, returns ? last.Round : null, last.Values);
+                MadeUpEngine.Train(plan, participant.Client, closed.Round, start.Adapter, start.BaseChange.Span);
+                float[] local = method.Exchanged(plan.AdapterLayout(participant.Client), start.Adapter);
+                LoraLayout layout = plan.ExchangedLayout(participant.Client);
                 locals[participant.Client] = (closed.Round, local);
                 var header = new FrameHeader(
                     FrameKind.Segment, plan.Key, closed.Round, participant.Client, participant.Segment, plan.Exchange.Segments, published.Version, (uint)layout.Fingerprint);
-                ClientUpload upload = ClientUpload.Make(header, layout, published.Values.Span, local, residuals.GetValueOrDefault((participant.Client, participant.Segment)),
-                    Mixing.FeedbackShare(plan.Exchange.Feedback, weight), compression);
+                ClientUpload upload = ClientUpload.Make(header, layout, plan.Reference(closed.Round, participant.Client, published.Values.Span), local, residuals.GetValueOrDefault((participant.Client, participant.Segment)),
+                    Mixing.FeedbackShare(plan.Exchange.Feedback, start.MixingWeight), compression);
                 bool isAccepted = closed.Accepted.Any(segment => segment.Client == participant.Client);
                 residuals[(participant.Client, participant.Segment)] = isAccepted ? upload.Residual : upload.Unsent;
                 if (isAccepted) accepted.Add(new AcceptedFrame(participant.Slot, plan.EnrolmentOf(participant.Client).Samples, Frame.Open(upload.Frame, layout)));
             }
-            double[] update = method.Aggregate(accepted, layout.Length, plan.Exchange.Sums);
-            var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, closed.Round, FrameHeader.Aggregator, 0, 1, published.Version, (uint)layout.Fingerprint);
-            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, plan.Exchange.Down(closed.KeepA, closed.KeepB)));
+            if (method.MergesIntoBase)
+            {
+                published.Apply(StackedChange.Write(plan, closed.Round, accepted));
+                continue;
+            }
+            LoraLayout common = plan.ExchangedLayout();
+            double[] update = method.Aggregate(accepted, common.Length, plan.Exchange.Sums);
+            var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, closed.Round, FrameHeader.Aggregator, 0, 1, published.Version, (uint)common.Fingerprint);
+            published.Apply(Aggregation.Publish(change, common, update, serverResidual, plan.Exchange.Down(closed.KeepA, closed.KeepB)));
         }
-        return method.WholeAdapter(adapterLayout, plan.Seed, published.Values.Span);
+        return plan.Outcome(published.Values.Span);
     }
 }

@@ -42,7 +42,7 @@ public class KeptUpdateTests
         LoraLayout layout = plan.FederatedMethod.ExchangedLayout(plan.AdapterLayout());
         var header = new FrameHeader(
             FrameKind.Segment, plan.Key, opened.Round, accepted.Client, accepted.Segment, plan.Exchange.Segments, opened.Round, (uint)layout.Fingerprint);
-        SegmentRange range = header.Range(layout.Length);
+        SegmentRange range = header.Range(layout);
         float[] change = new float[range.Length];
         using (SafetensorsFile kept = SafetensorsFile.Open(path))
         {

@@ -13,11 +13,12 @@ internal sealed class MadeUpEngine : ITrainingEngine
     /// <summary>Clients whose loss is not a number, by round.</summary>
     public HashSet<(int Client, int Round)> Broken { get; } = [];
 
-    public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, CancellationToken cancellation) =>
-        Broken.Contains((client, round)) ? new TrainingOutcome(double.NaN) : new TrainingOutcome(Train(plan, client, round, adapter));
+    public TrainingOutcome Train(RunPlan plan, int client, int round, float[] adapter, ReadOnlyMemory<float> baseChange, CancellationToken cancellation) =>
+        Broken.Contains((client, round)) ? new TrainingOutcome(double.NaN) : new TrainingOutcome(Train(plan, client, round, adapter, baseChange.Span));
 
-    public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, CancellationToken cancellation)
+    public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, ReadOnlyMemory<float> baseChange, CancellationToken cancellation)
     {
+        if (plan.FederatedMethod.MergesIntoBase) return new HeldOutScore(MadeUpBase.Loss(plan, baseChange.Span), 1, 1, 0, []);
         double sum = 0;
         int count = 0;
         float[] target = Target(plan, client: -1);
@@ -28,8 +29,9 @@ internal sealed class MadeUpEngine : ITrainingEngine
         return new HeldOutScore(sum / count, 1, 1, 0, []);
     }
 
-    public static double Train(RunPlan plan, int client, int round, float[] adapter)
+    public static double Train(RunPlan plan, int client, int round, float[] adapter, ReadOnlySpan<float> baseChange = default)
     {
+        if (plan.FederatedMethod.MergesIntoBase) return MadeUpBase.Train(plan, client, adapter, baseChange);
         float[] target = Target(plan, client);
         var noise = new RandomStream(plan.Seed, "made-up-noise", client, round);
         double loss = 0;

@@ -15,7 +15,11 @@ internal static class MadeUpRun
         [new LoraModule("model.layers.0.self_attn.q_proj", 12, 16, 4), new LoraModule("model.layers.0.self_attn.v_proj", 8, 16, 2)],
         [.. Enumerable.Range(0, 9).Select(client => new Enrolment(client, client % 4, 10 + client))]);
 
-    public static float[] Reference(RunPlan plan) => ReferenceRun.Run(plan, (client, round, adapter) => MadeUpEngine.Train(plan, client, round, adapter));
+    /// <summary>FLoRA, whose segments are whole modules, of which there are two.</summary>
+    public static RunPlan Flora(int rounds = 4, ExchangeOptions? exchange = null, IReadOnlyList<int>? ranks = null) =>
+        Plan("flora", rounds, FederatedMethod.Flora.Effective(exchange ?? Plan().Exchange with { Segments = 2 })) with { Scale = 0.5, Ranks = ranks };
+
+    public static float[] Reference(RunPlan plan) => ReferenceRun.Run(plan, (client, round, start) => MadeUpEngine.Train(plan, client, round, start.Adapter, start.BaseChange.Span));
 
     public static async Task<(RunState State, float[] Adapter)> RunAsync(RunPlan plan, string folder, Func<ClusterOptions, ClusterOptions>? change = null, CancellationToken? cancellation = null)
     {
@@ -26,7 +30,7 @@ internal static class MadeUpRun
             State = new DurableFolder(folder),
             Engine = new MadeUpEngine(),
             Threads = 2,
-            WriteAdapter = (_, adapter) => File.WriteAllBytes(file, MemoryMarshal.AsBytes(adapter.AsSpan())),
+            WriteAdapter = (_, adapter, _) => File.WriteAllBytes(file, MemoryMarshal.AsBytes(adapter.AsSpan())),
         };
         RunState state = await LocalCluster.RunAsync(change?.Invoke(options) ?? options, cancellation ?? TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(1), CancellationToken.None);
         return (state, MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray());

@@ -65,7 +65,7 @@ public sealed class PreferenceRunTests : IDisposable
             State = new DurableFolder(_folder[name]),
             Engine = input.Engine(threads, recomputesLayers: false),
             Threads = threads,
-            WriteAdapter = (_, finished) => adapter = finished,
+            WriteAdapter = (_, finished, _) => adapter = finished,
         }, TestContext.Current.CancellationToken);
         return (state, adapter);
     }

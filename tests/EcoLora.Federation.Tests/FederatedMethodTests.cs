@@ -61,5 +61,5 @@ public class FederatedMethodTests
 
     [Fact]
     public void An_unknown_method_is_refused_with_the_known_ones() => Assert.Equal(
-        "federation.method: expected one of fedit, ffa-lora, found 'fedavg'", Assert.Throws<ArgumentException>(() => FederatedMethod.Named("fedavg")).Message);
+        "federation.method: expected one of fedit, ffa-lora, flora, found 'fedavg'", Assert.Throws<ArgumentException>(() => FederatedMethod.Named("fedavg")).Message);
 }

@@ -7,6 +7,21 @@ public class RosterStateTests
 {
     private static readonly TrainerEnrolled _first = MadeUpEnrolment.Of("a", 0, 0, 1);
 
+    [Fact]
+    public void Where_ranks_differ_each_client_enrols_with_its_own()
+    {
+        RunPlan draft = MadeUpEnrolment.Draft with { Method = "flora", Scale = 2, Ranks = [5, 2], Exchange = FederatedMethod.Flora.Effective(new ExchangeOptions { Segments = 1 }) };
+        TrainerEnrolled all = MadeUpEnrolment.Of("a", 0, 0, 1, 2, 3);
+        var roster = new RosterState(draft, 4);
+        Assert.Equal("rank of client 0: expected 5, as its modules or lora.ranks have, found 2", roster.Refusal(all));
+        all = all with { Clients = [.. all.Clients.Select(client => client with { Rank = client.Client % 2 == 0 ? 5 : 2 })] };
+        Assert.Null(roster.Refusal(all));
+        roster.Apply(all);
+        RunPlan plan = roster.Plan()!;
+        Assert.Equal([5, 2, 5, 2], plan.Roster.Select(enrolment => plan.RankOf(enrolment.Client)));
+        Assert.Equal([5 * 10, 2 * 10], new[] { 2, 3 }.Select(client => plan.ExchangedLayout(client).Length));
+    }
+
     [Theory]
     [InlineData("run", "run: expected run-1, found run-2")]
     [InlineData("site", "trainer: expected a site of a-z, 0-9 and - and a number, found A b/1")]

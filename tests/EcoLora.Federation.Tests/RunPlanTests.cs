@@ -49,7 +49,7 @@ public class RunPlanTests
 
     [Theory]
     [InlineData("name", "name: expected 1 to 63 of a-z, 0-9 and -, found Run 1")]
-    [InlineData("method", "federation.method: expected one of fedit, ffa-lora, found 'x'")]
+    [InlineData("method", "federation.method: expected one of fedit, ffa-lora, flora, found 'x'")]
     [InlineData("rounds", "federation.rounds: expected 1 or more, found 0")]
     [InlineData("every", "evaluation.every: expected 1 or more, found 0")]
     [InlineData("clients", "federation.clients: expected 1 or more, found 0")]

@@ -42,6 +42,24 @@ public sealed class RunFileTests : IDisposable
     public void A_task_or_a_beta_that_is_none_is_refused(string text, string expected) =>
         Assert.Contains(expected, Assert.Throws<OptionsException>(() => Read("name: pairs\n" + text)).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("false", 2)] // 16 / 8
+    [InlineData("true", 5.656854249492381)] // 16 / √8
+    public void Flora_takes_ranks_by_client_and_drops_what_a_stack_has_no_use_for(string rslora, double scale)
+    {
+        RunFile run = Read($"name: first\nlora: {{ranks: [64, 4, 4], rslora: {rslora}}}\nfederation: {{method: flora}}");
+        Assert.Equal([64, 4, 4, 64], Enumerable.Range(0, 4).Select(run.Lora.RankOf));
+        Assert.Equal("[64,4,4]", run.Values.ToJson()["lora"]!["ranks"]!.ToJsonString());
+        RunPlan plan = run.Draft("first", run.Exchange);
+        Assert.Equal(scale, plan.Scale!.Value, 1e-12);
+        Assert.Equal([64, 4, 4], plan.Ranks);
+        Assert.Equal(run.Exchange with { MixingBeta = null, Feedback = ResidualFeedback.None }, plan.Exchange);
+        Assert.Equal(run.Values.ToCanonicalText(), RunFile.Parse("again", run.Values.ToCanonicalText(), []).Values.ToCanonicalText());
+        RunFile fedit = Read("name: first");
+        Assert.Null(fedit.Values.ToJson()["lora"]!["ranks"]);
+        Assert.Equal((null, null, fedit.Exchange), (fedit.Draft("first", fedit.Exchange).Scale, fedit.Draft("first", fedit.Exchange).Ranks, fedit.Draft("first", fedit.Exchange).Exchange));
+    }
+
     [Fact]
     public void Every_section_is_read()
     {
@@ -131,7 +149,9 @@ public sealed class RunFileTests : IDisposable
     [InlineData("exchange: {mixing_beta: none}", ":2:25: exchange.mixing_beta: expected a number of 0 or more, or off, found 'none'")]
     [InlineData("exchange: {values: int6}", ":2:20: exchange.values: expected fp16, bf16, int8, int4, sign or fp32, found 'int6'")]
     [InlineData("data: {held_out: 1.5}", ":2:18: data.held_out: expected a share in (0, 1) or a whole number of 1 or more, found '1.5'")]
-    [InlineData("federation: {method: flora}", ":2:22: federation.method: expected fedit or ffa-lora, found 'flora'")]
+    [InlineData("federation: {method: fedavg}", ":2:22: federation.method: expected fedit, ffa-lora or flora, found 'fedavg'")]
+    [InlineData("lora: {ranks: [4, 4]}", ":2:15: lora.ranks: expected none with federation.method fedit, found [4, 4]")]
+    [InlineData("lora: {ranks: [4, 0]}", ":2:15: lora.ranks: expected a list of 1 or more, each a whole number of 1 to 1024, found a list")]
     [InlineData("seed: 1\nseed: 2", ":3:1: expected 'seed' once, found it here and in line 2")]
     [InlineData("seed: &x 1", ":2:7: expected a value, found an anchor (&), which option files do not use")]
     [InlineData("seed: *x", ":2:7: expected a value, found an alias (*), which option files do not use")]

@@ -104,7 +104,7 @@ public sealed class AggregatorServiceTests : IDisposable
     private async Task<AggregatorService> OpenAsync(RunPlan plan)
     {
         var folder = new DurableFolder(_folder.Path);
-        var aggregator = new AggregatorService(_bus, new FolderStateStore(folder.Folder("state")), folder.Folder("volume"), (_, _) => { });
+        var aggregator = new AggregatorService(_bus, new FolderStateStore(folder.Folder("state")), folder.Folder("volume"), (_, _, _) => { });
         await _bus.DecideAsync(new RunOpened("run-1", plan), Signer.Hub);
         await _bus.DecideAsync(_round, Signer.Hub);
         return aggregator;

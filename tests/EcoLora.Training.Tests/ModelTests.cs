@@ -123,6 +123,39 @@ public class ModelTests
     }
 
     [Fact]
+    public void A_change_of_the_targets_is_what_an_adapter_with_that_product_is()
+    {
+        var lora = new LoraOptions(3, 6, LoraTargets.QProj | LoraTargets.DownProj);
+        LlamaConfig config = TinyModel.Config();
+        LlamaModel model = LlamaModel.Random(config, new RandomStream(1, "weights"));
+        LoraLayout layout = lora.LayoutFor(config);
+        var random = new RandomStream(2, "adapter");
+        float[] adapter = [.. Enumerable.Range(0, layout.Length).Select(_ => (float)random.NextGaussian())];
+        var change = new List<float>();
+        foreach (LoraTensor[] pair in layout.Tensors.Chunk(2))
+            for (int row = 0; row < pair[1].Rows; row++)
+                for (int column = 0; column < pair[0].Columns; column++)
+                    change.Add((float)(2 * Enumerable.Range(0, 3).Sum(r => (double)adapter[pair[1].Offset + row * 3 + r] * adapter[pair[0].Offset + r * pair[0].Columns + column])));
+        float[] expected = model.WithAdapter(lora, adapter).CopyParameters(), found = model.WithChange(lora, [.. change]).CopyParameters();
+        Assert.All(expected.Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.NotEqual(model.CopyParameters(), found);
+        Assert.Throws<ArgumentException>(() => model.WithChange(lora, new float[change.Count - 1]));
+        Assert.Throws<ArgumentException>(() => model.WithChange(lora, new float[change.Count + 1]));
+    }
+
+    [Theory]
+    [InlineData(false, 24)] // s·r = 2·12
+    [InlineData(true, 6.928203230275509)] // s·√r = (4/√4)·√12
+    public void Another_rank_keeps_the_scale(bool rslora, double alpha)
+    {
+        LoraOptions lora = new(4, rslora ? 4 : 8, RsLora: rslora), other = lora.OfRank(12);
+        Assert.Equal((12, 2.0), (other.Rank, lora.Scale));
+        Assert.Equal(alpha, other.Alpha, 1e-12);
+        Assert.Equal(lora.Scale, other.Scale, 1e-15);
+        Assert.Same(lora, lora.OfRank(4));
+    }
+
+    [Fact]
     public void A_new_adapter_leaves_the_model_as_it_is()
     {
         var lora = new LoraOptions(4, 8, LoraTargets.All);

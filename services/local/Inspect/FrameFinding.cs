@@ -21,7 +21,7 @@ internal static class FrameFinding
             var json = new JsonObject
             {
                 ["kind"] = "frame",
-                ["carries"] = header.Kind == FrameKind.Segment ? "segment" : "global change",
+                ["carries"] = header.Kind switch { FrameKind.Segment => "segment", FrameKind.Stack => "stack", _ => "global change" },
                 ["runKey"] = header.RunKey.ToString("x16", null),
                 ["round"] = header.Round,
                 ["client"] = header.Client == FrameHeader.Aggregator ? null : header.Client,

@@ -22,7 +22,7 @@ public static class KeptUpdate
     /// <exception cref="IOException">The disk refused.</exception>
     public static void Write(string folder, AcceptedChange change)
     {
-        SegmentRange range = Segmentation.Range(change.Segment, change.Segments, change.Layout.Length);
+        SegmentRange range = change.Layout.Range(change.Segment, change.Segments);
         IEnumerable<SafetensorsTensor> pieces = new[] { LoraRole.A, LoraRole.B }
             .SelectMany(role => Segmentation.Pieces(change.Layout, range, role))
             .Select(piece => new SafetensorsTensor(NameOf(piece.Tensor), ShapeOf(piece), change.Values.Slice(piece.Start, piece.Length)));

@@ -19,8 +19,8 @@ public sealed record ClusterOptions
     /// <summary>What trains.</summary>
     public required ITrainingEngine Engine { get; init; }
 
-    /// <summary>Writes the finished run's whole adapter.</summary>
-    public required Action<RunPlan, float[]> WriteAdapter { get; init; }
+    /// <summary>Writes what the finished run comes to.</summary>
+    public required AdapterWriter WriteAdapter { get; init; }
 
     /// <summary>Training jobs at once; the outcome does not depend on it.</summary>
     public int Threads { get; init; } = 1;

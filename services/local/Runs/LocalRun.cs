@@ -52,7 +52,7 @@ public static class LocalRun
                 Plan = arm.Plan,
                 State = folder.Folder.Folder("state").Folder(arm.Plan.Run),
                 Engine = input.Engine(file.Threads, file.RecomputesLayers),
-                WriteAdapter = (plan, adapter) => AdapterExport.ToPeft(plan.AdapterLayout(), adapter, file.Lora, file.Model!).Write(output.FileAt("adapter")),
+                WriteAdapter = (plan, outcome, chain) => AdapterExport.Write(output, plan, file, outcome, chain),
                 Threads = file.Threads,
                 KeepChange = isMethod && request.KeepUpdates ? change => KeptUpdate.Write(folder.Folder.FileAt(KeptUpdate.Folder), change) : null,
                 Replay = isMethod ? replay : null,

@@ -13,7 +13,7 @@ public sealed class RunFolder : IDisposable
 {
     private const string OptionsFile = "run.json", LockFile = ".lock";
 
-    private static readonly string[] OwnEntries = ["state", "adapter", "baselines", KeptUpdate.Folder, "report.html", "report.json", "ledger.csv", OptionsFile];
+    private static readonly string[] OwnEntries = ["state", "adapter", AdapterExport.Stacked, AdapterExport.Figures, "baselines", KeptUpdate.Folder, "report.html", "report.json", "ledger.csv", OptionsFile];
 
     private readonly FileStream _lock;
 

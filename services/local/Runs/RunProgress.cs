@@ -51,11 +51,11 @@ public sealed class ArmProgress(Arm arm)
         {
             case Heard { Report: SegmentReceived stored }:
                 UpBytes += stored.Sizes.Framed;
-                DenseBytes += Dense;
+                DenseBytes += 2 * Dense.Up(stored.Client);
                 break;
             case Heard { Report: SiteUpdated site }:
                 DownBytes += site.Bytes;
-                DenseBytes += Dense;
+                DenseBytes += 2 * Dense.Down(state.Rounds[site.Version - 1]);
                 break;
             case Heard { Report: Evaluated evaluated }:
                 HeldOut = evaluated.Score;
@@ -66,7 +66,7 @@ public sealed class ArmProgress(Arm arm)
     /// <summary>Bytes saved against dense FP16, in percent.</summary>
     public double? Saved => DenseBytes == 0 ? null : 1 - (double)(UpBytes + DownBytes) / DenseBytes;
 
-    private long Dense { get; } = 2L * arm.Plan.FederatedMethod.ExchangedLayout(arm.Plan.AdapterLayout()).Length;
+    private DenseEntries Dense { get; } = new(arm.Plan);
 }
 
 /// <summary>All arms, and the time that is left by the pace so far.</summary>

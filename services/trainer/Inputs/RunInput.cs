@@ -48,6 +48,9 @@ public sealed class RunInput
     /// <summary>The records.</summary>
     public ClientData Data { get; }
 
+    /// <summary>r of a client.</summary>
+    public int RankOf(int client) => _file.Lora.RankOf(client);
+
     /// <summary>Loads model and data.</summary>
     /// <param name="file">The run file.</param>
     /// <param name="hosts">The clients whose examples are needed; null for all.</param>

@@ -18,9 +18,10 @@ public sealed class Frame
         ReadOnlySpan<byte> span = bytes.Span;
         _bytes = bytes;
         (Header, Range parameters) = FrameHeader.Read(span);
+        if (Header.Kind == FrameKind.Stack) throw new FrameException("kind", "a segment or a global change", $"{Header}");
         if (Header.LayoutKey != (uint)layout.Fingerprint) throw new FrameException("layout", $"{(uint)layout.Fingerprint:x8}", $"{Header.LayoutKey:x8}");
-        if (Header.Segments > layout.Length) throw new FrameException("segments", $"at most {layout.Length}", $"{Header.Segments}");
-        Range = Header.Range(layout.Length);
+        if (Header.Segments > layout.MostSegments) throw new FrameException("segments", $"at most {layout.MostSegments}", $"{Header.Segments}");
+        Range = Header.Range(layout);
         FieldReader reader = ReadIndex(span, parameters, out ValueMode mode, out _offsets);
         Values = mode;
         foreach ((SectionParameters section, LoraRole role) in ((SectionParameters, LoraRole)[])[(A, LoraRole.A), (B, LoraRole.B)])
@@ -44,6 +45,9 @@ public sealed class Frame
     /// <summary>Number of chunks.</summary>
     public int Chunks => _offsets.Length - 1;
 
+    /// <summary>The whole frame, as it came.</summary>
+    public ReadOnlyMemory<byte> Bytes => _bytes;
+
     internal SectionParameters A { get; } = new();
 
     internal SectionParameters B { get; } = new();
@@ -56,6 +60,11 @@ public sealed class Frame
     public static FrameHeader ReadHeader(ReadOnlySpan<byte> bytes)
     {
         (FrameHeader header, Range parameters) = FrameHeader.Read(bytes);
+        if (header.Kind == FrameKind.Stack)
+        {
+            StackFrame.Check(header, bytes, parameters);
+            return header;
+        }
         ReadIndex(bytes, parameters, out _, out int[] offsets);
         for (int chunk = 0; chunk + 1 < offsets.Length; chunk++) ChunkDecoder.CheckSum(bytes[offsets[chunk]..offsets[chunk + 1]]);
         return header;

@@ -12,7 +12,7 @@ public static class FrameEncoder
     /// <param name="values">How kept values are written.</param>
     public static int MaximumSize(FrameHeader header, LoraLayout layout, ValueMode values)
     {
-        SegmentRange range = header.Range(layout.Length);
+        SegmentRange range = header.Range(layout);
         long bytes = FrameHeader.Size + 16 + (range.Length * (long)ValueFormat.RawBits(values, all: true) + 7) / 8 + range.Length / 8;
         bytes += 2L * (8 + 80) + 80L * (range.Length / (FrameWriter.LeastBlocks * Planes.Block));
         if (ValueFormat.HasSteps(values))

@@ -13,6 +13,9 @@ public enum FrameKind : byte
 
     /// <summary>The change that makes version <c>BaseVersion + 1</c> of the published adapter, from the aggregator to the codecs.</summary>
     GlobalChange = 1,
+
+    /// <summary>The same in a method that stacks: the accepted segments' frames as they are, with their weights (<see cref="StackFrame"/>).</summary>
+    Stack = 2,
 }
 
 /// <summary>
@@ -22,8 +25,8 @@ public enum FrameKind : byte
 /// <param name="RunKey">The run, as <see cref="KeyOf"/> gives it.</param>
 /// <param name="Round">Round t ≥ 0.</param>
 /// <param name="Client">Number of the client, or <see cref="Aggregator"/>.</param>
-/// <param name="Segment">Segment s of a <see cref="FrameKind.Segment"/> frame; 0 in a global change.</param>
-/// <param name="Segments">N_s of the run; 1 in a global change.</param>
+/// <param name="Segment">Segment s of a <see cref="FrameKind.Segment"/> frame; 0 in the others.</param>
+/// <param name="Segments">N_s of the run; 1 in the others.</param>
 /// <param name="BaseVersion">Version of the published adapter that the change is against.</param>
 /// <param name="LayoutKey">Low 32 bits of <see cref="LoraLayout.Fingerprint"/> of the exchanged layout.</param>
 public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Client, int Segment, int Segments, int BaseVersion, uint LayoutKey)
@@ -39,13 +42,13 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
     /// <summary>The key of a run: the first 8 bytes, little-endian, of SHA-256 over the run's name in UTF-8.</summary>
     public static ulong KeyOf(string run) => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(run)));
 
-    /// <summary>The entries that the frame covers in a vector of <paramref name="length"/> entries.</summary>
-    public SegmentRange Range(int length) => Segmentation.Range(Segment, Segments, length);
+    /// <summary>The entries that the frame covers in a vector of a layout.</summary>
+    public SegmentRange Range(LoraLayout layout) => layout.Range(Segment, Segments);
 
     /// <inheritdoc/>
     public override string ToString() => Kind == FrameKind.Segment
         ? $"segment {Segment}/{Segments} of client {Client}, round {Round}, base version {BaseVersion}"
-        : $"global change of round {Round}, base version {BaseVersion}";
+        : $"{(Kind == FrameKind.Stack ? "stack" : "global change")} of round {Round}, base version {BaseVersion}";
 
     internal void Write(Span<byte> destination, int parameterBytes)
     {
@@ -71,7 +74,7 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
         if (frame.Length < Size + sizeof(uint)) throw new FrameException("length", $"at least {Size + sizeof(uint)} bytes", $"{frame.Length}");
         if (!frame.StartsWith(Magic)) throw new FrameException("magic", "'ECLF'", Convert.ToHexString(frame[..4]));
         if (frame[4] != Version) throw new FrameException("version", $"{Version}", $"{frame[4]}");
-        if (frame[5] > (byte)FrameKind.GlobalChange) throw new FrameException("kind", "0 or 1", $"{frame[5]}");
+        if (frame[5] > (byte)FrameKind.Stack) throw new FrameException("kind", "0 to 2", $"{frame[5]}");
         int size = BinaryPrimitives.ReadUInt16LittleEndian(frame[6..]), most = frame.Length - sizeof(uint);
         if (size < Size || size > most) throw new FrameException("header length", $"{Size} to {most}", $"{size}");
         uint parameters = BinaryPrimitives.ReadUInt32LittleEndian(frame[36..]);
@@ -100,7 +103,7 @@ public sealed record FrameHeader(FrameKind Kind, ulong RunKey, int Round, int Cl
         if (BaseVersion < 0) throw new FrameException("base version", "0 or more", $"{BaseVersion}");
         if (Segments < 1 || Segment >= Segments) throw new FrameException("segment", $"0 to {Segments - 1}", $"{Segment}");
         bool fromAggregator = Client == Aggregator;
-        if (Kind == FrameKind.GlobalChange && (!fromAggregator || Segments != 1))
+        if (Kind != FrameKind.Segment && (!fromAggregator || Segments != 1))
             throw new FrameException("sender of a global change", "the aggregator, one segment", $"client {Client}, {Segments} segments");
         if (Kind == FrameKind.Segment && Client < 0) throw new FrameException("client", "0 or more", $"{Client}");
     }

@@ -84,7 +84,7 @@ internal sealed unsafe class FrameWriter : ChunkTask
     private SegmentRange Begin(FrameHeader header, LoraLayout layout, int length, ValueMode mode, LosslessCoding coding, Span<byte> destination,
         CodecExecution execution)
     {
-        SegmentRange range = header.Range(layout.Length);
+        SegmentRange range = header.Range(layout);
         if (length != range.Length) throw new ArgumentException($"{header}: expected {range.Length} entries, found {length}");
         int most = FrameEncoder.MaximumSize(header, layout, mode);
         if (destination.Length < most)

@@ -44,9 +44,13 @@ public sealed record LoraTensor(string Module, LoraRole Role, int Rows, int Colu
 /// </summary>
 public sealed class LoraLayout
 {
+    private readonly int[] _moduleStarts;
+
     /// <summary>Makes a layout of consecutive tensors.</summary>
+    /// <param name="tensors">The tensors.</param>
+    /// <param name="isCutAtModules">Whether segments are whole modules.</param>
     /// <exception cref="ArgumentException">The tensors do not follow each other from offset 0, or there is none.</exception>
-    public LoraLayout(IReadOnlyList<LoraTensor> tensors)
+    public LoraLayout(IReadOnlyList<LoraTensor> tensors, bool isCutAtModules = false)
     {
         long offset = 0;
         foreach (LoraTensor tensor in tensors)
@@ -63,6 +67,8 @@ public sealed class LoraLayout
         if (offset == 0) throw new ArgumentException("a LoRA layout needs at least one tensor", nameof(tensors));
         Tensors = [.. tensors];
         Length = (int)offset;
+        IsCutAtModules = isCutAtModules;
+        _moduleStarts = [.. Tensors.Where((tensor, i) => i == 0 || tensor.Module != Tensors[i - 1].Module).Select(tensor => tensor.Offset), Length];
         Fingerprint = ComputeFingerprint();
     }
 
@@ -72,8 +78,24 @@ public sealed class LoraLayout
     /// <summary>|P|, the number of entries of the vector.</summary>
     public int Length { get; }
 
-    /// <summary>First 8 bytes, little-endian, of SHA-256 over one line <c>module role rows columns</c> per tensor.</summary>
+    /// <summary>Whether a segment is whole modules, A with B (FLoRA), so that the products B·A of a segment can be made; else a cut may run through a tensor.</summary>
+    public bool IsCutAtModules { get; }
+
+    /// <summary>Most segments that the vector can be cut into: its modules, or its entries.</summary>
+    public int MostSegments => IsCutAtModules ? _moduleStarts.Length - 1 : Length;
+
+    /// <summary>
+    /// First 8 bytes, little-endian, of SHA-256 over one line <c>module role rows columns</c> per tensor, and the line <c>segments modules</c> where segments are whole modules.
+    /// </summary>
     public ulong Fingerprint { get; }
+
+    /// <summary>Segment s of N_s: equal shares of the entries, or, with M modules, modules [⌊s·M/N_s⌋, ⌊(s+1)·M/N_s⌋).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The segment is not one of N_s, or N_s is not in 1..<see cref="MostSegments"/>.</exception>
+    public SegmentRange Range(int segment, int segments)
+    {
+        SegmentRange range = Segmentation.Range(segment, segments, MostSegments);
+        return IsCutAtModules ? new SegmentRange(_moduleStarts[range.Start], _moduleStarts[range.End]) : range;
+    }
 
     /// <summary>The full layout of the given modules: for each, A [r, n] then B [m, r].</summary>
     /// <exception cref="ArgumentException">No module, a rank below 1, or too many entries.</exception>
@@ -111,10 +133,14 @@ public sealed class LoraLayout
         return new LoraLayout(kept);
     }
 
+    /// <summary>The same tensors, with segments that are whole modules.</summary>
+    public LoraLayout CutAtModules() => new(Tensors, isCutAtModules: true);
+
     private ulong ComputeFingerprint()
     {
         var text = new System.Text.StringBuilder();
         foreach (LoraTensor t in Tensors) text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{t.Module} {t.Role} {t.Rows} {t.Columns}\n");
+        if (IsCutAtModules) text.Append("segments modules\n");
         byte[] digest = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text.ToString()));
         return System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(digest);
     }

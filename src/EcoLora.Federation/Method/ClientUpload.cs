@@ -22,7 +22,7 @@ public sealed record ClientUpload(byte[] Frame, float[] Residual, float[] Unsent
     public static ClientUpload Make(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> published, ReadOnlySpan<float> local,
         ReadOnlySpan<float> residual, double feedback, Compression compression)
     {
-        float[] unsent = WithResidual(header.Range(layout.Length), published, local, residual, feedback);
+        float[] unsent = WithResidual(header.Range(layout), published, local, residual, feedback);
         float[] left = [.. unsent];
         byte[] frame = FrameEncoder.Encode(header, layout, left, compression);
         return new ClientUpload(frame, left, unsent);

@@ -23,8 +23,20 @@ public sealed class FederatedMethod
     /// </summary>
     public static FederatedMethod FfaLora { get; } = new("ffa-lora", Aggregation.WeightedMean, LoraRole.B);
 
+    /// <summary>
+    /// FLoRA (Wang et al. 2024): every round begins with fresh adapters, whose ranks may differ; they are stacked, not averaged, so that nothing of Σ p_k·B_k·A_k is lost,
+    /// and the stack is merged into the base (<see cref="StackedChange"/>).
+    /// </summary>
+    public static FederatedMethod Flora { get; } = new("flora", Aggregation.WeightedMean, LoraRole.A, LoraRole.B) { MergesIntoBase = true };
+
     /// <summary>All methods, by name.</summary>
-    public static IReadOnlyList<FederatedMethod> All { get; } = [FedIt, FfaLora];
+    public static IReadOnlyList<FederatedMethod> All { get; } = [FedIt, FfaLora, Flora];
+
+    /// <summary>
+    /// Whether a round's adapters are merged into the base: what is published is then ΔW of every module, a change is measured against a fresh adapter, and segments are whole
+    /// modules. Else an adapter is published, and the base stays as it is.
+    /// </summary>
+    public bool MergesIntoBase { get; private init; }
 
     /// <summary>Name in run files.</summary>
     public string Name { get; }
@@ -39,13 +51,22 @@ public sealed class FederatedMethod
     public bool Trains(LoraRole role) => _exchanged.Contains(role);
 
     /// <summary>The layout of what travels.</summary>
-    public LoraLayout ExchangedLayout(LoraLayout adapter) => _exchanged.Length == 2 ? adapter : adapter.Only(_exchanged[0]);
+    public LoraLayout ExchangedLayout(LoraLayout adapter) => MergesIntoBase ? adapter.CutAtModules() : _exchanged.Length == 2 ? adapter : adapter.Only(_exchanged[0]);
 
     /// <summary>
-    /// Q^0 of the exchanged vector, from the seed. It is also the reference's start: a change is measured against the published Q^t, and no round
-    /// resets or merges anything in either method.
+    /// The exchange that remains of a run file's: a stack is neither mixed, nor coded again, nor has it a residual, since the adapters of two rounds have nothing in common.
     /// </summary>
-    public float[] InitialReference(LoraLayout adapter, ulong seed) => Exchanged(adapter, LoraInitialization.Create(adapter, seed));
+    public ExchangeOptions Effective(ExchangeOptions exchange) => MergesIntoBase
+        ? exchange with { MixingBeta = null, Feedback = ResidualFeedback.None, ValuesDown = null, KDown = null, Sums = CoverageScale.Mean }
+        : exchange;
+
+    /// <summary>
+    /// Q^0 from the seed: the exchanged vector, against whose published successors a change is measured; or, where rounds are merged into the base, ΔW = 0 of every
+    /// module, [outputs, inputs] row-major, in their order.
+    /// </summary>
+    public float[] InitialReference(LoraLayout adapter, ulong seed) => MergesIntoBase
+        ? new float[adapter.Tensors.Chunk(2).Sum(pair => pair[1].Rows * pair[0].Columns)]
+        : Exchanged(adapter, LoraInitialization.Create(adapter, seed));
 
     /// <summary>Takes what travels out of a whole adapter.</summary>
     public float[] Exchanged(LoraLayout adapter, ReadOnlySpan<float> whole)

@@ -5,7 +5,7 @@ namespace EcoLora.Federation;
 /// </summary>
 public interface ISiteCodec
 {
-    /// <summary>Q^version of the exchanged vector; waits until the site has received that version.</summary>
+    /// <summary>Q^version of the exchanged vector, or ΔW^version where a method merges into the base, which is as large as the layers that carry LoRA; waits until the site has received that version.</summary>
     /// <param name="run">The run's name.</param>
     /// <param name="version">The version that a round starts from.</param>
     /// <param name="client">The participant that trains from it; null for an evaluation.</param>

@@ -8,19 +8,17 @@ namespace EcoLora.Federation;
 /// </summary>
 public static class ReferenceRun
 {
-    /// <summary>Local training: (client, round, whole adapter trained in place) → mean loss.</summary>
-    public delegate double LocalTraining(int client, int round, float[] adapter);
+    /// <summary>Local training: (client, round, start, whose adapter is trained in place) → mean loss.</summary>
+    public delegate double LocalTraining(int client, int round, TrainingStart start);
 
     /// <summary>Runs all rounds.</summary>
-    /// <returns>Q^T as the whole adapter.</returns>
+    /// <returns>Q^T as the whole adapter, or ΔW^T.</returns>
     public static float[] Run(RunPlan plan, LocalTraining train)
     {
         FederatedMethod method = plan.FederatedMethod;
         ExchangeOptions exchange = plan.Exchange;
-        LoraLayout adapterLayout = plan.AdapterLayout(), layout = method.ExchangedLayout(adapterLayout);
-        uint layoutKey = (uint)layout.Fingerprint;
         var published = PublishedAdapter.Start(plan);
-        float[] serverResidual = new float[layout.Length];
+        float[] serverResidual = new float[plan.ExchangedLayout().Length];
         var locals = new Dictionary<int, (int Round, float[] Values)>();
         var residuals = new Dictionary<(int Client, int Segment), float[]>();
         double? firstLoss = null, previousLoss = null;
@@ -29,7 +27,7 @@ public static class ReferenceRun
         {
             // 1. Sampling, and Eq. 4 for this round's densities.
             int[] sampled = RoundRobinSchedule.Sample(plan.Seed, round, plan.Roster.Select(enrolment => enrolment.Client), plan.Participants);
-            (double A, double B) keep = exchange.Keep(round, firstLoss, previousLoss), keepDown = exchange.KeepDown(round, keep);
+            (double A, double B) keep = exchange.Keep(round, firstLoss, previousLoss);
             var accepted = new List<AcceptedFrame>();
             double lossSum = 0;
             long samples = 0;
@@ -37,23 +35,21 @@ public static class ReferenceRun
             {
                 int client = sampled[slot];
 
-                // 2. Mixing (Eq. 3).
+                // 2. Mixing (Eq. 3); FLoRA: ΔW merged into the base, and a fresh adapter.
                 bool returns = locals.TryGetValue(client, out (int Round, float[] Values) last);
-                double weight = Mixing.Weight(exchange.MixingBeta, round, returns ? last.Round : null);
-                float[] start = new float[layout.Length];
-                Mixing.Mix(weight, published.Values.Span, last.Values, start);
+                var start = TrainingStart.Of(plan, round, client, published.Values, returns ? last.Round : null, last.Values);
 
                 // 3. Local training.
-                float[] adapter = method.WholeAdapter(adapterLayout, plan.Seed, start);
-                double loss = train(client, round, adapter);
-                float[] local = method.Exchanged(adapterLayout, adapter);
+                double loss = train(client, round, start);
+                float[] local = method.Exchanged(plan.AdapterLayout(client), start.Adapter);
                 locals[client] = (round, local);
 
                 // 4. to 7. Its segment by round-robin, top-k with error feedback (Eqs. 5 and 6), lossless coding.
+                LoraLayout layout = plan.ExchangedLayout(client);
                 int segment = RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments);
-                var header = new FrameHeader(FrameKind.Segment, plan.Key, round, client, segment, exchange.Segments, published.Version, layoutKey);
-                ClientUpload upload = ClientUpload.Make(header, layout, published.Values.Span, local, residuals.GetValueOrDefault((client, segment)),
-                    Mixing.FeedbackShare(exchange.Feedback, weight), exchange.Up(keep.A, keep.B));
+                var header = new FrameHeader(FrameKind.Segment, plan.Key, round, client, segment, exchange.Segments, published.Version, (uint)layout.Fingerprint);
+                ClientUpload upload = ClientUpload.Make(header, layout, plan.Reference(round, client, published.Values.Span), local,
+                    residuals.GetValueOrDefault((client, segment)), Mixing.FeedbackShare(exchange.Feedback, start.MixingWeight), exchange.Up(keep.A, keep.B));
                 var frame = Frame.Open(upload.Frame, layout);
                 bool isAccepted = !(Aggregation.Norm(frame) > exchange.MaxNorm);
                 residuals[(client, segment)] = isAccepted ? upload.Residual : upload.Unsent;
@@ -65,11 +61,20 @@ public static class ReferenceRun
             if (samples > 0) previousLoss = lossSum / samples;
             firstLoss ??= previousLoss;
 
-            // 8. Aggregation (Eq. 2), and 9. the published chain: D = C(U + S), S ← U + S − D, Q ← Q + D, or D through the server's momentum.
-            double[] update = method.Aggregate(accepted, layout.Length, exchange.Sums);
-            var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, round, FrameHeader.Aggregator, 0, 1, published.Version, layoutKey);
-            published.Apply(Aggregation.Publish(change, layout, update, serverResidual, exchange.Down(keepDown.A, keepDown.B)));
+            // 8. and 9. Aggregation, and the published chain.
+            published.Apply(method.MergesIntoBase
+                ? StackedChange.Write(plan, round, accepted)
+                : Sum(plan, round, accepted, exchange.KeepDown(round, keep), serverResidual));
         }
-        return method.WholeAdapter(adapterLayout, plan.Seed, published.Values.Span);
+        return plan.Outcome(published.Values.Span);
+    }
+
+    /// <summary>U by Eq. 2, then D = C(U + S), S ← U + S − D; the receivers take Q ← Q + D, or D through the server's momentum.</summary>
+    private static byte[] Sum(RunPlan plan, int round, List<AcceptedFrame> accepted, (double A, double B) keep, float[] serverResidual)
+    {
+        LoraLayout layout = plan.ExchangedLayout();
+        double[] update = plan.FederatedMethod.Aggregate(accepted, layout.Length, plan.Exchange.Sums);
+        var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, round, FrameHeader.Aggregator, 0, 1, round, (uint)layout.Fingerprint);
+        return Aggregation.Publish(change, layout, update, serverResidual, plan.Exchange.Down(keep.A, keep.B));
     }
 }

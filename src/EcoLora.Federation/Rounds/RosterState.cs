@@ -34,8 +34,8 @@ public sealed class RosterState(RunPlan draft, int clients)
             if (!seen.Add(client.Client)) return $"client {client.Client}: expected once, found twice";
             if (!isKnown && _clients.ContainsKey(client.Client)) return $"client {client.Client}: expected one that no other trainer hosts, found one that does";
             if (client.Samples < 1) return $"samples of client {client.Client}: expected 1 or more, found {client.Samples}";
-            int rank = report.Modules.Max(module => module.Rank);
-            if (client.Rank != rank) return $"rank of client {client.Client}: expected {rank}, as its modules have, found {client.Rank}";
+            int rank = (draft with { Modules = report.Modules }).RankOf(client.Client);
+            if (client.Rank != rank) return $"rank of client {client.Client}: expected {rank}, as its modules{(draft.Ranks is null ? "" : " or lora.ranks")} have, found {client.Rank}";
         }
         return _modules is null ? FaultOf(report.Modules) : null;
     }

@@ -13,11 +13,12 @@ public sealed record ExchangePreset(string Name, string Description, ExchangeOpt
         "The paper: round-robin segments, adaptive top-k with error feedback, mixing, FP16 values.", new ExchangeOptions());
 
     /// <summary>
-    /// Beyond the paper: signs of the largest entries both ways, after a few rounds with all signs; sums scaled by coverage, and the server's momentum after the lossy step.
+    /// Beyond the paper: signs of the largest entries both ways, after a few rounds with all signs, and the server's momentum after the lossy step. The uplink has twice the downlink's share:
+    /// what is downloaded is a mean, of which the server keeps what does not fit. How it was found: docs/results.md.
     /// </summary>
     public static ExchangePreset EcoLoraPlus { get; } = new("ecolora+",
-        "Beyond the paper: whole adapters as signs of their largest entries, sums scaled by coverage, the server's momentum after the lossy step.",
-        ExchangeOptions.Fixed(0.09, ValueMode.Sign) with { DenseRounds = 4, Sums = CoverageScale.RootCoverage, ServerMomentum = 0.3 });
+        "Beyond the paper: whole adapters as signs of their largest entries, and the server's momentum after the lossy step.",
+        ExchangeOptions.Fixed(0.12, ValueMode.Sign) with { KDown = 0.06, DenseRounds = 4, ServerMomentum = 0.5 });
 
     /// <summary>Whole adapters in FP16.</summary>
     public static ExchangePreset DenseFp16 { get; } = new("dense-fp16", "Whole adapters in FP16.", ExchangeOptions.Dense(ValueMode.Fp16));

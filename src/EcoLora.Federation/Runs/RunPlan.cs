@@ -28,7 +28,7 @@ public sealed record SitePlace(string Name, IReadOnlyList<int> Trainers);
 /// <param name="Exchange">How segments travel.</param>
 /// <param name="Modules">The modules that carry LoRA, in the order of the vector.</param>
 /// <param name="Roster">The clients, by number: all of them in strict mode; with a deadline those that have enrolled so far.</param>
-public sealed record RunPlan(
+public sealed partial record RunPlan(
     string Run,
     ulong Seed,
     string Method,
@@ -111,6 +111,7 @@ public sealed record RunPlan(
         Exchange.Validate(Participants);
         Deadline?.Validate(Participants, Exchange.Segments);
         CheckModules();
+        CheckMerging();
         if (Places is not null) CheckPlaces(Places);
         int sites = Places?.Count ?? Roster.Count;
         for (int i = 0; i < Roster.Count; i++)
@@ -149,8 +150,8 @@ public sealed record RunPlan(
             ExchangeOptions.Require(module is { Outputs: >= 1, Inputs: >= 1 }, $"shape of {module.Name}", $"[{module.Outputs}, {module.Inputs}]",
                 "1 or more rows and columns");
         }
-        int length = FederatedMethod.ExchangedLayout(AdapterLayout()).Length;
-        ExchangeOptions.Require(Exchange.Segments <= length, "exchange.segments", Exchange.Segments,
-            $"at most {length}, the number of entries that are exchanged");
+        LoraLayout exchanged = ExchangedLayout();
+        ExchangeOptions.Require(Exchange.Segments <= exchanged.MostSegments, "exchange.segments", Exchange.Segments,
+            $"at most {exchanged.MostSegments}, the number of {(exchanged.IsCutAtModules ? "modules" : "entries")} that are exchanged");
     }
 }

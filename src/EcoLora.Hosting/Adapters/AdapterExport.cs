@@ -1,11 +1,49 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using EcoLora.Codec;
+using EcoLora.Federation;
 using EcoLora.Formats.Peft;
+using EcoLora.Messaging;
 
 namespace EcoLora.Hosting;
 
 /// <summary>Between the LoRA vector and PEFT's adapter folders.</summary>
 public static class AdapterExport
 {
+    /// <summary>Folder of the stacked adapter, and file of what the exports of a change of the base come to.</summary>
+    public const string Stacked = "stacked", Figures = "exports.json";
+
+    private const string Adapter = "adapter";
+
+    /// <summary>
+    /// Writes what a run comes to into its output folder: <c>adapter/</c>; where the method merges into the base, that is the nearest adapter of rank <c>lora.rank</c>, with
+    /// <c>stacked/</c> beside it, which has all of the change, and <c>exports.json</c> with their figures.
+    /// </summary>
+    /// <param name="folder">The output folder.</param>
+    /// <param name="plan">The run.</param>
+    /// <param name="file">Its run file.</param>
+    /// <param name="outcome">The whole adapter, or the change of the base.</param>
+    /// <param name="chain">The published chain.</param>
+    public static void Write(DurableFolder folder, RunPlan plan, RunFile file, float[] outcome, IEnumerable<byte[]> chain)
+    {
+        if (!plan.FederatedMethod.MergesIntoBase)
+        {
+            ToPeft(plan.AdapterLayout(), outcome, file.Lora, file.Model!).Write(folder.FileAt(Adapter));
+            return;
+        }
+        var export = new BaseChangeExport(plan, file.Lora, file.Model!);
+        (PeftAdapter stacked, int whole) = export.Stacked(outcome, chain);
+        stacked.Write(folder.FileAt(Stacked));
+        (PeftAdapter truncated, double kept) = export.Truncated(outcome);
+        truncated.Write(folder.FileAt(Adapter));
+        var figures = new JsonObject
+        {
+            ["adapter"] = new JsonObject { ["rank"] = truncated.Modules.Max(module => module.Rank), ["keptShare"] = kept },
+            ["stacked"] = new JsonObject { ["rank"] = stacked.Modules.Max(module => module.Rank), ["modules"] = stacked.Modules.Count, ["wholeModules"] = whole },
+        };
+        folder.Write(Figures, Encoding.UTF8.GetBytes(figures.ToJsonString() + "\n"));
+    }
+
     /// <summary>
     /// A whole adapter vector as PEFT modules, with the α and the kind of scale that it was trained with; a frozen A is in it too, since other programs need
     /// both.

@@ -5,7 +5,7 @@ namespace EcoLora.Hosting;
 
 /// <summary>
 /// What values an option takes: how a text becomes one, what a refusal says was expected, and the same as JSON Schema. A value is a
-/// <see cref="long"/>, a <see cref="double"/>, a <see cref="bool"/>, a <see cref="string"/> or an array of strings.
+/// <see cref="long"/>, a <see cref="double"/>, a <see cref="bool"/>, a <see cref="string"/> or an array of strings or of whole numbers.
 /// </summary>
 public abstract record OptionType
 {
@@ -45,6 +45,31 @@ public sealed record IntegerOption(long Minimum, long Maximum = int.MaxValue, st
 
     /// <inheritdoc/>
     public override JsonObject Schema() => Or(new JsonObject { ["type"] = "integer", ["minimum"] = Minimum, ["maximum"] = Maximum }, Word);
+}
+
+/// <summary>A list of one or more whole numbers, in order; a single one stands for a list of one.</summary>
+/// <param name="Minimum">Smallest value.</param>
+/// <param name="Maximum">Largest value.</param>
+public sealed record IntegerListOption(long Minimum, long Maximum) : OptionType
+{
+    private readonly IntegerOption _item = new(Minimum, Maximum);
+
+    /// <inheritdoc/>
+    public override string Expected => $"a list of 1 or more, each {_item.Expected}";
+
+    /// <inheritdoc/>
+    public override object? Read(YamlNode node)
+    {
+        IReadOnlyList<YamlNode> nodes = node is YamlList list ? list.Items : [node];
+        object?[] items = [.. nodes.Select(_item.Read)];
+        return items.Length == 0 || items.Contains(null) ? null : items.Cast<long>().ToArray();
+    }
+
+    /// <inheritdoc/>
+    public override JsonObject Schema() => new()
+    {
+        ["anyOf"] = new JsonArray(_item.Schema(), new JsonObject { ["type"] = "array", ["items"] = _item.Schema(), ["minItems"] = 1 }),
+    };
 }
 
 /// <summary>A finite number.</summary>

@@ -42,6 +42,7 @@ public sealed class OptionValues
     public static string Shown(object value) => value switch
     {
         string[] list => $"[{string.Join(", ", list)}]",
+        long[] list => $"[{string.Join(", ", list)}]",
         bool truth => truth ? "true" : "false",
         _ => FormattableString.Invariant($"{value}"),
     };
@@ -63,6 +64,9 @@ public sealed class OptionValues
 
     /// <summary>A list of texts; empty where there is none.</summary>
     public IReadOnlyList<string> Texts(string path) => Value(path) as string[] ?? [];
+
+    /// <summary>A list of whole numbers; empty where there is none.</summary>
+    public IReadOnlyList<int> Integers(string path) => Value(path) is long[] values ? [.. values.Select(value => checked((int)value))] : [];
 
     /// <summary>
     /// The canonical form: every option that changes results and has a value, in the table's order, defaults included. Two files with the same
@@ -95,6 +99,7 @@ public sealed class OptionValues
         double number => JsonValue.Create(number),
         bool truth => JsonValue.Create(truth),
         string text => JsonValue.Create(text),
+        long[] numbers => new JsonArray([.. numbers.Select(number => JsonValue.Create(number))]),
         _ => new JsonArray([.. ((string[])value).Select(text => JsonValue.Create(text))]),
     };
 

@@ -33,13 +33,14 @@ public static class ArmFactsOf
     public static ArmFacts Journal(Arm arm, RunState state)
     {
         RunPlan plan = arm.Plan;
-        int parameters = plan.FederatedMethod.ExchangedLayout(plan.AdapterLayout()).Length;
+        int parameters = plan.ExchangedLayout().Length;
+        var dense = new DenseEntries(plan);
         RoundRecord[] complete = [.. state.Rounds.Where(round => round.Aggregated is not null)];
         return new ArmFacts(
             arm.Label, plan.Method, arm.Exchange, parameters, plan.Exchange.Segments,
             EvaluationOf(state, 0),
             [.. complete.Select(round => FactsOf(arm, round, state))],
-            [.. complete.SelectMany(round => Rows(plan, round, parameters))],
+            [.. complete.SelectMany(round => Rows(plan, round, dense))],
             state.Adapter?.Digest);
     }
 
@@ -80,14 +81,14 @@ public static class ArmFactsOf
 
     private static double? Share(int? correct, int records) => correct is { } count && records > 0 ? (double)count / records : null;
 
-    private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, int parameters)
+    private static IEnumerable<LedgerRow> Rows(RunPlan plan, RoundRecord round, DenseEntries dense)
     {
         foreach (SegmentReceived received in round.Segments.Values.Concat(round.LateSegments.Values))
-            yield return Row(round.Round, ClientName(received.Client), Direction.Up, received.Segment, parameters, received.Sizes with { Framed = received.Sizes.Framed + plan.Overhead });
+            yield return Row(round.Round, ClientName(received.Client), Direction.Up, received.Segment, dense.Up(received.Client), received.Sizes with { Framed = received.Sizes.Framed + plan.Overhead });
         foreach (SiteUpdated site in round.Sites.Values)
         {
             Codec.FrameSizes change = round.Aggregated!.Sizes with { Framed = site.Bytes + plan.Overhead };
-            yield return Row(round.Round, SiteName(plan, site.Site), Direction.Down, LedgerRow.NoSegment, parameters, change);
+            yield return Row(round.Round, SiteName(plan, site.Site), Direction.Down, LedgerRow.NoSegment, dense.Down(round), change);
         }
         foreach ((int site, ControlBytes bytes) in round.Control)
         {
@@ -96,7 +97,7 @@ public static class ArmFactsOf
         }
     }
 
-    private static LedgerRow Row(int round, string client, Direction direction, int segment, int parameters, Codec.FrameSizes sizes) => new(
-        round, client, direction, segment, 4L * parameters, 2L * parameters, sizes.Segment, sizes.Sparse, sizes.Golomb, sizes.Coded, sizes.Framed,
+    private static LedgerRow Row(int round, string client, Direction direction, int segment, long entries, Codec.FrameSizes sizes) => new(
+        round, client, direction, segment, 4 * entries, 2 * entries, sizes.Segment, sizes.Sparse, sizes.Golomb, sizes.Coded, sizes.Framed,
         sizes.KeptA, sizes.EntriesA, sizes.KeptB, sizes.EntriesB);
 }

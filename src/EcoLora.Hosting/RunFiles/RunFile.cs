@@ -105,8 +105,10 @@ public sealed record RunFile
     /// <param name="run">The run's name.</param>
     /// <param name="exchange">How it sends.</param>
     public RunPlan Draft(string run, ExchangeOptions exchange) =>
-        new(run, Seed, Federation.Method, Federation.Rounds, Federation.Participants, Evaluation.Every, exchange, [], [])
+        new(run, Seed, Federation.Method, Federation.Rounds, Federation.Participants, Evaluation.Every, FederatedMethod.Named(Federation.Method).Effective(exchange), [], [])
         {
+            Scale = FederatedMethod.Named(Federation.Method).MergesIntoBase ? Lora.Scale : null,
+            Ranks = Lora.Ranks.Count == 0 ? null : Lora.Ranks,
             Deadline = ReferenceEquals(exchange, Exchange) ? Federation.Deadline : null,
         };
 
@@ -116,6 +118,7 @@ public sealed record RunFile
             $"1 to {Federation.Clients} (federation.clients)");
         Require(Federation.Sites <= Federation.Clients, "federation.sites", Federation.Sites, $"1 to {Federation.Clients} (federation.clients)");
         Exchange.Validate(Federation.Participants);
+        Require(Lora.Ranks.Count == 0 || FederatedMethod.Named(Federation.Method).MergesIntoBase, "lora.ranks", $"[{string.Join(", ", Lora.Ranks)}]", $"none with federation.method {Federation.Method}");
         Federation.Deadline?.Validate(Federation.Participants, Exchange.Segments);
         double overSampling = Values.Number("federation.over_sampling");
         Require(Federation.Deadline is not null || overSampling == 0, "federation.over_sampling", overSampling, "0 without federation.deadline");

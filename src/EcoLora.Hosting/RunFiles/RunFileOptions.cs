@@ -66,6 +66,7 @@ public static class RunFileOptions
                 Dropout = values.Number("lora.dropout"),
                 Targets = values.Texts("lora.targets"),
                 Rslora = values.Boolean("lora.rslora"),
+                Ranks = values.Integers("lora.ranks"),
             },
             Training = MapTraining(values),
             Dpo = values.Text("task") == "dpo" ? new DpoOptions { Beta = values.Number("dpo.beta") } : null,
@@ -154,6 +155,9 @@ public static class RunFileOptions
         new("lora.targets", new ListOption(new ChoiceOption(LinearLayers), 1), PaperTargets,
             "Linear layers that carry an adapter, in every transformer layer."),
         new("lora.rslora", new BooleanOption(), false, "Scale by alpha / √rank instead (rank-stabilised LoRA)."),
+        new("lora.ranks", new IntegerListOption(1, 1024), null,
+            "With method flora: ranks of the clients, such as [64, 32, 16, 16, 8, 8, 4, 4, 4, 4]; client i has the one at i modulo their number. The scale stays that of alpha and rank. "
+                + "Left out: every client has lora.rank."),
     ];
 
     private static OptionDefinition[] Training() =>
@@ -182,7 +186,8 @@ public static class RunFileOptions
     private static OptionDefinition[] Federation() =>
     [
         new("federation.method", new ChoiceOption([.. FederatedMethod.All.Select(method => method.Name)]), FederatedMethod.FedIt.Name,
-            "fedit: A and B are trained and averaged. ffa-lora: A stays at its seeded start, only B is trained, sent and averaged."),
+            "fedit: A and B are trained and averaged. ffa-lora: A stays at its seeded start, only B is trained, sent and averaged. "
+                + "flora: every round trains fresh adapters, which are stacked and merged into the base; mixing, feedback and a downlink of its own do not apply, segments are whole modules."),
         new("federation.clients", new IntegerOption(1, 1_000_000), 20L, "Clients in all."),
         new("federation.participants", new IntegerOption(1, 65535), 10L, "Clients sampled at random for each round; at most clients."),
         new("federation.rounds", new IntegerOption(1, 1_000_000), 10L, "Rounds."),

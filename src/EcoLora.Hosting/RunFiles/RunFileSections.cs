@@ -48,6 +48,15 @@ public sealed record LoraOptions
 
     /// <summary>Scale by α/√r instead of α/r.</summary>
     public required bool Rslora { get; init; }
+
+    /// <summary>Ranks of the clients, i's at i mod count; empty for <see cref="Rank"/> for everybody.</summary>
+    public IReadOnlyList<int> Ranks { get; init; } = [];
+
+    /// <summary>s of B·A; every client's, whatever its rank: its α is s·r, or s·√r with <see cref="Rslora"/>.</summary>
+    public double Scale => Alpha / (Rslora ? Math.Sqrt(Rank) : Rank);
+
+    /// <summary>r of a client.</summary>
+    public int RankOf(int client) => Ranks.Count == 0 ? Rank : Ranks[client % Ranks.Count];
 }
 
 /// <summary>Section <c>training</c>: one client's local training in one round.</summary>
@@ -97,7 +106,7 @@ public sealed record DpoOptions
 /// <summary>Section <c>federation</c>: who takes part.</summary>
 public sealed record FederationOptions
 {
-    /// <summary><c>fedit</c> or <c>ffa-lora</c>.</summary>
+    /// <summary>Name of a <see cref="FederatedMethod"/>.</summary>
     public required string Method { get; init; }
 
     /// <summary>Clients in all.</summary>

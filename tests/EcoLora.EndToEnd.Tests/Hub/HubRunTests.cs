@@ -47,6 +47,23 @@ public class HubRunTests
     }
 
     [Fact]
+    public async Task Flora_with_ranks_that_differ_ends_with_the_bytes_of_the_run_in_one_process()
+    {
+        using var folder = new TemporaryFolder();
+        string file = RealRun.File(folder);
+        string[] options = ["federation.method=flora", "lora.ranks=[8, 4, 2, 4]"];
+        await using HubCluster hub = await HubCluster.StartAsync();
+
+        await hub.SubmitAsync(RunFile.Read(file, options.Select(OptionOverride.Parse)));
+        await hub.WaitUntilFinishedAsync("small", Limit);
+
+        Assert.Equal(await RealRun.AdapterAsync(options), hub.Adapter("small"));
+        await FetchAsync(hub, folder["fetched"]);
+        (int agreed, _, string fault) = await RealRun.EcoloraAsync(null, ["ledger", "reconcile", folder["fetched"], .. hub.BrokerOption]);
+        Assert.Equal((0, ""), (agreed, fault));
+    }
+
+    [Fact]
     public async Task What_is_larger_than_a_message_or_a_call_goes_in_pieces()
     {
         using var folder = new TemporaryFolder();

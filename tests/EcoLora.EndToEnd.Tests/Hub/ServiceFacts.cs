@@ -71,7 +71,7 @@ internal static partial class ServiceFacts
                 new SchedulerService(bus, _ => new FileJournal(folder.FileAt("journal"))).Dispose();
                 break;
             case "Aggregator":
-                new AggregatorService(bus, store, folder, (_, _) => { }).Dispose();
+                new AggregatorService(bus, store, folder, (_, _, _) => { }).Dispose();
                 break;
             default:
                 using (var codec = new CodecService(service == "Codec" ? bus : new ListeningBus(), store, folder, new CodecOptions("codec", _ => null)))

@@ -50,7 +50,7 @@ internal static class ChosenFrame
         SectionParameters Section(LoraRole role)
         {
             var section = new SectionParameters();
-            section.Set(layout, header.Range(layout.Length), role);
+            section.Set(layout, header.Range(layout), role);
             if (section.Entries.Count == 0) return section;
             section.BlocksPerChunk = random.NextInt32(2) == 0 ? ChunkFormat.MaximumBlocks : 1 + random.NextInt32(4);
             section.ScaleExponent = mode == ValueMode.Fp16 && random.NextInt32(2) == 0 ? Scale() : 0;

@@ -29,7 +29,7 @@ internal static class WrittenFrames
         int segments = isGlobal || number == FuzzLayouts.Large || random.NextInt32(2) == 0 ? 1 : 2 + random.NextInt32(4);
         var header = new FrameHeader(isGlobal ? FrameKind.GlobalChange : FrameKind.Segment, FrameHeader.KeyOf("fuzz"), random.NextInt32(100),
             isGlobal ? FrameHeader.Aggregator : random.NextInt32(100), random.NextInt32(segments), segments, random.NextInt32(100), (uint)layout.Fingerprint);
-        float[] change = new float[header.Range(layout.Length).Length];
+        float[] change = new float[header.Range(layout).Length];
         bool byBlock = random.NextInt32(2) == 0;
         double scale = 1;
         if (random.NextInt32(16) == 0) return FrameEncoder.Encode(header, layout, change, compression);

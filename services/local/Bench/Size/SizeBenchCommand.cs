@@ -15,11 +15,14 @@ internal static class SizeBenchCommand
         + "magnitudes within tensors, their spread over tensors and how both go on over the rounds are those of a real run's updates.\n"
         + "Losses (Eq. 4), rounds, clients and their samples are that run's. bench/README.md says what is matched and what is not.";
 
+    /// <summary>Without FLoRA, which publishes no sum.</summary>
+    private static readonly string[] Methods = [.. FederatedMethod.All.Where(method => !method.MergesIntoBase).Select(method => method.Name)];
+
     public static DocumentedCommand Create()
     {
         Option<string?> run = Arguments.Text("--run", "DIR", "Folder of a run with --keep-updates: its report.json and updates/.");
         Option<string[]> models = Arguments.Words("--models", [.. SizeModel.All.Select(model => model.Name)], "Models. [default: llama-2-7b,llama-2-13b]");
-        Option<string[]> methods = Arguments.Words("--methods", [.. FederatedMethod.All.Select(method => method.Name)], "Methods. [default: all]");
+        Option<string[]> methods = Arguments.Words("--methods", Methods, "Methods. [default: all]");
         Option<string?> @out = Arguments.Text("--out", "DIR", "Folder that gets size.md and size.json too.");
         Option<bool> json = Arguments.Json("the rows");
         var command = new DocumentedCommand("size", "Count what the paper's models send, beside the paper's Table 1.", Details,
@@ -34,7 +37,7 @@ internal static class SizeBenchCommand
             RunReport report = ReportJson.Read(File.ReadAllBytes(file), file);
             SizePlan plan = PlanOf(file, report, UpdateStatistics.Read(Path.Combine(folder, Runs.KeptUpdate.Folder)));
             string[] chosenModels = [.. BenchCommand.Given(parsed.GetValue(models), ["llama-2-7b", "llama-2-13b"])];
-            FederatedMethod[] chosenMethods = [.. BenchCommand.Given(parsed.GetValue(methods), [.. FederatedMethod.All.Select(method => method.Name)]).Select(FederatedMethod.Named)];
+            FederatedMethod[] chosenMethods = [.. BenchCommand.Given(parsed.GetValue(methods), Methods).Select(FederatedMethod.Named)];
             (IReadOnlyList<SizeRow> rows, IReadOnlyList<SizeMatch> matches) = SizeBench.Run(
                 SizeModel.All.Where(model => chosenModels.Contains(model.Name)), chosenMethods, plan, Console.Error, cancellation);
             ResultTable[] tables = Tables(report, plan, rows, matches);

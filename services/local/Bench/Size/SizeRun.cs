@@ -78,7 +78,7 @@ internal sealed class SizeRun(SizeModel model, FederatedMethod method, SizePlan 
                 double weight = Mixing.Weight(exchange.MixingBeta, round, lastRounds.TryGetValue(client, out int last) ? last : null);
                 lastRounds[client] = round;
                 var header = new FrameHeader(FrameKind.Segment, runKey, round, client, segment, exchange.Segments, published.Version, layoutKey);
-                Train(client, round, slot, header.Range(_layout.Length), published.Values.Span, local);
+                Train(client, round, slot, header.Range(_layout), published.Values.Span, local);
                 ClientUpload upload = ClientUpload.Make(header, _layout, published.Values.Span, local, residuals.GetValueOrDefault((client, segment)),
                     Mixing.FeedbackShare(exchange.Feedback, weight), exchange.Up(keep.A, keep.B));
                 residuals[(client, segment)] = upload.Residual;
