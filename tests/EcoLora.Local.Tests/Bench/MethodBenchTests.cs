@@ -25,7 +25,7 @@ public sealed class MethodBenchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("title: x\nrun: run.yaml\nrows: [\"a: seed\"]", "rows: expected a list of at least 1 of name: key=value key=value ..., each once, found 'a: seed'")]
+    [InlineData("title: x\nrun: run.yaml\nrows: [\"a: seed\"]", "rows: expected a list of at least 1 of name: key=value key=value ..., each once, found the text 'a: seed'")]
     [InlineData("title: x\nrun: run.yaml\nrows: [\"a: lora.rank=2\", \"a: lora.rank=4\"]", "rows: expected names of their own, found a twice")]
     [InlineData("title: x\nrun: run.yaml", "rows: expected at least one, found nothing")]
     [InlineData("title: x\nrows: [\"a:\"]", "run: expected a path, found nothing")]
@@ -51,7 +51,7 @@ public sealed class MethodBenchTests : IDisposable
     public void A_study_runs_each_row_once_and_writes_its_table()
     {
         SmallModel.Make(_folder.Path, "model");
-        Write("data.jsonl", string.Concat(Enumerable.Range(0, 24).Select(i => $"{{\"instruction\": \"say {i % 4}\", \"context\": \"\", \"response\": \"it is {i % 4}\", \"category\": \"c\"}}\n")));
+        Write("data.jsonl", string.Concat(Enumerable.Range(0, 24).Select(i => $"{{\"instruction\": \"say {i}\", \"context\": \"\", \"response\": \"it is {i % 4}\", \"category\": \"c\"}}\n")));
         Write("run.yaml", """
             name: tiny
             model: model
