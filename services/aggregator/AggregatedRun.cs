@@ -189,7 +189,7 @@ internal sealed class AggregatedRun
     private byte[] Sum(RoundClosed closed, List<AcceptedFrame> accepted, float[] residual)
     {
         double[] update;
-        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = _method.Aggregate(accepted, _layout.Length, Plan.Exchange.Sums);
+        using (Instruments.Code("aggregate", Plan.Run, closed.Round, accepted.Sum(frame => (long)frame.Frame.Range.Length))) update = Aggregation.WeightedMean(accepted, _layout.Length, Plan.Exchange.Sums);
         var header = new FrameHeader(
             FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
         using Measured work = Instruments.Code("encode", Plan.Run, closed.Round, _layout.Length);

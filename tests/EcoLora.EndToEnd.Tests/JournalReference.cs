@@ -46,7 +46,7 @@ internal static class JournalReference
                 continue;
             }
             LoraLayout common = plan.ExchangedLayout();
-            double[] update = method.Aggregate(accepted, common.Length, plan.Exchange.Sums);
+            double[] update = Aggregation.WeightedMean(accepted, common.Length, plan.Exchange.Sums);
             var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, closed.Round, FrameHeader.Aggregator, 0, 1, published.Version, (uint)common.Fingerprint);
             published.Apply(Aggregation.Publish(change, common, update, serverResidual, plan.Exchange.Down(closed.KeepA, closed.KeepB)));
         }

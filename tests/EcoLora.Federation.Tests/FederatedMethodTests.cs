@@ -42,7 +42,7 @@ public class FederatedMethodTests
         var random = new RandomStream(4, "ffa");
         int[] samples = [1, 2, 5];
         float[][] locals = [.. samples.Select(_ => Enumerable.Range(0, exchanged.Length).Select(_ => (float)random.NextGaussian()).ToArray())];
-        double[] update = ffa.Aggregate(samples.Select((n, i) => new AcceptedFrame(i, n, MadeUpPlan.Lossless(exchanged, locals[i], i))), exchanged.Length);
+        double[] update = Aggregation.WeightedMean(samples.Select((n, i) => new AcceptedFrame(i, n, MadeUpPlan.Lossless(exchanged, locals[i], i))), exchanged.Length);
         float[] a = LoraInitialization.Create(layout, 9)[..(Rank * Inputs)];
         for (int row = 0; row < Outputs; row++)
         {

@@ -56,10 +56,8 @@ internal static class RunCommand
 /// <summary>A run file with the command line's options over it.</summary>
 internal static class RunFileArguments
 {
-    public static RunFile Read(string file, string? model, string[] data, long? threads, string[] set)
-    {
-        return RunFile.Read(file, [.. set.Select(OptionOverride.Parse), .. Overrides(file, model, data, threads)]);
-    }
+    public static RunFile Read(string file, string? model, string[] data, long? threads, string[] set) =>
+        RunFile.Read(file, [.. set.Select(OptionOverride.Parse), .. Overrides(file, model, data, threads)]);
 
     /// <summary>What the options for model, data and threads say.</summary>
     public static IReadOnlyList<OptionOverride> Overrides(string file, string? model, string[] data, long? threads)

@@ -9,25 +9,23 @@ namespace EcoLora.Federation;
 public sealed class FederatedMethod
 {
     private readonly LoraRole[] _exchanged;
-    private readonly Func<IEnumerable<AcceptedFrame>, int, CoverageScale, double[]> _aggregation;
 
-    private FederatedMethod(string name, Func<IEnumerable<AcceptedFrame>, int, CoverageScale, double[]> aggregation, params LoraRole[] exchanged) =>
-        (Name, _aggregation, _exchanged) = (name, aggregation, exchanged);
+    private FederatedMethod(string name, params LoraRole[] exchanged) => (Name, _exchanged) = (name, exchanged);
 
     /// <summary>FedIT (Zhang et al. 2024): A and B train, travel and are averaged separately, with weights n_i/Σn.</summary>
-    public static FederatedMethod FedIt { get; } = new("fedit", Aggregation.WeightedMean, LoraRole.A, LoraRole.B);
+    public static FederatedMethod FedIt { get; } = new("fedit", LoraRole.A, LoraRole.B);
 
     /// <summary>
     /// FFA-LoRA (Sun et al. 2024): A_0 comes from the run's seed and is frozen; only B trains and travels, so the mean of products is the product of
     /// the mean: Σ p_i(B_i·A_0) = (Σ p_i·B_i)·A_0.
     /// </summary>
-    public static FederatedMethod FfaLora { get; } = new("ffa-lora", Aggregation.WeightedMean, LoraRole.B);
+    public static FederatedMethod FfaLora { get; } = new("ffa-lora", LoraRole.B);
 
     /// <summary>
     /// FLoRA (Wang et al. 2024): every round begins with fresh adapters, whose ranks may differ; they are stacked, not averaged, so that nothing of Σ p_k·B_k·A_k is lost,
     /// and the stack is merged into the base (<see cref="StackedChange"/>).
     /// </summary>
-    public static FederatedMethod Flora { get; } = new("flora", Aggregation.WeightedMean, LoraRole.A, LoraRole.B) { MergesIntoBase = true };
+    public static FederatedMethod Flora { get; } = new("flora", LoraRole.A, LoraRole.B) { MergesIntoBase = true };
 
     /// <summary>All methods, by name.</summary>
     public static IReadOnlyList<FederatedMethod> All { get; } = [FedIt, FfaLora, Flora];
@@ -86,9 +84,6 @@ public sealed class FederatedMethod
         foreach ((LoraTensor to, LoraTensor from) in Pairs(adapter, ExchangedLayout(adapter))) from.In(exchanged).CopyTo(to.In(whole.AsSpan()));
         return whole;
     }
-
-    /// <summary>U of the round, whole, from the accepted frames.</summary>
-    public double[] Aggregate(IEnumerable<AcceptedFrame> accepted, int length, CoverageScale scale = CoverageScale.Mean) => _aggregation(accepted, length, scale);
 
     private IEnumerable<(LoraTensor Whole, LoraTensor Exchanged)> Pairs(LoraLayout adapter, LoraLayout exchanged) =>
         adapter.Tensors.Where(tensor => Trains(tensor.Role)).Zip(exchanged.Tensors);

@@ -21,12 +21,9 @@ public sealed class PublishedAdapter
     /// <param name="values">Q^t; kept, not copied.</param>
     /// <param name="momentum">m of the server's momentum, in [0, 1).</param>
     /// <param name="velocity">V of a stored version; kept, not copied. Null for zero, and without momentum.</param>
-    public PublishedAdapter(ulong runKey, LoraLayout layout, int version, float[] values, double momentum = 0, float[]? velocity = null)
-        : this(runKey, layout, version, values, momentum, velocity, null)
-    {
-    }
-
-    private PublishedAdapter(ulong runKey, LoraLayout layout, int version, float[] values, double momentum, float[]? velocity, RunPlan? stacked)
+    /// <param name="stacked">The run where its chain is of stacks, and the values are ΔW; null where it is of global changes.</param>
+    public PublishedAdapter(
+        ulong runKey, LoraLayout layout, int version, float[] values, double momentum = 0, float[]? velocity = null, RunPlan? stacked = null)
     {
         _stacked = stacked;
         if (stacked is null && values.Length != layout.Length) throw new ArgumentException($"expected {layout.Length} entries, found {values.Length}", nameof(values));
@@ -37,10 +34,7 @@ public sealed class PublishedAdapter
     }
 
     /// <summary>Q^0 of a run.</summary>
-    public static PublishedAdapter Start(RunPlan plan)
-    {
-        return Stored(plan, 0, plan.FederatedMethod.InitialReference(plan.AdapterLayout(), plan.Seed), null);
-    }
+    public static PublishedAdapter Start(RunPlan plan) => Stored(plan, 0, plan.FederatedMethod.InitialReference(plan.AdapterLayout(), plan.Seed), null);
 
     /// <summary>A stored version of a run.</summary>
     /// <param name="plan">The run.</param>

@@ -73,7 +73,7 @@ public static class ReferenceRun
     private static byte[] Sum(RunPlan plan, int round, List<AcceptedFrame> accepted, (double A, double B) keep, float[] serverResidual)
     {
         LoraLayout layout = plan.ExchangedLayout();
-        double[] update = plan.FederatedMethod.Aggregate(accepted, layout.Length, plan.Exchange.Sums);
+        double[] update = Aggregation.WeightedMean(accepted, layout.Length, plan.Exchange.Sums);
         var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, round, FrameHeader.Aggregator, 0, 1, round, (uint)layout.Fingerprint);
         return Aggregation.Publish(change, layout, update, serverResidual, plan.Exchange.Down(keep.A, keep.B));
     }

@@ -103,7 +103,7 @@ public sealed record ExchangeOptions
         Coding = LosslessCoding.Golomb, // Of all entries: no positions, values as they are.
     };
 
-    /// <summary>The largest k of all entries, every round, by every participant, without mixing and feedback.</summary>
+    /// <summary>The share k of all entries with the largest magnitudes, every round, by every participant, without mixing and feedback.</summary>
     public static ExchangeOptions Fixed(double k, ValueMode values) => Dense(values) with { KMax = k, KMinA = k, KMinB = k, Coding = LosslessCoding.Entropy };
 
     /// <summary>k^t of Eq. 4 for A and B.</summary>

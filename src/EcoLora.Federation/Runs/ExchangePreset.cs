@@ -39,6 +39,9 @@ public sealed record ExchangePreset(string Name, string Description, ExchangeOpt
             ExchangeOptions.Fixed(0.25, ValueMode.Fp16) with { Feedback = ResidualFeedback.Full }),
     ];
 
+    /// <summary>True for the product's own exchanges, false for what they are compared with.</summary>
+    public bool IsOurs => this == EcoLora || this == EcoLoraPlus;
+
     /// <summary>The preset of that name.</summary>
     /// <exception cref="ArgumentException">There is none: the name, and the known ones.</exception>
     public static ExchangePreset Named(string name) => All.FirstOrDefault(preset => preset.Name == name)
@@ -46,7 +49,7 @@ public sealed record ExchangePreset(string Name, string Description, ExchangeOpt
 
     /// <summary>How an arm of a run is called, such as <c>fedit + ecolora</c> or <c>fedit dense fp16</c>.</summary>
     /// <param name="method">The method's name.</param>
-    public string LabelOf(string method) => this == EcoLora || this == EcoLoraPlus ? $"{method} + {Name}" : $"{method} {Name.Replace("dense-", "dense ", StringComparison.Ordinal)}";
+    public string LabelOf(string method) => IsOurs ? $"{method} + {Name}" : $"{method} {Name.Replace("dense-", "dense ", StringComparison.Ordinal)}";
 
     /// <summary>The name where only a-z, 0-9 and - may stand, such as in a run's name.</summary>
     public string Slug => Name.Replace("+", "-plus", StringComparison.Ordinal);

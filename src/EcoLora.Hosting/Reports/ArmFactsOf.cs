@@ -14,7 +14,7 @@ public sealed record Arm(string Label, Exchange Exchange, RunPlan Plan)
     public static Arm Of(ExchangePreset preset, RunPlan plan) => new(preset.LabelOf(plan.Method), ExchangeOf(preset), plan);
 
     private static Exchange ExchangeOf(ExchangePreset preset) =>
-        preset == ExchangePreset.EcoLora || preset == ExchangePreset.EcoLoraPlus ? Exchange.EcoLora
+        preset.IsOurs ? Exchange.EcoLora
         : preset == ExchangePreset.DenseFp16 ? Exchange.DenseFp16
         : preset == ExchangePreset.DenseFp32 ? Exchange.DenseFp32
         : Exchange.Other;

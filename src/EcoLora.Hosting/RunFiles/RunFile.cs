@@ -107,7 +107,7 @@ public sealed record RunFile
     public RunPlan Draft(string run, ExchangeOptions exchange) =>
         new(run, Seed, Federation.Method, Federation.Rounds, Federation.Participants, Evaluation.Every, FederatedMethod.Named(Federation.Method).Effective(exchange), [], [])
         {
-            Scale = FederatedMethod.Named(Federation.Method).MergesIntoBase ? Lora.Scale : null,
+            Scale = FederatedMethod.Named(Federation.Method).MergesIntoBase ? OptionMap.LoraOf(Lora).Scale : null,
             Ranks = Lora.Ranks.Count == 0 ? null : Lora.Ranks,
             Deadline = ReferenceEquals(exchange, Exchange) ? Federation.Deadline : null,
         };

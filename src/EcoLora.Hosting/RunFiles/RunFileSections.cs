@@ -52,9 +52,6 @@ public sealed record LoraOptions
     /// <summary>Ranks of the clients, i's at i mod count; empty for <see cref="Rank"/> for everybody.</summary>
     public IReadOnlyList<int> Ranks { get; init; } = [];
 
-    /// <summary>s of B·A; every client's, whatever its rank: its α is s·r, or s·√r with <see cref="Rslora"/>.</summary>
-    public double Scale => Alpha / (Rslora ? Math.Sqrt(Rank) : Rank);
-
     /// <summary>r of a client.</summary>
     public int RankOf(int client) => Ranks.Count == 0 ? Rank : Ranks[client % Ranks.Count];
 }

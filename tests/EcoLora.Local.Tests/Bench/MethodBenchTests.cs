@@ -29,7 +29,8 @@ public sealed class MethodBenchTests : IDisposable
     [InlineData("title: x\nrun: run.yaml\nrows: [\"a: lora.rank=2\", \"a: lora.rank=4\"]", "rows: expected names of their own, found a twice")]
     [InlineData("title: x\nrun: run.yaml", "rows: expected at least one, found nothing")]
     [InlineData("title: x\nrows: [\"a:\"]", "run: expected a path, found nothing")]
-    [InlineData("title: x\nrun: run.yaml\nseeds: [-1]\nrows: [\"a:\"]", "seeds: expected a list of at least 1 of a whole number")]
+    [InlineData("title: x\nrun: run.yaml\nseeds: [-1]\nrows: [\"a:\"]", "seeds: expected a list of 1 or more, each a whole number of 0 or more, found")]
+    [InlineData("title: x\nrun: run.yaml\nseeds: [2, 2]\nrows: [\"a:\"]", "seeds: expected each once, found [2, 2]")]
     public void A_study_that_cannot_be_used_is_refused(string text, string refusal) =>
         Assert.Contains(refusal, Assert.Throws<OptionsException>(() => MethodStudy.Read(Write("study.yaml", text))).Message, StringComparison.Ordinal);
 

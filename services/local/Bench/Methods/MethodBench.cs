@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using EcoLora.Federation;
 using EcoLora.Hosting;
@@ -13,7 +12,7 @@ namespace EcoLora.Local.Bench;
 internal static class MethodBench
 {
     private static readonly string[] Headings =
-        ["row", "up", "down", "up ×", "down ×", "total ×", "with control ×", "held-out loss", "±", "improvement", "recovered", "± "];
+        ["row", "up", "down", "up ×", "down ×", "total ×", "with control ×", "held-out loss", "±", "improvement", "recovered", "±"];
 
     /// <summary>Runs what is missing.</summary>
     /// <param name="study">The study.</param>
@@ -31,7 +30,7 @@ internal static class MethodBench
         foreach ((StudyRow row, RunFile[] seeds) in files)
         {
             var runs = new List<StudyRun>();
-            foreach ((RunFile file, string seed) in seeds.Zip(study.Seeds))
+            foreach ((RunFile file, int seed) in seeds.Zip(study.Seeds))
             {
                 string folder = Path.Combine(work, study.Name, $"{row.Name}-{seed}");
                 var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: false);
@@ -44,8 +43,17 @@ internal static class MethodBench
         return lines;
     }
 
-    /// <summary>The table for people.</summary>
-    public static ResultTable TableOf(MethodStudy study, IReadOnlyList<StudyLine> lines) => new(study.Title, Headings, [.. lines.Select(Cells)]);
+    /// <summary>The comparison, and what each row changes.</summary>
+    public static IReadOnlyList<ResultTable> TablesOf(MethodStudy study, IReadOnlyList<StudyLine> lines) =>
+    [
+        new(study.Title, Headings, [.. lines.Select(Cells)]),
+        new("Options", ["row", "options"], [.. study.Rows.Select(row => (IReadOnlyList<string>)[row.Name, string.Join(' ', row.Sets.Select(set => $"`{set}`"))])]),
+    ];
+
+    /// <summary>What stands above the tables of a committed page.</summary>
+    public static string Introduction(MethodStudy study) =>
+        $"# Methods\n\nMade by `./ecolora bench methods bench/methods/{study.Name}.yaml`; how to read it is in docs/results.md.\n\n"
+        + FormattableString.Invariant($"{BenchMachine.CpuModel()}, .NET {Environment.Version}, {DateTime.UtcNow:yyyy-MM-dd}; run file {Path.GetFileName(study.RunFile)}, seeds {string.Join(", ", study.Seeds)}.");
 
     /// <summary>The same for programs, with every run.</summary>
     public static JsonObject ToJson(MethodStudy study, IReadOnlyList<StudyLine> lines) => new()
@@ -53,7 +61,7 @@ internal static class MethodBench
         ["kind"] = "bench-methods",
         ["study"] = study.Name,
         ["title"] = study.Title,
-        ["seeds"] = new JsonArray([.. study.Seeds.Select(seed => JsonValue.Create(seed))]),
+        ["seeds"] = new JsonArray([.. study.Seeds.Select(seed => JsonValue.Create(seed.ToString(CultureInfo.InvariantCulture)))]),
         ["machine"] = new JsonObject
         {
             ["cpu"] = BenchMachine.CpuModel(),
@@ -62,18 +70,6 @@ internal static class MethodBench
         },
         ["rows"] = new JsonArray([.. study.Rows.Zip(lines, Row)]),
     };
-
-    /// <summary>The page that is committed.</summary>
-    public static string PageOf(MethodStudy study, IReadOnlyList<StudyLine> lines)
-    {
-        var page = new StringBuilder($"# {study.Title}\n\nMade by `./ecolora bench methods bench/methods/{study.Name}.yaml`; how to read it is in docs/results.md.\n\n");
-        page.Append($"{BenchMachine.CpuModel()}, .NET {Environment.Version}, {DateTime.UtcNow:yyyy-MM-dd}; run file {Path.GetFileName(study.RunFile)}, seeds {string.Join(", ", study.Seeds)}.\n\n");
-        page.Append("| ").AppendJoin(" | ", Headings.Select(heading => heading.Trim())).Append(" |\n|").Append(string.Concat(Enumerable.Repeat(" --- |", Headings.Length))).Append('\n');
-        foreach (StudyLine line in lines) page.Append("| ").AppendJoin(" | ", Cells(line)).Append(" |\n");
-        page.Append("\n| row | options |\n| --- | --- |\n");
-        foreach (StudyRow row in study.Rows) page.Append($"| {row.Name} | {string.Join(' ', row.Sets.Select(set => $"`{set}`"))} |\n");
-        return page.ToString();
-    }
 
     private static string[] Cells(StudyLine line) =>
     [

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Text;
+using System.Text.Json.Nodes;
 using EcoLora.Hosting;
 
 namespace EcoLora.Local.Bench;
@@ -33,16 +33,12 @@ internal static class MethodBenchCommand
             IReadOnlyList<OptionOverride> overrides = RunFileArguments.Overrides(study.RunFile, parsed.GetValue(model), parsed.GetRequiredValue(data), parsed.GetValue(threads));
             string folder = Path.GetFullPath(parsed.GetValue(work) ?? Path.Combine("runs", "methods"));
             IReadOnlyList<StudyLine> lines = await MethodBench.RunAsync(study, overrides, folder, Console.Error, cancellation);
-            if (parsed.GetValue(@out) is { } results)
-            {
-                Write(Path.Combine(results, $"methods-{study.Name}.md"), MethodBench.PageOf(study, lines));
-                Write(Path.Combine(results, $"methods-{study.Name}.json"), ResultTable.Text(MethodBench.ToJson(study, lines)) + "\n");
-            }
-            ResultTable.Print(parsed.GetValue(json), MethodBench.ToJson(study, lines), MethodBench.TableOf(study, lines));
+            JsonObject result = MethodBench.ToJson(study, lines);
+            IReadOnlyList<ResultTable> tables = MethodBench.TablesOf(study, lines);
+            if (parsed.GetValue(@out) is { } results) BenchPage.Write(results, $"methods-{study.Name}", MethodBench.Introduction(study), tables, result);
+            ResultTable.Print(parsed.GetValue(json), result, tables[0]);
             return ExitCodes.Success;
         });
         return command;
     }
-
-    private static void Write(string path, string text) => OutputFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 }

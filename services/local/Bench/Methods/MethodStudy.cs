@@ -18,7 +18,7 @@ internal sealed record MethodStudy
         [
             new("title", new TextOption("a text", "^.+$"), null, "What the table shows."),
             new("run", new TextOption("a path", "^.+$"), null, "The run file, relative to the study's file."),
-            new("seeds", new ListOption(new IntegerText(), 1), new[] { "1", "2", "3" }, "Seeds; every row is run with each."),
+            new("seeds", new IntegerListOption(0, int.MaxValue), new long[] { 1, 2, 3 }, "Seeds; every row is run with each."),
             new("rows", new ListOption(new TextOption("name: key=value key=value ...", RowPattern), 1), null, "The rows; the first is what the others are compared with."),
         ]);
 
@@ -32,7 +32,7 @@ internal sealed record MethodStudy
     public required string RunFile { get; init; }
 
     /// <summary>Seeds.</summary>
-    public required IReadOnlyList<string> Seeds { get; init; }
+    public required IReadOnlyList<int> Seeds { get; init; }
 
     /// <summary>The rows, the reference first.</summary>
     public required IReadOnlyList<StudyRow> Rows { get; init; }
@@ -45,6 +45,8 @@ internal sealed record MethodStudy
         StudyRow[] rows = [.. values.Texts("rows").Select(text => text.Split(':', 2)).Select(parts => new StudyRow(parts[0], parts[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)))];
         if (rows.GroupBy(row => row.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new OptionsException($"{values.SourceOf("rows")}: rows: expected names of their own, found {twice.Key} twice");
+        IReadOnlyList<int> seeds = values.Integers("seeds");
+        if (seeds.Distinct().Count() < seeds.Count) throw new OptionsException($"{values.SourceOf("seeds")}: seeds: expected each once, found [{string.Join(", ", seeds)}]");
         string Given(string option) => values.TextOrNull(option) ?? throw new OptionsException($"{file}: {option}: expected {Table.Find(option)!.Type.Expected}, found nothing");
         if (rows.Length == 0) throw new OptionsException($"{file}: rows: expected at least one, found nothing");
         return new MethodStudy
@@ -52,7 +54,7 @@ internal sealed record MethodStudy
             Title = Given("title"),
             Name = Path.GetFileNameWithoutExtension(file),
             RunFile = Path.GetFullPath(Given("run"), Path.GetDirectoryName(Path.GetFullPath(file))!),
-            Seeds = values.Texts("seeds"),
+            Seeds = seeds,
             Rows = rows,
         };
     }
@@ -61,21 +63,6 @@ internal sealed record MethodStudy
     /// <param name="row">The row.</param>
     /// <param name="seed">The seed.</param>
     /// <param name="overrides">Model, data and threads of the command line.</param>
-    public RunFile FileOf(StudyRow row, string seed, IEnumerable<OptionOverride> overrides) => Hosting.RunFile.Read(RunFile,
-        [.. overrides, .. row.Sets.Append($"seed={seed}").Append("baselines=[]").Select(OptionOverride.Parse)]);
-}
-
-/// <summary>A whole number of 0 or more that stays a text, as the items of a list are.</summary>
-internal sealed record IntegerText : OptionType
-{
-    private static readonly IntegerOption Number = new(0, 1L << 53);
-
-    /// <inheritdoc/>
-    public override string Expected => Number.Expected;
-
-    /// <inheritdoc/>
-    public override object? Read(YamlNode node) => Number.Read(node) is long value ? FormattableString.Invariant($"{value}") : null;
-
-    /// <inheritdoc/>
-    public override System.Text.Json.Nodes.JsonObject Schema() => Number.Schema();
+    public RunFile FileOf(StudyRow row, int seed, IEnumerable<OptionOverride> overrides) => Hosting.RunFile.Read(RunFile,
+        [.. overrides, .. row.Sets.Append(FormattableString.Invariant($"seed={seed}")).Append("baselines=[]").Select(OptionOverride.Parse)]);
 }

@@ -87,7 +87,7 @@ internal sealed class SizeRun(SizeModel model, FederatedMethod method, SizePlan 
                 _rows.Add(Row(round, $"client-{client:d3}", Direction.Up, segment, frame.Measure()));
             }
             var change = new FrameHeader(FrameKind.GlobalChange, runKey, round, FrameHeader.Aggregator, 0, 1, published.Version, layoutKey);
-            double[] update = method.Aggregate(accepted, _layout.Length, exchange.Sums);
+            double[] update = Aggregation.WeightedMean(accepted, _layout.Length, exchange.Sums);
             byte[] bytes = Aggregation.Publish(change, _layout, update, serverResidual, exchange.Down(keepDown.A, keepDown.B));
             FrameSizes sizes = Frame.Open(bytes, _layout).Measure();
             for (int site = 0; site < plan.Participants; site++) _rows.Add(Row(round, $"site-{site:d3}", Direction.Down, LedgerRow.NoSegment, sizes));
