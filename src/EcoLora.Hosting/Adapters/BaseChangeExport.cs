@@ -96,7 +96,7 @@ public sealed class BaseChangeExport(RunPlan plan, LoraOptions lora, string base
     }
 
     private PeftModule ModuleOf(Codec.LoraModule module, int rank, float[] a, float[] b) =>
-        new(module.Name, rank, OptionMap.LoraOf(lora).OfRank(rank).Alpha, module.Inputs, module.Outputs, a, b);
+        new(module.Name, rank, plan.Scale!.Value * (lora.Rslora ? Math.Sqrt(rank) : rank), module.Inputs, module.Outputs, a, b);
 
     private PeftAdapter AdapterOf(IReadOnlyList<PeftModule> modules) =>
         new(Path.GetFileName(Path.TrimEndingDirectorySeparator(baseModel)), modules, lora.Dropout, lora.Rslora);
