@@ -120,6 +120,30 @@ public class ProtocolJsonTests
     }
 
     [Fact]
+    public void A_message_names_each_participant_in_a_dozen_bytes()
+    {
+        var opened = new RoundOpened("r", 1, [new Participant(712, 0, 1), new Participant(85, 1, 2)], 0.5, 0.25, false);
+        Assert.Contains("\"participants\":[[712,0,1],[85,1,2]]", Encoding.UTF8.GetString(ProtocolJson.Write(opened)), StringComparison.Ordinal);
+        Assert.Equal(opened.Participants, ((RoundOpened)ProtocolJson.ReadRound(ProtocolJson.Write(opened))).Participants);
+        var closed = new RoundClosed("r", 1, [new AcceptedSegment(712, 0, 1, "ab\"c")], 0.5, 0.25);
+        Assert.Equal(closed.Accepted, ((RoundClosed)ProtocolJson.ReadRound(ProtocolJson.Write(closed))).Accepted);
+    }
+
+    [Theory]
+    [InlineData("[[1,2]]")]
+    [InlineData("[[1,2,3,4]]")]
+    [InlineData("[[1,2,null]]")]
+    [InlineData("[[1,2,3000000000]]")]
+    [InlineData("[[1,2,1.5]]")]
+    [InlineData("[[1,2,[3]]]")]
+    [InlineData("[{\"client\":1,\"slot\":2,\"segment\":3}]")]
+    [InlineData("[1,2,3]")]
+    [InlineData("[[1,2,3]")]
+    public void Participants_of_another_form_are_refused(string participants) =>
+        Assert.Throws<MessageException>(() => ProtocolJson.ReadRound(Encoding.UTF8.GetBytes(
+            $$"""{"type":"round-opened","run":"r","round":1,"participants":{{participants}},"keepA":1,"keepB":1,"evaluate":false}""")));
+
+    [Fact]
     public void A_journal_entry_comes_back_as_it_was_written()
     {
         JournalEntry entry = new Decided(new RunFinished("run-1"), 12), heard = new Heard(new AdapterWritten("run-1", 4, "d"), 7);

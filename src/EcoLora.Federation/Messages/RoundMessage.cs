@@ -48,6 +48,7 @@ public sealed record RunOpened(string Run, RunPlan Plan) : RoundMessage(Run);
 /// <param name="Client">Number of the client.</param>
 /// <param name="Slot">Its rank in the sampled set.</param>
 /// <param name="Segment">The segment that it uploads.</param>
+[JsonConverter(typeof(ParticipantConverter))]
 public sealed record Participant(int Client, int Slot, int Segment);
 
 /// <summary>
@@ -72,6 +73,7 @@ public sealed record RoundOpened(string Run, int Round, IReadOnlyList<Participan
 /// <param name="Slot">Its slot.</param>
 /// <param name="Segment">The segment.</param>
 /// <param name="Digest">Digest of the frame's bytes.</param>
+[JsonConverter(typeof(AcceptedSegmentConverter))]
 public sealed record AcceptedSegment(int Client, int Slot, int Segment, string Digest);
 
 /// <summary>A round ends: the accepted frames are summed; their senders commit their residuals, the others take their change back.</summary>

@@ -8,6 +8,7 @@ namespace EcoLora.Federation;
 /// <param name="Client">Number of the client.</param>
 /// <param name="Site">Number of the site that hosts it.</param>
 /// <param name="Samples">n_i &gt; 0.</param>
+[JsonConverter(typeof(EnrolmentConverter))]
 public sealed record Enrolment(int Client, int Site, int Samples);
 
 /// <summary>A site of a run whose services are processes of their own.</summary>
