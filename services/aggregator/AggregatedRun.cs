@@ -118,6 +118,7 @@ internal sealed class AggregatedRun
             ?? throw new FrameException("client", $"a participant of round {header.Round}", $"client {header.Client}");
         if (header.Segment != participant.Segment || header.Segments != Plan.Exchange.Segments)
             throw new FrameException("segment", $"{participant.Segment}/{Plan.Exchange.Segments}", $"{header.Segment}/{header.Segments}");
+        if (bytes.Length > open.FrameBytes) throw new FrameException("length", $"at most {open.FrameBytes} bytes, by exchange.budget", $"{bytes.Length}");
         if (header.BaseVersion != Record.Version) throw new FrameException("base version", $"{Record.Version}", $"{header.BaseVersion}");
         // With a deadline the plan that has a new client may come after the round that it takes part in.
         if (Plan.FindEnrolment(header.Client) is null) return (FrameFate.Early, null);
@@ -193,7 +194,7 @@ internal sealed class AggregatedRun
         var header = new FrameHeader(
             FrameKind.GlobalChange, Plan.Key, closed.Round, FrameHeader.Aggregator, Segment: 0, Segments: 1, Record.Version, (uint)_layout.Fingerprint);
         using Measured work = Instruments.Code("encode", Plan.Run, closed.Round, _layout.Length);
-        byte[] change = Aggregation.Publish(header, _layout, update, residual, Plan.Exchange.Down(closed.KeepA, closed.KeepB));
+        byte[] change = Aggregation.Publish(header, _layout, update, residual, Plan.Exchange.Down(closed.KeepA, closed.KeepB), closed.FrameBytes);
         work.Span?.SetTag(Instruments.Bytes, change.Length);
         return change;
     }

@@ -200,7 +200,7 @@ internal sealed partial class SiteRun : IDisposable
         ClientUpload upload;
         using (Measured work = Instruments.Code("encode", Plan.Run, update.Round, header.Range(layout).Length))
         {
-            upload = ClientUpload.Make(header, layout, Plan.Reference(update.Round, update.Client, _published.Values.Span), update.Adapter.Span, before, feedback, compression);
+            upload = ClientUpload.Make(header, layout, Plan.Reference(update.Round, update.Client, _published.Values.Span), update.Adapter.Span, before, feedback, compression, Record.Open.FrameBytes);
             work.Span?.SetTag(Instruments.Client, update.Client).SetTag(Instruments.Bytes, upload.Frame.Length);
         }
         var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin");

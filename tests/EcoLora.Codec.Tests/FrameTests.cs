@@ -307,4 +307,33 @@ public class FrameTests
     }
 
     private static double Fraction(RandomStream random) => random.NextInt32(5) == 0 ? 1 : 0.001 + 0.999 * random.NextDouble();
+
+    [Fact]
+    public void A_frame_keeps_to_its_limit_or_leaves_the_change_as_it_was()
+    {
+        var random = new RandomStream(7, "within");
+        for (int trial = 0; trial < 300; trial++)
+        {
+            LoraLayout layout = MadeUpVectors.RandomLayout(random, largestSide: trial % 10 == 0 ? 120 : 12);
+            int segments = 1 + random.NextInt32(Math.Min(3, layout.Length));
+            FrameHeader header = MadeUpVectors.Segment(layout, random.NextInt32(segments), segments);
+            float[] values = MadeUpVectors.Values(random, header.Range(layout).Length, 3);
+            var compression = new Compression(
+                1 - 0.9 * random.NextDouble(), 1 - 0.9 * random.NextDouble(), (ValueMode)random.NextInt32(6), (LosslessCoding)random.NextInt32(2));
+            float[] whole = [.. values];
+            int free = FrameEncoder.Encode(header, layout, whole, compression).Length, least = FrameEncoder.LeastSize(header, layout, compression.Values);
+            foreach (int most in new[] { least, Math.Max(least, free / 2), Math.Max(least, free - 1), Math.Max(least, free) })
+            {
+                float[] residual = [.. values];
+                byte[] frame = FrameEncoder.EncodeWithin(header, layout, residual, compression, most);
+                Assert.InRange(frame.Length, 1, most);
+                if (most < free) continue;
+                Assert.Equal(free, frame.Length);
+                Assert.Equal(MadeUpVectors.Bits(whole), MadeUpVectors.Bits(residual));
+            }
+            float[] change = [.. values];
+            Assert.Contains("expected room for", Assert.Throws<ArgumentException>(() => FrameEncoder.EncodeWithin(header, layout, change, compression, 40)).Message, StringComparison.Ordinal);
+            Assert.Equal(MadeUpVectors.Bits(values), MadeUpVectors.Bits(change));
+        }
+    }
 }

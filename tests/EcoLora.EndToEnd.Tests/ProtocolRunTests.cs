@@ -47,6 +47,28 @@ public class ProtocolRunTests
         Assert.True(state.IsFinished);
     }
 
+    [Theory]
+    [InlineData("fedit", "eco", 0.8)]
+    [InlineData("fedit", "ecolora+", 0.9)]
+    [InlineData("ffa-lora", "ecolora+", 0.8)]
+    public async Task A_run_with_a_budget_keeps_to_it_and_is_the_reference(string method, string exchange, double share)
+    {
+        RunPlan free = MadeUpRun.Plan(method, exchange: Exchange(exchange));
+        using var freeFolder = new TemporaryFolder();
+        long unlimited = Frames((await MadeUpRun.RunAsync(free, freeFolder.Path)).State);
+        RunPlan plan = free with { Exchange = free.Exchange with { Budget = Math.Max(ByteBudget.Least(free), (long)(share * unlimited)) } };
+        using var folder = new TemporaryFolder();
+
+        (RunState state, float[] adapter) = await MadeUpRun.RunAsync(plan, folder.Path, options => options with { Wrap = bus => new UnreliableBus(bus, 1) });
+
+        Assert.Equal(MadeUpRun.Reference(plan), adapter);
+        Assert.InRange(Frames(state), 1, plan.Exchange.Budget!.Value);
+        foreach (RoundRecord round in state.Rounds) Assert.All(round.Segments.Values, received => Assert.True(received.Sizes.Framed <= round.Opened.FrameBytes));
+
+        static long Frames(RunState state) =>
+            state.Rounds.Sum(round => round.Segments.Values.Sum(received => received.Sizes.Framed) + round.Sites.Values.Sum(site => site.Bytes));
+    }
+
     [Fact]
     public async Task An_update_that_would_outweigh_the_others_stays_residual_and_the_round_goes_on()
     {

@@ -122,6 +122,23 @@ public sealed class RunFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData("off", null)]
+    [InlineData("20 MB", 20_000_000L)]
+    [InlineData("1.5 kB", 1_500L)]
+    [InlineData("0.25 GB", 250_000_000L)]
+    [InlineData("123456", 123_456L)]
+    public void A_budget_is_a_number_of_bytes(string text, long? bytes)
+    {
+        RunFile run = Read($"name: x\nexchange: {{ preset: ecolora+, budget: {text} }}");
+        Assert.Equal(ExchangePreset.EcoLoraPlus.Options with { Budget = bytes }, run.Exchange);
+        Assert.Equal(run.Exchange, RunFile.Parse("canonical", run.Values.ToCanonicalText(), []).Exchange);
+    }
+
+    [Theory]
+    [InlineData("exchange: {budget: 20MB}", ":2:20: exchange.budget: expected a number of bytes above 0, such as 20 MB, or off, found '20MB'")]
+    [InlineData("exchange: {budget: 0}", ":2:20: exchange.budget: expected a number of bytes above 0, such as 20 MB, or off, found '0'")]
+    [InlineData("exchange: {budget: 1.5}", ":2:20: exchange.budget: expected a number of bytes above 0, such as 20 MB, or off, found '1.5'")]
+    [InlineData("exchange: {budget: -1 MB}", ":2:20: exchange.budget: expected a number of bytes above 0, such as 20 MB, or off, found '-1 MB'")]
     [InlineData("exchange: {segmnts: 3}", ":2:12: unknown option 'segmnts' in exchange; did you mean 'segments'?")]
     [InlineData("exchnage:\n  segments: 3", ":2:1: unknown option 'exchnage'; did you mean 'exchange'?")]
     [InlineData("rounds: 3", ":2:1: unknown option 'rounds'; did you mean 'federation.rounds'?")]

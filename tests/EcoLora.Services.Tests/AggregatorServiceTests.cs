@@ -30,6 +30,20 @@ public sealed class AggregatorServiceTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public async Task A_frame_above_its_share_of_the_budget_is_refused()
+    {
+        byte[] frame = Frame(client: 0);
+        foreach (int room in new[] { frame.Length - 1, frame.Length })
+        {
+            using var folder = new TemporaryFolder();
+            var bus = new HandBus();
+            using AggregatorService aggregator = await OpenAsync(_plan, bus, folder, _round with { FrameBytes = room });
+            Assert.Equal(room < frame.Length ? Verdict.Drop : Verdict.Success, await bus.DeliverAsync(Topics.Segments, frame, _a));
+            Assert.Equal(room < frame.Length ? 1 : 0, aggregator.Refused["length"]);
+        }
+    }
+
+    [Fact]
     public async Task A_frame_counts_once_and_what_is_wrong_with_others_changes_nothing()
     {
         using AggregatorService aggregator = await OpenAsync(_plan);
@@ -101,12 +115,14 @@ public sealed class AggregatorServiceTests : IDisposable
         Assert.Equal(1, signed);
     }
 
-    private async Task<AggregatorService> OpenAsync(RunPlan plan)
+    private Task<AggregatorService> OpenAsync(RunPlan plan) => OpenAsync(plan, _bus, _folder, _round);
+
+    private static async Task<AggregatorService> OpenAsync(RunPlan plan, HandBus bus, TemporaryFolder place, RoundOpened round)
     {
-        var folder = new DurableFolder(_folder.Path);
-        var aggregator = new AggregatorService(_bus, new FolderStateStore(folder.Folder("state")), folder.Folder("volume"), (_, _, _) => { });
-        await _bus.DecideAsync(new RunOpened("run-1", plan), Signer.Hub);
-        await _bus.DecideAsync(_round, Signer.Hub);
+        var folder = new DurableFolder(place.Path);
+        var aggregator = new AggregatorService(bus, new FolderStateStore(folder.Folder("state")), folder.Folder("volume"), (_, _, _) => { });
+        await bus.DecideAsync(new RunOpened("run-1", plan), Signer.Hub);
+        await bus.DecideAsync(round, Signer.Hub);
         return aggregator;
     }
 

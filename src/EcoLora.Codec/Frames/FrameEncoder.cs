@@ -22,6 +22,22 @@ public static class FrameEncoder
         return checked((int)bytes);
     }
 
+    /// <summary>Bytes within which a frame of this identity can always be written, since of each role a single entry may be all that is kept.</summary>
+    /// <inheritdoc cref="MaximumSize"/>
+    public static int LeastSize(FrameHeader header, LoraLayout layout, ValueMode values)
+    {
+        SegmentRange range = header.Range(layout);
+        long bytes = FrameHeader.Size + sizeof(uint) + 16;
+        foreach (LoraRole role in Enum.GetValues<LoraRole>())
+        {
+            var entries = new SectionEntries();
+            entries.Set(layout, range, role);
+            bytes += 8 + (ValueFormat.HasSteps(values) ? sizeof(ushort) * entries.Pieces.Length : 0)
+                + (sizeof(uint) + 48L) * ((entries.Count + ChunkFormat.MaximumEntries - 1) / ChunkFormat.MaximumEntries);
+        }
+        return checked((int)bytes);
+    }
+
     /// <summary>
     /// Encodes <paramref name="change"/> (Δ + ρR of the segment) and leaves in its place what the receiver will not have: the residual R_new = change −
     /// sent. The subtraction is exact in binary32, except that for signs it is rounded to nearest.
@@ -68,6 +84,28 @@ public static class FrameEncoder
         finally
         {
             Pool<FrameWriter>.Return(writer);
+        }
+    }
+
+    /// <summary>Encodes into an array of at most so many bytes: where the fractions come to more, smaller ones are taken.</summary>
+    /// <param name="header">The frame's identity; its range in <paramref name="layout"/> is the segment.</param>
+    /// <param name="layout">Layout of the exchanged vector.</param>
+    /// <param name="change">[segment] finite numbers; receives the residual.</param>
+    /// <param name="compression">Fractions at most, value mode and coding.</param>
+    /// <param name="mostBytes">At least <see cref="LeastSize"/>; null for no limit.</param>
+    /// <exception cref="ArgumentException">As above, or a limit within which no frame can be written; then the change is as it was.</exception>
+    public static byte[] EncodeWithin(FrameHeader header, LoraLayout layout, Span<float> change, Compression compression, int? mostBytes)
+    {
+        float[] before = mostBytes is null ? [] : change.ToArray();
+        while (true)
+        {
+            byte[] frame = Encode(header, layout, change, compression);
+            if (mostBytes is not { } most || frame.Length <= most) return frame;
+            before.CopyTo(change);
+            if (compression.KeepA * layout.Length < 1 && compression.KeepB * layout.Length < 1)
+                throw new ArgumentException($"{header}: expected room for {frame.Length} bytes, found {most}", nameof(mostBytes));
+            double share = Math.Min(0.95, (double)most / frame.Length);
+            compression = compression with { KeepA = compression.KeepA * share, KeepB = compression.KeepB * share };
         }
     }
 

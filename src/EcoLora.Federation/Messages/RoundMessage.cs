@@ -60,7 +60,9 @@ public sealed record Participant(int Client, int Slot, int Segment);
 /// <param name="KeepA">k^t for A (Eq. 4).</param>
 /// <param name="KeepB">k^t for B.</param>
 /// <param name="Evaluate">Whether Q^t is to be evaluated on held-out data.</param>
-public sealed record RoundOpened(string Run, int Round, IReadOnlyList<Participant> Participants, double KeepA, double KeepB, bool Evaluate) : RoundMessage(Run)
+/// <param name="FrameBytes">Most bytes of a participant's frame; null where the run has no budget.</param>
+public sealed record RoundOpened(string Run, int Round, IReadOnlyList<Participant> Participants, double KeepA, double KeepB, bool Evaluate, int? FrameBytes = null)
+    : RoundMessage(Run)
 {
     /// <summary>True when this tells more than what is known: a later round, or the same one with more participants. Messages come in any order, and more than once.</summary>
     /// <param name="known">The opening that is known, or null.</param>
@@ -82,7 +84,8 @@ public sealed record AcceptedSegment(int Client, int Slot, int Segment, string D
 /// <param name="Accepted">The accepted frames in slot order.</param>
 /// <param name="KeepA">k for A of the published change.</param>
 /// <param name="KeepB">k for B of the published change.</param>
-public sealed record RoundClosed(string Run, int Round, IReadOnlyList<AcceptedSegment> Accepted, double KeepA, double KeepB) : RoundMessage(Run);
+/// <param name="FrameBytes">Most bytes of the published change; null where the run has no budget.</param>
+public sealed record RoundClosed(string Run, int Round, IReadOnlyList<AcceptedSegment> Accepted, double KeepA, double KeepB, int? FrameBytes = null) : RoundMessage(Run);
 
 /// <summary>All rounds are done: Q^T is evaluated and written as an adapter.</summary>
 /// <param name="Run">The run's name.</param>

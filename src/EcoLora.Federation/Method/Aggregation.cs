@@ -70,10 +70,11 @@ public static class Aggregation
     /// <param name="update">U.</param>
     /// <param name="serverResidual">S on entry, the new S on return.</param>
     /// <param name="compression">k of this round and the value mode.</param>
+    /// <param name="mostBytes">Most bytes of the frame, or null.</param>
     /// <returns>The frame of D.</returns>
-    public static byte[] Publish(FrameHeader header, LoraLayout layout, ReadOnlySpan<double> update, Span<float> serverResidual, Compression compression)
+    public static byte[] Publish(FrameHeader header, LoraLayout layout, ReadOnlySpan<double> update, Span<float> serverResidual, Compression compression, int? mostBytes = null)
     {
         for (int i = 0; i < serverResidual.Length; i++) serverResidual[i] = (float)(update[i] + serverResidual[i]);
-        return FrameEncoder.Encode(header, layout, serverResidual, compression);
+        return FrameEncoder.EncodeWithin(header, layout, serverResidual, compression, mostBytes);
     }
 }

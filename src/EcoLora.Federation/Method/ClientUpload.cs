@@ -18,13 +18,14 @@ public sealed record ClientUpload(byte[] Frame, float[] Residual, float[] Unsent
     /// <param name="residual">R of the segment; empty means zero.</param>
     /// <param name="feedback">ρ.</param>
     /// <param name="compression">k of this round and the value mode.</param>
+    /// <param name="mostBytes">Most bytes of the frame, or null.</param>
     /// <exception cref="ArgumentException">A change that is not finite, named by tensor and index.</exception>
     public static ClientUpload Make(FrameHeader header, LoraLayout layout, ReadOnlySpan<float> published, ReadOnlySpan<float> local,
-        ReadOnlySpan<float> residual, double feedback, Compression compression)
+        ReadOnlySpan<float> residual, double feedback, Compression compression, int? mostBytes = null)
     {
         float[] unsent = WithResidual(header.Range(layout), published, local, residual, feedback);
         float[] left = [.. unsent];
-        byte[] frame = FrameEncoder.Encode(header, layout, left, compression);
+        byte[] frame = FrameEncoder.EncodeWithin(header, layout, left, compression, mostBytes);
         return new ClientUpload(frame, left, unsent);
     }
 

@@ -22,12 +22,15 @@ public static class ReferenceRun
         var locals = new Dictionary<int, (int Round, float[] Values)>();
         var residuals = new Dictionary<(int Client, int Segment), float[]>();
         double? firstLoss = null, previousLoss = null;
+        ByteBudget? budget = exchange.Budget is null ? null : new ByteBudget(plan);
 
         for (int round = 0; round < plan.Rounds; round++)
         {
-            // 1. Sampling, and Eq. 4 for this round's densities.
+            // 1. Sampling, and Eq. 4 for this round's densities, or what the budget allows.
             int[] sampled = RoundRobinSchedule.Sample(plan.Seed, round, plan.Roster.Select(enrolment => enrolment.Client), plan.Participants);
-            (double A, double B) keep = exchange.Keep(round, firstLoss, previousLoss);
+            (double A, double B) keep = exchange.Keep(round, firstLoss, previousLoss), keepDown = exchange.KeepDown(round, keep);
+            FrameAllowance up = budget?.Up(round, firstLoss, previousLoss) ?? new(keep.A, keep.B);
+            var uploads = new List<int>();
             var accepted = new List<AcceptedFrame>();
             double lossSum = 0;
             long samples = 0;
@@ -49,7 +52,8 @@ public static class ReferenceRun
                 int segment = RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments);
                 var header = new FrameHeader(FrameKind.Segment, plan.Key, round, client, segment, exchange.Segments, published.Version, (uint)layout.Fingerprint);
                 ClientUpload upload = ClientUpload.Make(header, layout, plan.Reference(round, client, published.Values.Span), local,
-                    residuals.GetValueOrDefault((client, segment)), Mixing.FeedbackShare(exchange.Feedback, start.MixingWeight), exchange.Up(keep.A, keep.B));
+                    residuals.GetValueOrDefault((client, segment)), Mixing.FeedbackShare(exchange.Feedback, start.MixingWeight), exchange.Up(up.KeepA, up.KeepB), up.FrameBytes);
+                uploads.Add(upload.Frame.Length);
                 var frame = Frame.Open(upload.Frame, layout);
                 bool isAccepted = !(Aggregation.Norm(frame) > exchange.MaxNorm);
                 residuals[(client, segment)] = isAccepted ? upload.Residual : upload.Unsent;
@@ -58,23 +62,24 @@ public static class ReferenceRun
                 samples += plan.Roster[client].Samples;
                 accepted.Add(new AcceptedFrame(slot, plan.Roster[client].Samples, frame));
             }
+            FrameAllowance down = budget?.Down(round, firstLoss, previousLoss, uploads) ?? new(keepDown.A, keepDown.B);
             if (samples > 0) previousLoss = lossSum / samples;
             firstLoss ??= previousLoss;
 
             // 8. and 9. Aggregation, and the published chain.
-            published.Apply(method.MergesIntoBase
-                ? StackedChange.Write(plan, round, accepted)
-                : Sum(plan, round, accepted, exchange.KeepDown(round, keep), serverResidual));
+            byte[] change = method.MergesIntoBase ? StackedChange.Write(plan, round, accepted) : Sum(plan, round, accepted, down, serverResidual);
+            published.Apply(change);
+            budget?.Spend(up, uploads, down, change.Length);
         }
         return plan.Outcome(published.Values.Span);
     }
 
     /// <summary>U by Eq. 2, then D = C(U + S), S ← U + S − D; the receivers take Q ← Q + D, or D through the server's momentum.</summary>
-    private static byte[] Sum(RunPlan plan, int round, List<AcceptedFrame> accepted, (double A, double B) keep, float[] serverResidual)
+    private static byte[] Sum(RunPlan plan, int round, List<AcceptedFrame> accepted, FrameAllowance allowed, float[] serverResidual)
     {
         LoraLayout layout = plan.ExchangedLayout();
         double[] update = Aggregation.WeightedMean(accepted, layout.Length, plan.Exchange.Sums);
         var change = new FrameHeader(FrameKind.GlobalChange, plan.Key, round, FrameHeader.Aggregator, 0, 1, round, (uint)layout.Fingerprint);
-        return Aggregation.Publish(change, layout, update, serverResidual, plan.Exchange.Down(keep.A, keep.B));
+        return Aggregation.Publish(change, layout, update, serverResidual, plan.Exchange.Down(allowed.KeepA, allowed.KeepB), allowed.FrameBytes);
     }
 }

@@ -138,17 +138,16 @@ public sealed partial class RunState
 
     private RoundOpened Open(int round, int[] sampled)
     {
-        ExchangeOptions exchange = Plan.Exchange;
-        double? first = _rounds.Select(r => r.Loss).FirstOrDefault(loss => loss is not null);
-        double? previous = _rounds.Select(r => r.Loss).LastOrDefault(loss => loss is not null);
-        (double A, double B) keep = exchange.Keep(round, first, previous);
+        (double? first, double? previous) = LossesBefore(round);
+        FrameAllowance up = Plan.Exchange.Budget is null ? Unlimited(Plan.Exchange.Keep(round, first, previous)) : BudgetBefore(round).Up(round, first, previous);
         return new RoundOpened(
             Plan.Run,
             round,
-            [.. sampled.Select((client, slot) => new Participant(client, slot, RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments)))],
-            keep.A,
-            keep.B,
-            IsEvaluated(round));
+            [.. sampled.Select((client, slot) => new Participant(client, slot, RoundRobinSchedule.SegmentOf(slot, round, Plan.Exchange.Segments)))],
+            up.KeepA,
+            up.KeepB,
+            IsEvaluated(round),
+            up.FrameBytes);
     }
 
     private RoundClosed Close(RoundRecord round)
@@ -157,9 +156,33 @@ public sealed partial class RunState
             from participant in round.Opened.Participants
             where IsDelivered(round, participant.Client)
             select new AcceptedSegment(participant.Client, participant.Slot, participant.Segment, round.Segments[participant.Client].Digest);
-        (double A, double B) keep = Plan.Exchange.KeepDown(round.Round, (round.Opened.KeepA, round.Opened.KeepB));
-        return new RoundClosed(Plan.Run, round.Round, [.. accepted], keep.A, keep.B);
+        (double? first, double? previous) = LossesBefore(round.Round);
+        FrameAllowance down = Plan.Exchange.Budget is null
+            ? Unlimited(Plan.Exchange.KeepDown(round.Round, (round.Opened.KeepA, round.Opened.KeepB)))
+            : BudgetBefore(round.Round).Down(round.Round, first, previous, UploadsOf(round));
+        return new RoundClosed(Plan.Run, round.Round, [.. accepted], down.KeepA, down.KeepB, down.FrameBytes);
     }
+
+    private static FrameAllowance Unlimited((double A, double B) keep) => new(keep.A, keep.B);
+
+    /// <summary>L_0 and L_{t−1}.</summary>
+    private (double? First, double? Previous) LossesBefore(int round)
+    {
+        double?[] losses = [.. _rounds.Take(round).Select(record => record.Loss).Where(loss => loss is not null)];
+        return (losses.FirstOrDefault(), losses.LastOrDefault());
+    }
+
+    /// <summary>The budget after the rounds before this one.</summary>
+    private ByteBudget BudgetBefore(int round)
+    {
+        var budget = new ByteBudget(Plan);
+        foreach (RoundRecord past in _rounds.Take(round))
+            budget.Spend(
+                new(past.Opened.KeepA, past.Opened.KeepB), UploadsOf(past), new(past.Closed!.KeepA, past.Closed.KeepB), (int)past.Aggregated!.Sizes.Framed);
+        return budget;
+    }
+
+    private static int[] UploadsOf(RoundRecord round) => [.. round.Segments.Values.Select(received => (int)received.Sizes.Framed)];
 
     /// <summary>True when a participant has trained and its frame is stored.</summary>
     private static bool IsDelivered(RoundRecord round, int client) => round.IsAnsweredBy(client) && round.RefusalOf(client) is null;

@@ -85,6 +85,12 @@ public sealed record ExchangeOptions
     /// <summary>How positions and values are coded, up and down.</summary>
     public LosslessCoding Coding { get; init; } = LosslessCoding.Entropy;
 
+    /// <summary>
+    /// Most bytes of all the run's frames, up and down, &gt; 0; control messages are not in it. The densities of Eq. 4 and of the downlink then only say how these bytes are shared between A, B,
+    /// up and down (<see cref="ByteBudget"/>). Null: no limit.
+    /// </summary>
+    public long? Budget { get; init; }
+
     /// <summary>Most that ‖·‖₂ of a participant's segment may be, &gt; 0: a frame above it is refused by the aggregator. Null: no limit.</summary>
     public double? MaxNorm { get; init; }
 
@@ -146,6 +152,7 @@ public sealed record ExchangeOptions
         Require(Enum.IsDefined(Sums), "exchange.sums", Sums, $"one of {string.Join(", ", Enum.GetNames<CoverageScale>())}");
         Require(ServerMomentum is >= 0 and < 1, "exchange.server_momentum", ServerMomentum, "in [0, 1)");
         Require(Enum.IsDefined(Coding), "exchange.coding", Coding, $"one of {string.Join(", ", Enum.GetNames<LosslessCoding>())}");
+        Require(Budget is null or > 0, "exchange.budget", Budget, "more than 0, or off");
         Require(MaxNorm is null or (> 0 and < double.PositiveInfinity), "exchange.max_norm", MaxNorm, "more than 0, or off");
         Require(MixingBeta is null or (>= 0 and < double.PositiveInfinity), "exchange.mixing_beta", MixingBeta, "0 or more, or off");
     }

@@ -123,6 +123,7 @@ public sealed partial record RunPlan(
             ExchangeOptions.Require(Roster[i].Site >= 0 && Roster[i].Site < sites, $"site of client {i}", Roster[i].Site, $"0 to {sites - 1}");
             ExchangeOptions.Require(Roster[i].Samples >= 1, $"samples of client {i}", Roster[i].Samples, "1 or more");
         }
+        if (Exchange.Budget is { } budget) CheckBudget(budget);
     }
 
     /// <summary>What names a run or a site, in words.</summary>
@@ -130,6 +131,14 @@ public sealed partial record RunPlan(
 
     /// <summary>Whether a text may name a run or a site: 1 to 63 of a-z, 0-9 and -, so that it is safe in paths, keys and app ids.</summary>
     public static bool IsName(string? text) => text is { Length: >= 1 and <= 63 } && text.All(c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '-');
+
+    private void CheckBudget(long budget)
+    {
+        ExchangeOptions.Require(!FederatedMethod.MergesIntoBase, "exchange.budget", budget, $"none with federation.method {Method}, whose downlink is the uploads as they are");
+        ExchangeOptions.Require(Deadline is null, "exchange.budget", budget, "none with federation.deadline, since sites that come later download what they missed");
+        long least = ByteBudget.Least(this);
+        ExchangeOptions.Require(budget >= least, "exchange.budget", budget, $"at least {least} bytes, for {Rounds} rounds of {Participants} uploads and {Sites} downloads");
+    }
 
     private static void CheckPlaces(IReadOnlyList<SitePlace> places)
     {

@@ -106,6 +106,36 @@ public sealed record NumberOption(double Minimum, double Maximum = double.Positi
         : $"a number in {(Above ? "(" : "[")}{Minimum}, {Maximum}{(Below ? ")" : "]")}";
 }
 
+/// <summary>A number of bytes: a whole number of them, or a number and a unit of a thousand, a million or a thousand million, such as 20 MB.</summary>
+/// <param name="Word">A word that may stand in place of it.</param>
+public sealed record ByteCountOption(string Word) : OptionType
+{
+    private static readonly (string Name, double Bytes)[] Units = [(" kB", 1e3), (" MB", 1e6), (" GB", 1e9)];
+
+    /// <inheritdoc/>
+    public override string Expected => $"a number of bytes above 0, such as 20 MB, or {Word}";
+
+    /// <inheritdoc/>
+    public override object? Read(YamlNode node)
+    {
+        if (node is not YamlScalar scalar) return null;
+        if (scalar.Text == Word) return Word;
+        (string Name, double Bytes) unit = Units.FirstOrDefault(each => scalar.Text.EndsWith(each.Name, StringComparison.Ordinal), ("", 1));
+        bool number = double.TryParse(scalar.Text[..^unit.Name.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value);
+        double bytes = value * unit.Bytes;
+        return number && bytes is >= 1 and <= 9007199254740991 && (unit.Bytes > 1 || Math.Floor(bytes) == bytes) ? (long)bytes : null;
+    }
+
+    /// <inheritdoc/>
+    public override JsonObject Schema() => new()
+    {
+        ["anyOf"] = new JsonArray(
+            new JsonObject { ["type"] = "integer", ["minimum"] = 1 },
+            new JsonObject { ["type"] = "string", ["pattern"] = "^[0-9]+([.][0-9]+)? [kMG]B$" },
+            new JsonObject { ["const"] = Word }),
+    };
+}
+
 /// <summary>A share of the records, in (0, 1), or a number of them, whole and at least 1.</summary>
 public sealed record ShareOrCountOption : OptionType
 {

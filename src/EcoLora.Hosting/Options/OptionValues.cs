@@ -47,6 +47,9 @@ public sealed class OptionValues
         _ => FormattableString.Invariant($"{value}"),
     };
 
+    /// <summary>The same; null where a word stands in its place.</summary>
+    public long? LongIntegerOrNull(string path) => Value(path) as long?;
+
     /// <summary>A number; null where a word or nothing stands in its place.</summary>
     public double? NumberOrNull(string path) => Value(path) switch { double value => value, long value => value, _ => null };
 

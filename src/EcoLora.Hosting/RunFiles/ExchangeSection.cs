@@ -51,6 +51,8 @@ internal static class ExchangeSection
             "What the weighted sum of an entry is divided by: nothing (mean, Eq. 2), the root of the share of weights that sent it, or that share (the mean over its senders)."),
         ("server_momentum", new NumberOption(0, 1, Below: true), options => options.ServerMomentum,
             "m of V ← m·V + D, Q ← Q + V, which every receiver computes from the decoded change D; it costs no bytes."),
+        ("budget", new ByteCountOption(Off), options => options.Budget ?? (object)Off,
+            "Most bytes of all the run's frames, up and down, control messages not counted: never exceeded. The shares above then only say how it is divided; with values: sign nothing is gained above a 16th of dense FP16."),
         ("max_norm", new NumberOption(0, Above: true, Word: Off), options => options.MaxNorm ?? (object)Off,
             "Most that the Euclidean norm of what a participant sends may be, so that no site can outweigh all others: the aggregator refuses a larger one, and the round goes on without it."),
     ];
@@ -86,6 +88,7 @@ internal static class ExchangeSection
         Coding = Named(Codings, values.Text("exchange.coding")),
         Sums = Named(Scales, values.Text("exchange.sums")),
         ServerMomentum = values.Number("exchange.server_momentum"),
+        Budget = values.LongIntegerOrNull("exchange.budget"),
         MaxNorm = values.NumberOrNull("exchange.max_norm"),
     };
 

@@ -42,7 +42,13 @@ internal static class RunSection
                 + $"{Quantity.Seconds(timing.Seconds)} on {timing.Threads} {(timing.Threads == 1 ? "thread" : "threads")}");
             if (timing.PeakMemoryBytes is { } peak) html.Add($", peak memory {Quantity.Bytes(peak)}");
             html.Add($".");
-            foreach (ArmTiming arm in timing.Arms) html.Add($" {arm.Arm}: {Quantity.Seconds(arm.Seconds)}.");
+            foreach (ArmTiming timed in timing.Arms)
+            {
+                html.Add($" {timed.Arm}: {Quantity.Seconds(timed.Seconds)}");
+                int trained = report.Arms.FirstOrDefault(arm => arm.Name == timed.Arm)?.Rounds.Sum(round => round.Participants.Count) ?? 0;
+                if (trained > 0) html.Add($", {Quantity.Seconds(timed.Seconds / trained)} per participant and round");
+                html.Add($".");
+            }
             html.Add($"</p>\n");
         }
         html.Add($"</footer>\n");
