@@ -10,7 +10,13 @@ namespace EcoLora.Services.Codec;
 /// <param name="Open">The last round that was opened, or null.</param>
 /// <param name="Closed">The last round that was closed here, −1 before the first.</param>
 /// <param name="Awaited">With a deadline: the last round of each hosted client that has taken part; null in strict mode.</param>
-internal sealed record SiteRecord(RunPlan Plan, int Version, long Received, RoundOpened? Open, int Closed, IReadOnlyList<Participation>? Awaited = null);
+/// <param name="Residuals">The site's own residuals, by segment, where it is the site that has them (<see cref="ResidualHolder.Site"/>).</param>
+internal sealed record SiteRecord(
+    RunPlan Plan, int Version, long Received, RoundOpened? Open, int Closed, IReadOnlyList<Participation>? Awaited = null, IReadOnlyList<ResidualEntry>? Residuals = null)
+{
+    /// <summary>The site's residual of a segment, or null.</summary>
+    public ResidualEntry? ResidualOf(int segment) => Residuals?.FirstOrDefault(residual => residual.Segment == segment);
+}
 
 /// <summary>A hosted client's part in a round, which may come after the round's close.</summary>
 /// <param name="Client">The client.</param>
@@ -38,7 +44,8 @@ internal sealed record ClientRecord(OutboxEntry? Outbox, IReadOnlyList<ResidualE
 /// <param name="Segment">The segment.</param>
 /// <param name="Digest">Digest of the frame's bytes.</param>
 /// <param name="File">The file with the frame, and R if it is accepted and R if it is not.</param>
-internal sealed record OutboxEntry(int Round, int Segment, string Digest, string File);
+/// <param name="Carries">Whether the site's residual is in it.</param>
+internal sealed record OutboxEntry(int Round, int Segment, string Digest, string File, bool Carries = false);
 
 /// <summary>R of one segment.</summary>
 /// <param name="Segment">The segment.</param>

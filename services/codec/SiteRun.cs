@@ -157,6 +157,11 @@ internal sealed partial class SiteRun : IDisposable
     /// </summary>
     public Task CloseRoundAsync(RoundClosed closed, CancellationToken cancellation) => InTurnAsync(async () =>
     {
+        if (IsResidualOfSite)
+        {
+            await SettleTogetherAsync(closed, cancellation);
+            return true;
+        }
         foreach ((int client, StateRecord<ClientRecord> record) in _clients)
             if (record.Value?.Outbox is { } outbox && outbox.Round == closed.Round)
                 await SettleAsync(client, record, outbox, closed.Accepted.Any(a => a.Client == client && a.Digest == outbox.Digest), cancellation);
@@ -167,7 +172,7 @@ internal sealed partial class SiteRun : IDisposable
     /// <summary>True when this round's opening message is here and every earlier round of the client is settled.</summary>
     public Task<bool> IsReadyForAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(() =>
     {
-        bool isSettled = RecordOf(update.Client).Outbox is not { } outbox || outbox.Round >= update.Round;
+        bool isSettled = IsResidualOfSite ? !_clients.Values.Any(record => record.Value?.Outbox?.Round < update.Round) : !(RecordOf(update.Client).Outbox?.Round < update.Round);
         return Task.FromResult(Plan.Deadline is null
             ? Record.Version > update.Round || (Record.Open?.Round == update.Round && Record.Version == update.Round && isSettled)
             : AwaitedOf(update.Client) is { } awaited && (awaited.Round > update.Round || (awaited.Round == update.Round && Record.Version >= update.Round && isSettled)));
@@ -190,7 +195,8 @@ internal sealed partial class SiteRun : IDisposable
             return (null, true);
         }
         Participant participant = Record.Open!.Participants.First(p => p.Client == update.Client);
-        ResidualEntry? residual = client.ResidualOf(participant.Segment);
+        bool carries = IsResidualOfSite && update.Client == Record.Open.Participants.First(p => p.Segment == participant.Segment && Hosts(p.Client)).Client;
+        ResidualEntry? residual = carries ? Record.ResidualOf(participant.Segment) : client.ResidualOf(participant.Segment);
         LoraLayout layout = LayoutOf(update.Client);
         var header = new FrameHeader(
             FrameKind.Segment, Plan.Key, update.Round, update.Client, participant.Segment, Plan.Exchange.Segments, Record.Version, (uint)layout.Fingerprint);
@@ -203,7 +209,7 @@ internal sealed partial class SiteRun : IDisposable
             upload = ClientUpload.Make(header, layout, Plan.Reference(update.Round, update.Client, _published.Values.Span), update.Adapter.Span, before, feedback, compression, Record.Open.FrameBytes);
             work.Span?.SetTag(Instruments.Client, update.Client).SetTag(Instruments.Bytes, upload.Frame.Length);
         }
-        var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin");
+        var outbox = new OutboxEntry(update.Round, participant.Segment, Frame.DigestOf(upload.Frame), $"outbox-{update.Client:d5}-{update.Round:d5}.bin", carries);
         var outboxHeader = new OutboxHeader(update.Round, update.Client, upload.Frame);
         VectorFile.Write(_folder, outbox.File, outboxHeader, SiteJson.Default.OutboxHeader, upload.Residual, upload.Unsent);
         await record.WriteAsync(client with { Outbox = outbox }, cancellation);

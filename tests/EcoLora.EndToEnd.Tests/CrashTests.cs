@@ -10,9 +10,15 @@ public class CrashTests
     [Theory]
     [InlineData("fedit")]
     [InlineData("flora")]
+    [InlineData("site residuals")]
     public async Task A_stop_after_any_journal_entry_is_healed(string method)
     {
-        RunPlan plan = method == "flora" ? MadeUpRun.Flora(rounds: 2, ranks: [4, 2, 1, 6]) : MadeUpRun.Plan(rounds: 2);
+        RunPlan plan = method switch
+        {
+            "flora" => MadeUpRun.Flora(rounds: 2, ranks: [4, 2, 1, 6]),
+            "fedit" => MadeUpRun.Plan(rounds: 2),
+            _ => MadeUpRun.Plan(rounds: 2, exchange: MadeUpRun.SiteResiduals),
+        };
         float[] reference = MadeUpRun.Reference(plan);
         string[] journal;
         using (var folder = new TemporaryFolder())
@@ -32,11 +38,12 @@ public class CrashTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(0.5)]
-    public async Task A_run_that_stops_again_and_again_still_ends_the_same(double momentum)
+    [InlineData(0, ResidualHolder.Client)]
+    [InlineData(0.5, ResidualHolder.Client)]
+    [InlineData(0.2, ResidualHolder.Site)]
+    public async Task A_run_that_stops_again_and_again_still_ends_the_same(double momentum, ResidualHolder residuals)
     {
-        RunPlan plan = MadeUpRun.Plan(rounds: 3, exchange: MadeUpRun.Plan().Exchange with { ServerMomentum = momentum, Sums = CoverageScale.Senders });
+        RunPlan plan = MadeUpRun.Plan(rounds: 3, exchange: MadeUpRun.Plan().Exchange with { ServerMomentum = momentum, Sums = CoverageScale.Senders, Residuals = residuals });
         using var folder = new TemporaryFolder();
         int stops = 0;
         while (!await RunUntilAsync(plan, folder, stopAfter: 3, bus => new UnreliableBus(bus, (ulong)stops))) stops++;

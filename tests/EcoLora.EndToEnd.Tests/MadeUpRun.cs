@@ -15,6 +15,9 @@ internal static class MadeUpRun
         [new LoraModule("model.layers.0.self_attn.q_proj", 12, 16, 4), new LoraModule("model.layers.0.self_attn.v_proj", 8, 16, 2)],
         [.. Enumerable.Range(0, 9).Select(client => new Enrolment(client, client % 4, 10 + client))]);
 
+    /// <summary>Of five participants at four sites some share a residual, and some of these a segment.</summary>
+    public static ExchangeOptions SiteResiduals => Plan().Exchange with { Segments = 2, Feedback = 0.8, Residuals = ResidualHolder.Site, MixingBeta = null };
+
     /// <summary>FLoRA, whose segments are whole modules, of which there are two.</summary>
     public static RunPlan Flora(int rounds = 4, ExchangeOptions? exchange = null, IReadOnlyList<int>? ranks = null) =>
         Plan("flora", rounds, FederatedMethod.Flora.Effective(exchange ?? Plan().Exchange with { Segments = 2 })) with { Scale = 0.5, Ranks = ranks };

@@ -10,7 +10,7 @@ public class ProtocolRunTests
     public static TheoryData<string, string> Combinations => new()
     {
         { "fedit", "eco" }, { "fedit", "dense fp32" }, { "fedit", "dense fp16" }, { "ffa-lora", "eco" }, { "ffa-lora", "dense fp32" }, { "fedit", "full feedback, no mixing" },
-        { "fedit", "ecolora+" }, { "ffa-lora", "ecolora+" }, { "fedit", "top-k" }, { "fedit", "dense-int4" },
+        { "fedit", "ecolora+" }, { "ffa-lora", "ecolora+" }, { "fedit", "top-k" }, { "fedit", "dense-int4" }, { "fedit", "site residuals" },
     };
 
     [Theory]
@@ -69,11 +69,13 @@ public class ProtocolRunTests
             state.Rounds.Sum(round => round.Segments.Values.Sum(received => received.Sizes.Framed) + round.Sites.Values.Sum(site => site.Bytes));
     }
 
-    [Fact]
-    public async Task An_update_that_would_outweigh_the_others_stays_residual_and_the_round_goes_on()
+    [Theory]
+    [InlineData(ResidualHolder.Client)]
+    [InlineData(ResidualHolder.Site)]
+    public async Task An_update_that_would_outweigh_the_others_stays_residual_and_the_round_goes_on(ResidualHolder residuals)
     {
         // About half of the updates are larger at first.
-        RunPlan plan = MadeUpRun.Plan(rounds: 6, exchange: MadeUpRun.Plan().Exchange with { MaxNorm = 2.3 });
+        RunPlan plan = MadeUpRun.Plan(rounds: 6, exchange: MadeUpRun.Plan().Exchange with { MaxNorm = 2.3, Residuals = residuals });
         float[] reference = MadeUpRun.Reference(plan);
         Assert.NotEqual(MadeUpRun.Reference(plan with { Exchange = plan.Exchange with { MaxNorm = null } }), reference);
         foreach (ulong? seed in new ulong?[] { null, 1, 2 })
@@ -89,10 +91,12 @@ public class ProtocolRunTests
         }
     }
 
-    [Fact]
-    public async Task Repeated_reordered_and_unacknowledged_messages_change_nothing()
+    [Theory]
+    [InlineData("eco")]
+    [InlineData("site residuals")]
+    public async Task Repeated_reordered_and_unacknowledged_messages_change_nothing(string exchange)
     {
-        RunPlan plan = MadeUpRun.Plan(rounds: 3);
+        RunPlan plan = MadeUpRun.Plan(rounds: 3, exchange: Exchange(exchange));
         float[] reference = MadeUpRun.Reference(plan);
         for (ulong seed = 0; seed < 4; seed++)
         {
@@ -128,7 +132,8 @@ public class ProtocolRunTests
         "eco" => MadeUpRun.Plan().Exchange,
         "dense fp32" => ExchangeOptions.Dense(ValueMode.Fp32),
         "dense fp16" => ExchangeOptions.Dense(ValueMode.Fp16),
-        "full feedback, no mixing" => MadeUpRun.Plan().Exchange with { Feedback = ResidualFeedback.Full, MixingBeta = null },
+        "full feedback, no mixing" => MadeUpRun.Plan().Exchange with { Feedback = 1, MixingBeta = null },
+        "site residuals" => MadeUpRun.SiteResiduals,
         // The rounds after the dense ones too.
         _ => ExchangePreset.Named(name).Options with { DenseRounds = Math.Min(2, ExchangePreset.Named(name).Options.DenseRounds) },
     };

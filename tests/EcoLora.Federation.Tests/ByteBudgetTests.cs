@@ -48,6 +48,7 @@ public class ByteBudgetTests
     public void Dense_rounds_take_at_most_a_sixth_and_the_downlink_keeps_its_share()
     {
         RunPlan plan = Plan("ecolora+", 0.04);
+        plan = plan with { Exchange = plan.Exchange with { KDown = 0.5 * plan.Exchange.KMax } };
         (_, List<FrameAllowance> up, List<FrameAllowance> down) = Simulate(plan, (random, entries) => [.. Enumerable.Range(0, entries).Select(_ => (float)random.NextGaussian())]);
         Assert.Equal(1, up.Count(allowed => allowed is { KeepA: 1, KeepB: 1 }));
         for (int round = 1; round + 1 < Rounds; round++) Assert.Equal(0.5, down[round].KeepA / up[round].KeepA, 0.05);
@@ -61,7 +62,7 @@ public class ByteBudgetTests
         Assert.Equal(
             $"exchange.budget: expected at least {ByteBudget.Least(plan)} bytes, for 12 rounds of 5 uploads and 4 downloads, found {ByteBudget.Least(plan) - 1}",
             Assert.Throws<ArgumentException>(small.Validate).Message);
-        RunPlan late = plan with { Deadline = new DeadlineOptions(30, 0, 1) };
+        RunPlan late = Plan("top-k", 0.1) with { Deadline = new DeadlineOptions(30, 0, 1) };
         Assert.StartsWith("exchange.budget: expected none with federation.deadline", Assert.Throws<ArgumentException>(late.Validate).Message, StringComparison.Ordinal);
         RunPlan nothing = plan with { Exchange = plan.Exchange with { Budget = 0 } };
         Assert.Equal("exchange.budget: expected more than 0, or off, found 0", Assert.Throws<ArgumentException>(nothing.Validate).Message);

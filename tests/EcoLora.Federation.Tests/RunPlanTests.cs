@@ -20,7 +20,8 @@ public class RunPlanTests
         { "beta NaN", "exchange.mixing_beta: expected 0 or more, or off, found NaN" },
         { "values 9", "exchange.values: expected one of Fp32, Fp16, Bf16, Int8, Int4, Sign, found 9" },
         { "coding 9", "exchange.coding: expected one of Entropy, Golomb, found 9" },
-        { "feedback 9", "exchange.feedback: expected one of None, OneMinusMixing, Full, found 9" },
+        { "feedback 1.5", "exchange.feedback: expected in [0, 1], or one_minus_mixing, found 1.5" },
+        { "residuals 9", "exchange.residuals: expected one of Client, Site, found 9" },
     };
 
     [Theory]
@@ -42,7 +43,8 @@ public class RunPlanTests
             "beta NaN" => good with { MixingBeta = double.NaN },
             "values 9" => good with { Values = (ValueMode)9 },
             "coding 9" => good with { Coding = (LosslessCoding)9 },
-            _ => good with { Feedback = (ResidualFeedback)9 },
+            "residuals 9" => good with { Residuals = (ResidualHolder)9 },
+            _ => good with { Feedback = 1.5 },
         };
         Assert.Equal(message, Assert.Throws<ArgumentException>(() => bad.Validate(3)).Message);
     }

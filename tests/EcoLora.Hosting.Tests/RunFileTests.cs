@@ -53,7 +53,7 @@ public sealed class RunFileTests : IDisposable
         RunPlan plan = run.Draft("first", run.Exchange);
         Assert.Equal(scale, plan.Scale!.Value, 1e-12);
         Assert.Equal([64, 4, 4], plan.Ranks);
-        Assert.Equal(run.Exchange with { MixingBeta = null, Feedback = ResidualFeedback.None }, plan.Exchange);
+        Assert.Equal(run.Exchange with { MixingBeta = null, Feedback = 0 }, plan.Exchange);
         Assert.Equal(run.Values.ToCanonicalText(), RunFile.Parse("again", run.Values.ToCanonicalText(), []).Values.ToCanonicalText());
         RunFile fedit = Read("name: first");
         Assert.Null(fedit.Values.ToJson()["lora"]!["ranks"]);
@@ -72,7 +72,7 @@ public sealed class RunFileTests : IDisposable
             lora: { rank: 4, alpha: 8, dropout: 0.05, targets: [down_proj], rslora: true }
             training: { epochs: 2, batch_size: 4, learning_rate: 1e-3, schedule: cosine, warmup_steps: 5, weight_decay: 0.01, clip_norm: off }
             federation: { method: ffa-lora, clients: 7, participants: 3, rounds: 2, sites: 1, deadline: 90.5, minimum_coverage: 0, over_sampling: 0.5 }
-            exchange: { segments: 3, k_max: 0.9, k_min_a: 0.25, k_min_b: 0.125, gamma_a: 1, gamma_b: 2, mixing_beta: off, feedback: full, values: fp32 }
+            exchange: { segments: 3, k_max: 0.9, k_min_a: 0.25, k_min_b: 0.125, gamma_a: 1, gamma_b: 2, mixing_beta: off, feedback: 1, values: fp32 }
             baselines: [dense-fp32]
             evaluation: { every: 2, exact_match: false, max_new_tokens: 5, records: 11 }
             threads: 3
@@ -96,7 +96,7 @@ public sealed class RunFileTests : IDisposable
             GammaA = 1,
             GammaB = 2,
             MixingBeta = null,
-            Feedback = ResidualFeedback.Full,
+            Feedback = 1,
             Values = ValueMode.Fp32,
         }, run.Exchange);
         Assert.Equal([ExchangePreset.DenseFp32], run.Baselines);

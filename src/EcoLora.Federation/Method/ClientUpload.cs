@@ -29,6 +29,14 @@ public sealed record ClientUpload(byte[] Frame, float[] Residual, float[] Unsent
         return new ClientUpload(frame, left, unsent);
     }
 
+    /// <summary>What two participants at a site leave of the same segment: their sum, entry by entry in binary32.</summary>
+    public static float[] Sum(ReadOnlySpan<float> first, ReadOnlySpan<float> second)
+    {
+        float[] sum = new float[first.Length];
+        for (int i = 0; i < sum.Length; i++) sum[i] = first[i] + second[i];
+        return sum;
+    }
+
     /// <summary>ρR + Δ of a segment, with Δ = P_i − Q^t: what an update becomes that is not sent.</summary>
     /// <param name="range">The segment.</param>
     /// <param name="published">Q^t, whole.</param>

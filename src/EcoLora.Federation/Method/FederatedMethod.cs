@@ -55,7 +55,7 @@ public sealed class FederatedMethod
     /// The exchange that remains of a run file's: a stack is neither mixed, nor coded again, nor has it a residual, since the adapters of two rounds have nothing in common.
     /// </summary>
     public ExchangeOptions Effective(ExchangeOptions exchange) => MergesIntoBase
-        ? exchange with { MixingBeta = null, Feedback = ResidualFeedback.None, ValuesDown = null, KDown = null, Sums = CoverageScale.Mean }
+        ? exchange with { MixingBeta = null, Feedback = 0, Residuals = ResidualHolder.Client, ValuesDown = null, KDown = null, Sums = CoverageScale.Mean }
         : exchange;
 
     /// <summary>

@@ -26,13 +26,7 @@ public static class Mixing
     }
 
     /// <summary>ρ, the share of the residual that enters the next upload (method.md, step 6).</summary>
-    /// <param name="feedback">The option.</param>
+    /// <param name="feedback">ρ, or null for 1 − m.</param>
     /// <param name="weight">m of this round.</param>
-    public static double FeedbackShare(ResidualFeedback feedback, double weight) => feedback switch
-    {
-        ResidualFeedback.None => 0,
-        ResidualFeedback.OneMinusMixing => 1 - weight,
-        ResidualFeedback.Full => 1,
-        _ => throw new ArgumentOutOfRangeException(nameof(feedback), feedback, "unknown feedback"),
-    };
+    public static double FeedbackShare(double? feedback, double weight) => feedback ?? 1 - weight;
 }

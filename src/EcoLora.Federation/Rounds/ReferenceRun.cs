@@ -20,7 +20,7 @@ public static class ReferenceRun
         var published = PublishedAdapter.Start(plan);
         float[] serverResidual = new float[plan.ExchangedLayout().Length];
         var locals = new Dictionary<int, (int Round, float[] Values)>();
-        var residuals = new Dictionary<(int Client, int Segment), float[]>();
+        var residuals = new Dictionary<(int Holder, int Segment), float[]>();
         double? firstLoss = null, previousLoss = null;
         ByteBudget? budget = exchange.Budget is null ? null : new ByteBudget(plan);
 
@@ -31,6 +31,7 @@ public static class ReferenceRun
             (double A, double B) keep = exchange.Keep(round, firstLoss, previousLoss), keepDown = exchange.KeepDown(round, keep);
             FrameAllowance up = budget?.Up(round, firstLoss, previousLoss) ?? new(keep.A, keep.B);
             var uploads = new List<int>();
+            var left = new Dictionary<(int Holder, int Segment), float[]>();
             var accepted = new List<AcceptedFrame>();
             double lossSum = 0;
             long samples = 0;
@@ -50,18 +51,22 @@ public static class ReferenceRun
                 // 4. to 7. Its segment by round-robin, top-k with error feedback (Eqs. 5 and 6), lossless coding.
                 LoraLayout layout = plan.ExchangedLayout(client);
                 int segment = RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments);
+                int holder = exchange.Residuals == ResidualHolder.Site ? plan.Roster[client].Site : client;
+                bool carries = !left.ContainsKey((holder, segment)); // Of a site's participants, the first.
                 var header = new FrameHeader(FrameKind.Segment, plan.Key, round, client, segment, exchange.Segments, published.Version, (uint)layout.Fingerprint);
                 ClientUpload upload = ClientUpload.Make(header, layout, plan.Reference(round, client, published.Values.Span), local,
-                    residuals.GetValueOrDefault((client, segment)), Mixing.FeedbackShare(exchange.Feedback, start.MixingWeight), exchange.Up(up.KeepA, up.KeepB), up.FrameBytes);
+                    carries ? residuals.GetValueOrDefault((holder, segment)) : [], Mixing.FeedbackShare(exchange.Feedback, start.MixingWeight), exchange.Up(up.KeepA, up.KeepB), up.FrameBytes);
                 uploads.Add(upload.Frame.Length);
                 var frame = Frame.Open(upload.Frame, layout);
                 bool isAccepted = !(Aggregation.Norm(frame) > exchange.MaxNorm);
-                residuals[(client, segment)] = isAccepted ? upload.Residual : upload.Unsent;
+                float[] unsent = isAccepted ? upload.Residual : upload.Unsent;
+                left[(holder, segment)] = carries ? unsent : ClientUpload.Sum(left[(holder, segment)], unsent);
                 if (!isAccepted) continue;
                 lossSum += loss * plan.Roster[client].Samples;
                 samples += plan.Roster[client].Samples;
                 accepted.Add(new AcceptedFrame(slot, plan.Roster[client].Samples, frame));
             }
+            foreach (((int, int) key, float[] values) in left) residuals[key] = values;
             FrameAllowance down = budget?.Down(round, firstLoss, previousLoss, uploads) ?? new(keepDown.A, keepDown.B);
             if (samples > 0) previousLoss = lossSum / samples;
             firstLoss ??= previousLoss;

@@ -3,17 +3,17 @@ using EcoLora.Codec;
 
 namespace EcoLora.Federation;
 
-/// <summary>Which share ρ of the residual enters the next upload of its segment (method.md, step 6).</summary>
-public enum ResidualFeedback
+/// <summary>Whose residual it is that enters an upload.</summary>
+public enum ResidualHolder
 {
-    /// <summary>ρ = 0: what is not sent is lost, as in exchange without error feedback.</summary>
-    None,
+    /// <summary>The client's own: what it did not send waits for its next round, however long that is.</summary>
+    Client,
 
-    /// <summary>ρ = 1 − m: the default; mixing already returns the share m of the client's own unsent change.</summary>
-    OneMinusMixing,
-
-    /// <summary>ρ = 1: full error feedback.</summary>
-    Full,
+    /// <summary>
+    /// The site's: what its participants did not send, summed, waits for the next of its clients that sends the segment, so it is sent while it is fresh. In a round the first participant at the
+    /// site, in slot order, carries it.
+    /// </summary>
+    Site,
 }
 
 /// <summary>
@@ -59,8 +59,11 @@ public sealed record ExchangeOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)] // Left out, null would come back as the default.
     public double? MixingBeta { get; init; } = 1;
 
-    /// <summary>ρ of Eq. 6.</summary>
-    public ResidualFeedback Feedback { get; init; } = ResidualFeedback.OneMinusMixing;
+    /// <summary>ρ of Eq. 6, in [0, 1]; 0: what is not sent is lost. Null, the default: ρ = 1 − m, since mixing already returns the share m of the client's own unsent change.</summary>
+    public double? Feedback { get; init; }
+
+    /// <summary>Whose residual an upload carries.</summary>
+    public ResidualHolder Residuals { get; init; }
 
     /// <summary>How kept values are written: up, and down unless <see cref="ValuesDown"/> says otherwise.</summary>
     public ValueMode Values { get; init; } = ValueMode.Fp16;
@@ -104,7 +107,7 @@ public sealed record ExchangeOptions
         GammaA = 0,
         GammaB = 0,
         MixingBeta = null,
-        Feedback = ResidualFeedback.None,
+        Feedback = 0,
         Values = values,
         Coding = LosslessCoding.Golomb, // Of all entries: no positions, values as they are.
     };
@@ -144,7 +147,8 @@ public sealed record ExchangeOptions
         Require(KMinB > 0 && KMinB <= KMax, "exchange.k_min_b", KMinB, $"in (0, {KMax}] (k_max)");
         Require(GammaA is >= 0 and < double.PositiveInfinity, "exchange.gamma_a", GammaA, "0 or more");
         Require(GammaB is >= 0 and < double.PositiveInfinity, "exchange.gamma_b", GammaB, "0 or more");
-        Require(Enum.IsDefined(Feedback), "exchange.feedback", Feedback, $"one of {string.Join(", ", Enum.GetNames<ResidualFeedback>())}");
+        Require(Feedback is null or (>= 0 and <= 1), "exchange.feedback", Feedback, "in [0, 1], or one_minus_mixing");
+        Require(Enum.IsDefined(Residuals), "exchange.residuals", Residuals, $"one of {string.Join(", ", Enum.GetNames<ResidualHolder>())}");
         Require(Enum.IsDefined(Values), "exchange.values", Values, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
         Require(ValuesDown is not { } down || Enum.IsDefined(down), "exchange.values_down", ValuesDown, $"one of {string.Join(", ", Enum.GetNames<ValueMode>())}");
         Require(KDown is null or (> 0 and <= 1), "exchange.k_down", KDown, "in (0, 1], or same");

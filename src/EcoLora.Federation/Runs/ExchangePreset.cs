@@ -13,12 +13,12 @@ public sealed record ExchangePreset(string Name, string Description, ExchangeOpt
         "The paper: round-robin segments, adaptive top-k with error feedback, mixing, FP16 values.", new ExchangeOptions());
 
     /// <summary>
-    /// Beyond the paper: signs of the largest entries both ways, after a few rounds with all signs, and the server's momentum after the lossy step. The uplink has twice the downlink's share:
-    /// what is downloaded is a mean, of which the server keeps what does not fit. How it was found: docs/results.md.
+    /// Beyond the paper: signs of the largest entries both ways, after a few rounds with all signs; what a site's participants did not send, the next of its clients sends; and the server's momentum
+    /// after the lossy step. How it was found: docs/results.md.
     /// </summary>
     public static ExchangePreset EcoLoraPlus { get; } = new("ecolora+",
-        "Beyond the paper: whole adapters as signs of their largest entries, and the server's momentum after the lossy step.",
-        ExchangeOptions.Fixed(0.12, ValueMode.Sign) with { KDown = 0.06, DenseRounds = 4, ServerMomentum = 0.5 });
+        "Beyond the paper: whole adapters as signs of their largest entries, residuals of sites, and the server's momentum after the lossy step.",
+        ExchangeOptions.Fixed(0.07, ValueMode.Sign) with { DenseRounds = 3, Feedback = 0.8, Residuals = ResidualHolder.Site, ServerMomentum = 0.2 });
 
     /// <summary>Whole adapters in FP16.</summary>
     public static ExchangePreset DenseFp16 { get; } = new("dense-fp16", "Whole adapters in FP16.", ExchangeOptions.Dense(ValueMode.Fp16));
@@ -36,7 +36,7 @@ public sealed record ExchangePreset(string Name, string Description, ExchangeOpt
         new("dense-int8", "Whole adapters' changes in 8 bits, one step per tensor; what rounding loses on the uplink is lost, on the downlink the server keeps it.", ExchangeOptions.Dense(ValueMode.Int8)),
         new("dense-int4", "The same in 4 bits.", ExchangeOptions.Dense(ValueMode.Int4)),
         new("top-k", "A fixed quarter of the entries in FP16, both ways, with error feedback (FLASC's setting).",
-            ExchangeOptions.Fixed(0.25, ValueMode.Fp16) with { Feedback = ResidualFeedback.Full }),
+            ExchangeOptions.Fixed(0.25, ValueMode.Fp16) with { Feedback = 1 }),
     ];
 
     /// <summary>True for the product's own exchanges, false for what they are compared with.</summary>

@@ -123,6 +123,7 @@ public sealed partial record RunPlan(
             ExchangeOptions.Require(Roster[i].Site >= 0 && Roster[i].Site < sites, $"site of client {i}", Roster[i].Site, $"0 to {sites - 1}");
             ExchangeOptions.Require(Roster[i].Samples >= 1, $"samples of client {i}", Roster[i].Samples, "1 or more");
         }
+        ExchangeOptions.Require(Exchange.Residuals == ResidualHolder.Client || Deadline is null, "exchange.residuals", "site", "client with federation.deadline, since an update may come after its round");
         if (Exchange.Budget is { } budget) CheckBudget(budget);
     }
 

@@ -6,10 +6,9 @@ namespace EcoLora.Hosting;
 /// <summary>Section <c>exchange</c> of a run file: its options, and the presets that fill them in.</summary>
 internal static class ExchangeSection
 {
-    private const string Same = "same", Off = "off";
+    private const string Same = "same", Off = "off", OneMinusMixing = "one_minus_mixing";
 
-    private static readonly (string Name, ResidualFeedback Value)[] Feedbacks =
-        [("one_minus_mixing", ResidualFeedback.OneMinusMixing), ("full", ResidualFeedback.Full), ("none", ResidualFeedback.None)];
+    private static readonly (string Name, ResidualHolder Value)[] Holders = [("client", ResidualHolder.Client), ("site", ResidualHolder.Site)];
 
     private static readonly (string Name, ValueMode Value)[] ValueModes = [
         ("fp16", ValueMode.Fp16), ("bf16", ValueMode.Bf16), ("int8", ValueMode.Int8), ("int4", ValueMode.Int4), ("sign", ValueMode.Sign),
@@ -38,8 +37,10 @@ internal static class ExchangeSection
         ("dense_rounds", new IntegerOption(0), options => (long)options.DenseRounds, "First rounds in which every entry is kept, both ways."),
         ("mixing_beta", new NumberOption(0, Word: Off), options => options.MixingBeta ?? (object)Off,
             "A returning participant starts from the published adapter mixed with its own, which counts exp(-beta·rounds since it took part) (Eq. 3)."),
-        ("feedback", Choice(Feedbacks), options => NameOf(Feedbacks, options.Feedback),
-            "Share of what was not sent that enters the next upload of its segment: 1 minus the mixing share, all, or nothing."),
+        ("feedback", new NumberOption(0, 1, Word: OneMinusMixing), options => options.Feedback ?? (object)OneMinusMixing,
+            "Share of what was not sent that enters the next upload of its segment; one_minus_mixing: what mixing does not bring back."),
+        ("residuals", Choice(Holders), options => NameOf(Holders, options.Residuals),
+            "Whose upload that is: the client's own next one, or the next one of any client at its site, which comes sooner; not site with a deadline."),
         ("values", Choice(ValueModes), options => NameOf(ValueModes, options.Values),
             "How kept values are written. What rounding loses stays in the residual. int8 and int4: steps of a 127th or a 7th of a tensor's largest; "
                 + "sign: one magnitude per tensor."),
@@ -82,7 +83,8 @@ internal static class ExchangeSection
         KDown = values.NumberOrNull("exchange.k_down"),
         DenseRounds = values.Integer("exchange.dense_rounds"),
         MixingBeta = values.NumberOrNull("exchange.mixing_beta"),
-        Feedback = Named(Feedbacks, values.Text("exchange.feedback")),
+        Feedback = values.NumberOrNull("exchange.feedback"),
+        Residuals = Named(Holders, values.Text("exchange.residuals")),
         Values = Named(ValueModes, values.Text("exchange.values")),
         ValuesDown = values.Text("exchange.values_down") is { } down && down != Same ? Named(ValueModes, down) : null,
         Coding = Named(Codings, values.Text("exchange.coding")),
