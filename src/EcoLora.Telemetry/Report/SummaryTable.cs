@@ -94,6 +94,9 @@ public static class Quantity
     /// <summary>A share as a percentage with one decimal: 0.123 is <c>12.3%</c>.</summary>
     public static string Percent(double? share) => Text(share * 100, "F1", "%");
 
+    /// <summary>A share for an axis: <see cref="Percent"/> without a zero after the point.</summary>
+    public static string PercentTick(double share) => Percent(share).Replace(".0%", "%", StringComparison.Ordinal);
+
     /// <summary>A duration: <c>480 ms</c>, <c>12.3 s</c>, <c>4 min 05 s</c>, <c>2 h 03 min</c>.</summary>
     public static string Seconds(double? seconds)
     {

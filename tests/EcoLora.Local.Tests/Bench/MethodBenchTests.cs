@@ -12,7 +12,7 @@ public sealed class MethodBenchTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     public static TheoryData<string> Studies =>
-        [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "bench/methods"), "*.yaml").Select(path => Path.GetFileName(path)).Where(name => name != "dolly.yaml")];
+        [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "bench/methods"), "*.yaml").Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith("dolly", StringComparison.Ordinal))];
 
     [Theory]
     [MemberData(nameof(Studies))]
@@ -46,6 +46,11 @@ public sealed class MethodBenchTests : IDisposable
         Assert.Equal(0, new StudyLine("one", [reference[0]], [reference[0]]).Loss.Deviation);
         Assert.Equal(20, (reference[0] with { Curve = [(10, 3.9), (20, 3.5), (30, 3.6)] }).BytesTo(3.5));
         Assert.Null((reference[0] with { Curve = [(10, 3.9)] }).BytesTo(3.5));
+        var curves = new StudyLine("row", [Run(4, 3, 90) with { Curve = [(20, 3.2), (40, 3)] }, Run(5, 3.2, 110) with { Curve = [(30, 3.3), (50, 3.1)] }], reference);
+        Assert.Equal([(25, 3.25), (45, 3.05)], curves.MeanCurve);
+        Assert.Equal(25, curves.BytesTo(0.8)); // Of improvements of 1 and 2, to 3.2 and 3.4.
+        Assert.Equal(45, curves.BytesTo(0.95));
+        Assert.Null(curves.BytesTo(1));
     }
 
     [Fact]
@@ -79,6 +84,8 @@ public sealed class MethodBenchTests : IDisposable
         JsonNode run = rows[1]!["runs"]!.AsArray()[1]!;
         Assert.Equal((long)run["up"]! + (long)run["down"]!, (long)run["curve"]!.AsArray()[^1]![0]!);
         Assert.Equal((double)run["loss"]!, (double)run["curve"]!.AsArray()[^1]![1]!);
+        Assert.Contains("<title>A small study", File.ReadAllText(_folder["out/methods-tiny.html"]), StringComparison.Ordinal);
+        Assert.Equal(4, Directory.GetDirectories(_folder["work"]).Length);
         Assert.Contains("| ecolora+ | `exchange.preset=ecolora+` `exchange.dense_rounds=1` |", File.ReadAllText(_folder["out/methods-tiny.md"]), StringComparison.Ordinal);
         Assert.Equal(first.Output.Trim(), File.ReadAllText(_folder["out/methods-tiny.json"]).Trim());
     }

@@ -11,6 +11,8 @@ namespace EcoLora.Local.Bench;
 /// <summary>Makes the runs of a study by the product's own path, each in a folder of its own, and sums them up. What has been run is not run again.</summary>
 internal static class MethodBench
 {
+    private static readonly double[] Targets = [0.8, 0.9, 0.95, 1];
+
     private static readonly string[] Headings =
         ["row", "up", "down", "up ×", "down ×", "total ×", "with control ×", "held-out loss", "±", "improvement", "recovered", "±"];
 
@@ -32,7 +34,7 @@ internal static class MethodBench
             var runs = new List<StudyRun>();
             foreach ((RunFile file, int seed) in seeds.Zip(study.Seeds))
             {
-                string folder = Path.Combine(work, study.Name, $"{row.Name}-{seed}");
+                string folder = Path.Combine(work, FolderOf(row, file));
                 var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: false);
                 RunReport report = await LocalRun.ExecuteAsync(request, new QuietView(), cancellation);
                 runs.Add(StudyRun.Of(report.Arms[0]));
@@ -43,10 +45,16 @@ internal static class MethodBench
         return lines;
     }
 
-    /// <summary>The comparison, and what each row changes.</summary>
+    /// <summary>Two studies that have a row in common share its runs: the folder is that of the run file as a whole.</summary>
+    private static string FolderOf(StudyRow row, RunFile file) =>
+        FormattableString.Invariant($"{row.Name}-{file.Seed}-{Codec.Frame.DigestOf(System.Text.Encoding.UTF8.GetBytes(file.Values.ToCanonicalText()))[..8]}");
+
+    /// <summary>The comparison, the bytes to the reference's losses, and what each row changes.</summary>
     public static IReadOnlyList<ResultTable> TablesOf(MethodStudy study, IReadOnlyList<StudyLine> lines) =>
     [
         new(study.Title, Headings, [.. lines.Select(Cells)]),
+        new("Framed bytes until a share of the reference's improvement is first reached, and how many times fewer than the reference needs for it",
+            ["row", .. Targets.SelectMany(share => (string[])[Quantity.Percent(share), "×"])], [.. lines.Select(line => TargetCells(line, lines[0]))]),
         new("Options", ["row", "options"], [.. study.Rows.Select(row => (IReadOnlyList<string>)[row.Name, string.Join(' ', row.Sets.Select(set => $"`{set}`"))])]),
     ];
 
@@ -71,6 +79,13 @@ internal static class MethodBench
         ["rows"] = new JsonArray([.. study.Rows.Zip(lines, Row)]),
     };
 
+    /// <summary>The curves as means over the seeds.</summary>
+    public static string PlotsOf(MethodStudy study, IReadOnlyList<StudyLine> lines) =>
+        StudyPage.Render(study.Title, [.. lines.Select(line => new StudyCurve(line.Name, line.MeanCurve, line.RatioTotal, line.Recovered.Mean))]);
+
+    private static string[] TargetCells(StudyLine line, StudyLine reference) =>
+        [line.Name, .. Targets.SelectMany(share => (string[])[line.BytesTo(share) is { } bytes ? Quantity.Bytes(bytes) : "–", Quantity.Ratio(reference.BytesTo(share) / line.BytesTo(share))])];
+
     private static string[] Cells(StudyLine line) =>
     [
         line.Name,
@@ -92,6 +107,7 @@ internal static class MethodBench
         ["loss_sd"] = line.Loss.Deviation,
         ["recovered"] = line.Recovered.Mean,
         ["recovered_sd"] = line.Recovered.Deviation,
+        ["bytes_to"] = new JsonArray([.. Targets.Select(share => new JsonObject { ["recovered"] = share, ["bytes"] = line.BytesTo(share) })]),
         ["runs"] = new JsonArray([.. line.Runs.Select(run => new JsonObject
         {
             ["before"] = run.Before,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json.Nodes;
 using EcoLora.Hosting;
 
@@ -20,7 +21,7 @@ internal static class MethodBenchCommand
         Option<string[]> data = Arguments.Texts("--data", "FILE", "Data instead of the run file's; can be given several times.");
         Option<string?> work = Arguments.Text("--work", "DIR", "Folder of the runs. [default: runs/methods]");
         Option<long?> threads = Arguments.Integer("--threads", 0, 1024, "Threads for training, 0 for one per core; they change no result.");
-        Option<string?> @out = Arguments.Text("--out", "DIR", "Folder that gets methods-<study>.md and .json too.");
+        Option<string?> @out = Arguments.Text("--out", "DIR", "Folder that gets methods-<study>.md, .json and .html (plots) too.");
         Option<bool> json = Arguments.Json("the rows and their runs");
         var command = new DocumentedCommand("methods", "Compare methods and exchanges: held-out loss against bytes, over several seeds.", Details,
             "ecolora bench methods bench/methods/communication.yaml --model ~/models/stories260K-hf --data dolly.jsonl.gz --out bench/results/epyc")
@@ -35,7 +36,11 @@ internal static class MethodBenchCommand
             IReadOnlyList<StudyLine> lines = await MethodBench.RunAsync(study, overrides, folder, Console.Error, cancellation);
             JsonObject result = MethodBench.ToJson(study, lines);
             IReadOnlyList<ResultTable> tables = MethodBench.TablesOf(study, lines);
-            if (parsed.GetValue(@out) is { } results) BenchPage.Write(results, $"methods-{study.Name}", MethodBench.Introduction(study), tables, result);
+            if (parsed.GetValue(@out) is { } results)
+            {
+                BenchPage.Write(results, $"methods-{study.Name}", MethodBench.Introduction(study), tables, result);
+                OutputFile.Write(Path.Combine(results, $"methods-{study.Name}.html"), stream => stream.Write(Encoding.UTF8.GetBytes(MethodBench.PlotsOf(study, lines))));
+            }
             ResultTable.Print(parsed.GetValue(json), result, tables[0]);
             return ExitCodes.Success;
         });

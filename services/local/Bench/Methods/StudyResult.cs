@@ -75,5 +75,16 @@ internal sealed record StudyLine(string Name, IReadOnlyList<StudyRun> Runs, IRea
     /// <summary>How many times fewer bytes with all control messages.</summary>
     public double RatioAll => Ratio(run => run.Framed + run.Control);
 
+    /// <summary>Mean bytes until the share of the reference's improvement is first reached, or null where a seed never reaches it.</summary>
+    public double? BytesTo(double share)
+    {
+        long?[] bytes = [.. Runs.Zip(Reference, (run, reference) => run.BytesTo(reference.Before - share * (reference.Before - reference.Loss)))];
+        return bytes.Contains(null) ? null : bytes.Average();
+    }
+
+    /// <summary>Bytes and loss at each evaluation, each the mean over the runs.</summary>
+    public IReadOnlyList<(double Bytes, double Loss)> MeanCurve =>
+        [.. Enumerable.Range(0, Runs.Min(run => run.Curve.Count)).Select(i => (Runs.Average(run => run.Curve[i].Bytes), Runs.Average(run => run.Curve[i].Loss)))];
+
     private double Ratio(Func<StudyRun, long> bytes) => Reference.Average(bytes) / Runs.Average(bytes);
 }

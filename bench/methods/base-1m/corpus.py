@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the text on which base-1m.yaml's model is pretrained: books, questions with their answers, preference answers. None of it is from Dolly, on which the studies tune.
+"""Writes the text on which the model of pretrain.yaml is pretrained: books, questions with their answers, preference answers. None of it is from Dolly, on which the studies tune.
 
-    python3 bench/methods/corpus.py <shared/data> /tmp/corpus.txt
+    python3 bench/methods/base-1m/corpus.py <shared/data> /tmp/corpus.txt
 """
 import json, os, sys
 
