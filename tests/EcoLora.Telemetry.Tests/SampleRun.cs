@@ -65,7 +65,7 @@ internal static class SampleRun
             double? kA = exchange == Exchange.EcoLora ? 0.6 + (0.35 * Math.Exp(-0.33 * t)) : null;
             double? kB = exchange == Exchange.EcoLora ? 0.5 + (0.45 * Math.Exp(-0.6 * t)) : null;
             Participant[] participants = [.. Enumerable.Range(0, Participants).Select(slot => Sampled(t, slot, exchange))];
-            rounds.Add(new RoundFacts(t, participants, 3.1 - (1.5 * Progress(t + 1, speed)), kA, kB, Score(t + 1, speed)));
+            rounds.Add(new RoundFacts(t, participants, 3.1 - (1.5 * Progress(t + 1, speed)), kA, kB, Score(t + 1, speed), 0.2 + 0.1 * Progress(t + 1, speed)));
             foreach (Participant participant in participants)
                 ledger.Add(Frame(t, participant.Client, Direction.Up, participant.Segment ?? 0, exchange, kA ?? 1, kB ?? 1));
             for (int site = 0; site < 4; site++)

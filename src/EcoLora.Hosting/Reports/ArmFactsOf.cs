@@ -47,14 +47,15 @@ public static class ArmFactsOf
     private static RoundFacts FactsOf(Arm arm, RoundRecord round, RunState state)
     {
         RunPlan plan = arm.Plan;
-        bool sparse = arm.Plan.Exchange.KMax < 1;
+        bool sparse = plan.Exchange.KMax < 1 || plan.Exchange.Budget is not null;
         return new RoundFacts(
             round.Round,
             [.. round.Opened.Participants.Select(p => ParticipantOf(plan, round, p))],
             round.Loss,
             sparse && plan.FederatedMethod.Trains(Codec.LoraRole.A) ? round.Opened.KeepA : null,
             sparse ? round.Opened.KeepB : null,
-            EvaluationOf(state, round.Round + 1));
+            EvaluationOf(state, round.Round + 1),
+            plan.FederatedMethod.MergesIntoBase ? null : round.Aggregated!.ServerResidualNorm);
     }
 
     private static Participant ParticipantOf(RunPlan plan, RoundRecord round, Federation.Participant participant)

@@ -14,12 +14,22 @@ internal static class SparsitySection
         if (arm.Totals.Up.EntriesA > 0 || arm.Rounds.Count == 0)
             Density(arm, "Density of A", round => round.DensityA, round => round.DownDensityA, round => round.KA).AddTo(html);
         Density(arm, "Density of B", round => round.DensityB, round => round.DownDensityB, round => round.KB).AddTo(html);
+        if (arm.Rounds.Any(round => round.ServerResidual > 0)) ServerResidual(arm).AddTo(html);
         new HeatMap(
             "Coverage of the segments", "Accepted updates per segment and round. A framed 0 is a segment that nobody delivered: it keeps its value.", "round",
             [.. arm.Rounds.Select(round => round.Round.ToString(CultureInfo.InvariantCulture))],
             [.. Enumerable.Range(0, arm.Segments).Select(segment => "segment " + segment.ToString(CultureInfo.InvariantCulture))],
             (column, row) => arm.Rounds[column].Coverage[row]).AddTo(html, 1160, zeroIsFault: true);
         html.Add($"</div>\n");
+    }
+
+    private static LinePlot ServerResidual(ArmReport arm)
+    {
+        PlotPoint[] points =
+            [.. arm.Rounds.Where(round => round.ServerResidual is not null).Select(round => new PlotPoint(round.Round, round.ServerResidual!.Value, $"round {round.Round}", string.Create(CultureInfo.InvariantCulture, $"‖S‖ {round.ServerResidual:g4}")))];
+        return new LinePlot(
+            "What the published chain does not have yet", "Norm of the server's residual S after each round: a chain that keeps up levels off.", Axis.Rounds(arm.Rounds),
+            Axis.Linear("norm of S", points.Select(point => point.Y), norm => norm.ToString("0.###", CultureInfo.InvariantCulture), from: 0), [new Series("S", 0, 0, Stroke.Solid, points)], Wide: true);
     }
 
     private static LinePlot Density(

@@ -15,10 +15,11 @@ namespace EcoLora.Telemetry;
 /// <param name="Bytes">Bytes by direction and stage.</param>
 /// <param name="HeldOut">The version that this round produced, or null when it was not evaluated.</param>
 /// <param name="Participants">The participants in slot order.</param>
+/// <param name="ServerResidual">‖S‖₂, what the published chain does not have yet; null where that is not known.</param>
 public sealed record RoundReport(
     int Round, double? TrainLoss, [property: JsonPropertyName("kA")] double? KA, [property: JsonPropertyName("kB")] double? KB,
     double? DensityA, double? DensityB, double? DownDensityA, double? DownDensityB,
-    IReadOnlyList<int> Coverage, DirectionBytes Bytes, Evaluation? HeldOut, IReadOnlyList<Participant> Participants);
+    IReadOnlyList<int> Coverage, DirectionBytes Bytes, Evaluation? HeldOut, IReadOnlyList<Participant> Participants, double? ServerResidual = null);
 
 /// <summary>An arm of a run: the method, or one of its baselines.</summary>
 /// <param name="Name">Unique in the run.</param>
@@ -108,7 +109,7 @@ public sealed record ArmReport(
         ];
         return new RoundReport(
             round.Round, round.TrainLoss, round.KA, round.KB, bytes.Up.DensityA, bytes.Up.DensityB, bytes.Down.DensityA, bytes.Down.DensityB,
-            coverage, bytes, round.HeldOut, participants);
+            coverage, bytes, round.HeldOut, participants, round.ServerResidual);
     }
 
     private static int Count(IEnumerable<RoundReport> rounds, ParticipantStatus status) =>

@@ -116,7 +116,9 @@ public sealed record Participant(
 /// <param name="KA">Scheduled fraction of A entries kept, in (0, 1]; null when nothing is sparsified or A is not exchanged.</param>
 /// <param name="KB">Scheduled fraction of B entries kept, in (0, 1]; null when nothing is sparsified.</param>
 /// <param name="HeldOut">The version that this round produced on held-out data; null when this round was not evaluated.</param>
-public sealed record RoundFacts(int Round, IReadOnlyList<Participant> Participants, double? TrainLoss, double? KA, double? KB, Evaluation? HeldOut);
+/// <param name="ServerResidual">‖S‖₂ after publishing, or null.</param>
+public sealed record RoundFacts(
+    int Round, IReadOnlyList<Participant> Participants, double? TrainLoss, double? KA, double? KB, Evaluation? HeldOut, double? ServerResidual = null);
 
 /// <summary>What the caller knows about an arm: the method itself or one of its baselines.</summary>
 /// <param name="Name">Such as <c>fedit + ecolora</c> or <c>fedit dense fp16</c>; unique in a run.</param>
