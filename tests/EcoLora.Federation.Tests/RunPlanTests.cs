@@ -64,6 +64,7 @@ public class RunPlanTests
     [InlineData("shape", "shape of q: expected 1 or more rows and columns, found [4, 0]")]
     [InlineData("twice", "lora module: expected a name of its own, found q")]
     [InlineData("tiny", "exchange.segments: expected at most 2, the number of entries that are exchanged, found 3")]
+    [InlineData("late", "exchange.residuals: expected client with federation.deadline, since an update may come after its round, found site")]
     public void A_bad_plan_says_what_is_wrong(string what, string message)
     {
         Enrolment first = _plan.Roster[0];
@@ -82,6 +83,7 @@ public class RunPlanTests
             "rank" => _plan with { Modules = [new LoraModule("q", 4, 6, 0)] },
             "shape" => _plan with { Modules = [new LoraModule("q", 4, 0, 2)] },
             "twice" => _plan with { Modules = [new LoraModule("q", 4, 6, 2), new LoraModule("q", 4, 6, 2)] },
+            "late" => _plan with { Deadline = new DeadlineOptions(30, 0, 1), Exchange = ExchangePreset.EcoLoraPlus.Options },
             _ => _plan with { Modules = [new LoraModule("q", 1, 1, 1)], Exchange = new ExchangeOptions { Segments = 3 } },
         };
         Assert.Equal(message, Assert.Throws<ArgumentException>(bad.Validate).Message);
