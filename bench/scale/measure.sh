@@ -3,18 +3,17 @@
 #
 #   bench/scale/measure.sh MODEL DATA OUT
 #
-# OUT gets scale.md and scale.json. Garbage is no memory that a run needs: each run has a limit of 128 MiB for its heap (.NET's own setting), within which it must end.
+# OUT gets scale.md and scale.json.
 set -euo pipefail
 
 [ $# -eq 3 ] || { echo "usage: bench/scale/measure.sh MODEL DATA OUT" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$here/../../ecolora" --version > /dev/null   # builds, if need be, without the limit
 for clients in 1000 10000; do
     for preset in ecolora ecolora+; do
         echo "$clients clients, $preset" >&2
-        DOTNET_GCHeapHardLimit=0x8000000 "$here/../../ecolora" run "$here/scale.yaml" --model "$1" --data "$2" --set federation.clients=$clients --set exchange.preset=$preset \
+        "$here/../../ecolora" run "$here/scale.yaml" --model "$1" --data "$2" --set federation.clients=$clients --set exchange.preset=$preset \
             --out "$work/$clients-$preset" > /dev/null
     done
 done
