@@ -30,10 +30,7 @@ internal sealed partial class SiteRun
             float[]? left = before is not null && !segment.Any(each => each.Outbox.Carries) ? ReadResidual(before) : null;
             foreach ((int client, _, OutboxEntry outbox) in segment)
             {
-                (_, float[] ifAccepted, float[] ifNot) = ReadOutbox(outbox);
-                bool accepted = closed.Accepted.Any(a => a.Client == client && a.Digest == outbox.Digest);
-                if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, LayoutOf(client), ifNot));
-                float[] own = accepted ? ifAccepted : ifNot;
+                float[] own = LeftBy(client, outbox, closed);
                 left = left is null ? own : ClientUpload.Sum(left, own);
             }
             var residual = new ResidualEntry(segment.Key, closed.Round, $"residual-site-{segment.Key:d3}-{closed.Round:d5}.bin");
@@ -43,7 +40,8 @@ internal sealed partial class SiteRun
             residuals.RemoveAll(other => other.Segment == segment.Key);
             residuals.Add(residual);
         }
-        await _record.WriteAsync(Record with { Closed = Math.Max(Record.Closed, closed.Round), Residuals = residuals }, cancellation);
+        if (closed.Round > Record.Closed || !residuals.SequenceEqual(Record.Residuals ?? []))
+            await _record.WriteAsync(Record with { Closed = Math.Max(Record.Closed, closed.Round), Residuals = residuals }, cancellation);
         foreach (ResidualEntry entry in former) _folder.Delete(entry.File);
         foreach ((_, StateRecord<ClientRecord> record, OutboxEntry outbox) in settled)
         {

@@ -164,15 +164,19 @@ internal sealed partial class SiteRun : IDisposable
         }
         foreach ((int client, StateRecord<ClientRecord> record) in _clients)
             if (record.Value?.Outbox is { } outbox && outbox.Round == closed.Round)
-                await SettleAsync(client, record, outbox, closed.Accepted.Any(a => a.Client == client && a.Digest == outbox.Digest), cancellation);
+            {
+                await WriteResidualAsync(record, new Participation(client, outbox.Round, outbox.Segment), LeftBy(client, outbox, closed), cancellation);
+                _folder.Delete(outbox.File);
+            }
         if (closed.Round > Record.Closed) await _record.WriteAsync(Record with { Closed = closed.Round }, cancellation);
         return true;
     }, cancellation);
 
-    /// <summary>True when this round's opening message is here and every earlier round of the client is settled.</summary>
+    /// <summary>True when this round's opening message is here and every earlier round of the residual's holder, the client or the site, is settled.</summary>
     public Task<bool> IsReadyForAsync(LocalUpdate update, CancellationToken cancellation) => InTurnAsync(() =>
     {
-        bool isSettled = IsResidualOfSite ? !_clients.Values.Any(record => record.Value?.Outbox?.Round < update.Round) : !(RecordOf(update.Client).Outbox?.Round < update.Round);
+        IEnumerable<StateRecord<ClientRecord>> holders = IsResidualOfSite ? _clients.Values : [_clients[update.Client]];
+        bool isSettled = !holders.Any(record => record.Value?.Outbox?.Round < update.Round);
         return Task.FromResult(Plan.Deadline is null
             ? Record.Version > update.Round || (Record.Open?.Round == update.Round && Record.Version == update.Round && isSettled)
             : AwaitedOf(update.Client) is { } awaited && (awaited.Round > update.Round || (awaited.Round == update.Round && Record.Version >= update.Round && isSettled)));
@@ -219,13 +223,14 @@ internal sealed partial class SiteRun : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
 
-    private async Task SettleAsync(int client, StateRecord<ClientRecord> record, OutboxEntry outbox, bool accepted, CancellationToken cancellation)
+    /// <summary>What a participant leaves for later: what its frame had no room for, or all of its change where the frame was not accepted.</summary>
+    private float[] LeftBy(int client, OutboxEntry outbox, RoundClosed closed)
     {
         (_, float[] ifAccepted, float[] ifNot) = ReadOutbox(outbox);
+        if (!closed.Accepted.Any(a => a.Client == client && a.Digest == outbox.Digest)) return ifNot;
         // Before the outbox is settled, so that a crash cannot lose it.
-        if (accepted) _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, LayoutOf(client), ifNot));
-        await WriteResidualAsync(record, new Participation(client, outbox.Round, outbox.Segment), accepted ? ifAccepted : ifNot, cancellation);
-        _folder.Delete(outbox.File);
+        _keep?.Invoke(new AcceptedChange(outbox.Round, client, outbox.Segment, Plan.Exchange.Segments, LayoutOf(client), ifNot));
+        return ifAccepted;
     }
 
     /// <summary>R of a client's segment as a round leaves it; what was in the outbox is settled with it.</summary>

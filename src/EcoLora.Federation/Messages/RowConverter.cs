@@ -34,6 +34,12 @@ public abstract class RowConverter<T> : JsonConverter<T>
     /// <summary>The members, between the brackets.</summary>
     protected abstract void WriteCells(Utf8JsonWriter writer, T row);
 
+    /// <summary>Writes members that are whole numbers.</summary>
+    protected static void WriteNumbers(Utf8JsonWriter writer, params ReadOnlySpan<int> numbers)
+    {
+        foreach (int number in numbers) writer.WriteNumberValue(number);
+    }
+
     /// <summary>The next member, a whole number.</summary>
     protected static int Number(ref Utf8JsonReader reader)
     {
@@ -64,12 +70,7 @@ public sealed class ParticipantConverter : RowConverter<Participant>
     protected override Participant ReadCells(ref Utf8JsonReader reader) => new(Number(ref reader), Number(ref reader), Number(ref reader));
 
     /// <inheritdoc/>
-    protected override void WriteCells(Utf8JsonWriter writer, Participant row)
-    {
-        writer.WriteNumberValue(row.Client);
-        writer.WriteNumberValue(row.Slot);
-        writer.WriteNumberValue(row.Segment);
-    }
+    protected override void WriteCells(Utf8JsonWriter writer, Participant row) => WriteNumbers(writer, row.Client, row.Slot, row.Segment);
 }
 
 /// <summary><c>[client,slot,segment,"digest"]</c>.</summary>
@@ -81,9 +82,7 @@ public sealed class AcceptedSegmentConverter : RowConverter<AcceptedSegment>
     /// <inheritdoc/>
     protected override void WriteCells(Utf8JsonWriter writer, AcceptedSegment row)
     {
-        writer.WriteNumberValue(row.Client);
-        writer.WriteNumberValue(row.Slot);
-        writer.WriteNumberValue(row.Segment);
+        WriteNumbers(writer, row.Client, row.Slot, row.Segment);
         writer.WriteStringValue(row.Digest);
     }
 }
@@ -95,10 +94,5 @@ public sealed class EnrolmentConverter : RowConverter<Enrolment>
     protected override Enrolment ReadCells(ref Utf8JsonReader reader) => new(Number(ref reader), Number(ref reader), Number(ref reader));
 
     /// <inheritdoc/>
-    protected override void WriteCells(Utf8JsonWriter writer, Enrolment row)
-    {
-        writer.WriteNumberValue(row.Client);
-        writer.WriteNumberValue(row.Site);
-        writer.WriteNumberValue(row.Samples);
-    }
+    protected override void WriteCells(Utf8JsonWriter writer, Enrolment row) => WriteNumbers(writer, row.Client, row.Site, row.Samples);
 }

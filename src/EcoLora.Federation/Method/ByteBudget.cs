@@ -21,6 +21,7 @@ public sealed class ByteBudget(RunPlan plan)
 
     private readonly ExchangeOptions _exchange = plan.Exchange;
     private readonly LoraLayout _layout = plan.ExchangedLayout();
+    private readonly long _leastUp = LeastUp(plan, plan.ExchangedLayout()), _leastDown = LeastDown(plan, plan.ExchangedLayout());
     private long _left = plan.Exchange.Budget ?? throw new ArgumentException("exchange.budget: expected one, found none", nameof(plan));
     private double _upCorrection = 1, _downCorrection = 1;
 
@@ -28,7 +29,11 @@ public sealed class ByteBudget(RunPlan plan)
     public long Left => _left;
 
     /// <summary>Bytes that a run needs at least: each frame with a single entry of A and of B.</summary>
-    public static long Least(RunPlan plan) => plan.Rounds * LeastRound(plan, plan.ExchangedLayout());
+    public static long Least(RunPlan plan)
+    {
+        LoraLayout layout = plan.ExchangedLayout();
+        return plan.Rounds * (plan.Participants * LeastUp(plan, layout) + plan.Sites * LeastDown(plan, layout));
+    }
 
     /// <summary>What a participant may send.</summary>
     /// <param name="round">t; all rounds before it are accounted for.</param>
@@ -37,8 +42,7 @@ public sealed class ByteBudget(RunPlan plan)
     public FrameAllowance Up(int round, double? firstLoss, double? previousLoss)
     {
         (FrameAllowance up, _) = Planned(round, firstLoss, previousLoss);
-        long least = (plan.Rounds - round - 1) * LeastRound(plan, _layout) + plan.Sites * LeastDown(plan, _layout);
-        return up with { FrameBytes = Limit((_left - least) / plan.Participants) };
+        return up with { FrameBytes = Limit((_left - LeastAfter(round) - plan.Sites * _leastDown) / plan.Participants) };
     }
 
     /// <summary>What the round's change may be, once its uploads are known: in the last round all that is left.</summary>
@@ -49,13 +53,13 @@ public sealed class ByteBudget(RunPlan plan)
     public FrameAllowance Down(int round, double? firstLoss, double? previousLoss, IEnumerable<int> uploads)
     {
         (_, FrameAllowance down) = Planned(round, firstLoss, previousLoss);
-        long left = _left - uploads.Sum(bytes => (long)bytes + plan.Overhead), later = plan.Rounds - round - 1;
-        if (later == 0)
+        long left = _left - BytesOf(uploads);
+        if (round == plan.Rounds - 1)
         {
             (double A, double B) keep = (down.KeepA, down.KeepB);
             down = Times(keep, Factor(factor => DownCost(Times(keep, factor, DownValues)), left, Math.Min(keep.A, keep.B)), DownValues);
         }
-        return down with { FrameBytes = Limit((left - later * LeastRound(plan, _layout)) / plan.Sites) };
+        return down with { FrameBytes = Limit((left - LeastAfter(round)) / plan.Sites) };
     }
 
     /// <summary>Accounts for a round.</summary>
@@ -65,9 +69,10 @@ public sealed class ByteBudget(RunPlan plan)
     /// <param name="change">Bytes of the change, which every site downloads.</param>
     public void Spend(FrameAllowance up, IReadOnlyCollection<int> uploads, FrameAllowance down, int change)
     {
-        if (uploads.Count > 0) _upCorrection *= uploads.Sum(bytes => bytes + plan.Overhead) / (UpCost(up) * uploads.Count / plan.Participants);
-        _downCorrection *= plan.Sites * (change + plan.Overhead) / DownCost(down);
-        _left -= uploads.Sum(bytes => (long)bytes + plan.Overhead) + (long)plan.Sites * (change + plan.Overhead);
+        long sent = BytesOf(uploads), received = plan.Sites * ((long)change + plan.Overhead);
+        if (uploads.Count > 0) _upCorrection *= sent / (UpCost(up) * uploads.Count / plan.Participants);
+        _downCorrection *= received / DownCost(down);
+        _left -= sent + received;
     }
 
     private (FrameAllowance Up, FrameAllowance Down) Planned(int round, double? firstLoss, double? previousLoss)
@@ -81,7 +86,7 @@ public sealed class ByteBudget(RunPlan plan)
 
     private int DenseRounds()
     {
-        double each = plan.Participants * FrameCost(new(1, 1), UpValues, _exchange.Segments) + plan.Sites * FrameCost(new(1, 1), DownValues, 1);
+        double each = plan.Participants * FrameCost(new(1, 1), UpValues, _exchange.Segments, _leastUp) + plan.Sites * FrameCost(new(1, 1), DownValues, 1, _leastDown);
         return (int)Math.Min(_exchange.DenseRounds, _exchange.Budget!.Value * DenseShare / each);
     }
 
@@ -102,16 +107,16 @@ public sealed class ByteBudget(RunPlan plan)
 
     private ValueMode DownValues => _exchange.ValuesDown ?? _exchange.Values;
 
-    private double UpCost(FrameAllowance keep) => _upCorrection * plan.Participants * FrameCost(keep, UpValues, _exchange.Segments);
+    private double UpCost(FrameAllowance keep) => _upCorrection * plan.Participants * FrameCost(keep, UpValues, _exchange.Segments, _leastUp);
 
-    private double DownCost(FrameAllowance keep) => _downCorrection * plan.Sites * FrameCost(keep, DownValues, 1);
+    private double DownCost(FrameAllowance keep) => _downCorrection * plan.Sites * FrameCost(keep, DownValues, 1, _leastDown);
 
-    /// <summary>Expected bytes of a frame of a mean segment.</summary>
-    private double FrameCost(FrameAllowance keep, ValueMode values, int segments)
+    /// <summary>Expected bytes of a frame of a mean segment: what it needs at least, and its entries.</summary>
+    private double FrameCost(FrameAllowance keep, ValueMode values, int segments, long least)
     {
         double bits = 0;
         foreach (LoraTensor tensor in _layout.Tensors) bits += tensor.Length * EntryBits(tensor.Role == LoraRole.A ? keep.KeepA : keep.KeepB, ValueBits(values));
-        return bits / 8 / segments + LeastFrame(plan, _layout, values, segments);
+        return bits / 8 / segments + least;
     }
 
     /// <summary>Bits of an entry of which the share k is sent: its position's entropy, and the value's bits. More than k = 1 costs, nothing costs.</summary>
@@ -135,8 +140,12 @@ public sealed class ByteBudget(RunPlan plan)
 
     private int Limit(long bytes) => (int)Math.Clamp(bytes - plan.Overhead, 1, int.MaxValue);
 
-    private static long LeastRound(RunPlan plan, LoraLayout layout) =>
-        plan.Participants * LeastFrame(plan, layout, plan.Exchange.Values, plan.Exchange.Segments) + plan.Sites * LeastDown(plan, layout);
+    private long BytesOf(IEnumerable<int> frames) => frames.Sum(bytes => (long)bytes + plan.Overhead);
+
+    /// <summary>Bytes that the rounds after this one need at least.</summary>
+    private long LeastAfter(int round) => (plan.Rounds - round - 1) * (plan.Participants * _leastUp + plan.Sites * _leastDown);
+
+    private static long LeastUp(RunPlan plan, LoraLayout layout) => LeastFrame(plan, layout, plan.Exchange.Values, plan.Exchange.Segments);
 
     private static long LeastDown(RunPlan plan, LoraLayout layout) => LeastFrame(plan, layout, plan.Exchange.ValuesDown ?? plan.Exchange.Values, 1);
 

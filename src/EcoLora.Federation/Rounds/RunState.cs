@@ -156,11 +156,15 @@ public sealed partial class RunState
             from participant in round.Opened.Participants
             where IsDelivered(round, participant.Client)
             select new AcceptedSegment(participant.Client, participant.Slot, participant.Segment, round.Segments[participant.Client].Digest);
-        (double? first, double? previous) = LossesBefore(round.Round);
-        FrameAllowance down = Plan.Exchange.Budget is null
-            ? Unlimited(Plan.Exchange.KeepDown(round.Round, (round.Opened.KeepA, round.Opened.KeepB)))
-            : BudgetBefore(round.Round).Down(round.Round, first, previous, UploadsOf(round));
+        FrameAllowance down = Down(round);
         return new RoundClosed(Plan.Run, round.Round, [.. accepted], down.KeepA, down.KeepB, down.FrameBytes);
+    }
+
+    private FrameAllowance Down(RoundRecord round)
+    {
+        if (Plan.Exchange.Budget is null) return Unlimited(Plan.Exchange.KeepDown(round.Round, (round.Opened.KeepA, round.Opened.KeepB)));
+        (double? first, double? previous) = LossesBefore(round.Round);
+        return BudgetBefore(round.Round).Down(round.Round, first, previous, UploadsOf(round));
     }
 
     private static FrameAllowance Unlimited((double A, double B) keep) => new(keep.A, keep.B);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 using EcoLora.Federation;
 using EcoLora.Hosting;
@@ -47,7 +48,7 @@ internal static class MethodBench
 
     /// <summary>Two studies that have a row in common share its runs: the folder is that of the run file as a whole.</summary>
     private static string FolderOf(StudyRow row, RunFile file) =>
-        FormattableString.Invariant($"{row.Name}-{file.Seed}-{Codec.Frame.DigestOf(System.Text.Encoding.UTF8.GetBytes(file.Values.ToCanonicalText()))[..8]}");
+        FormattableString.Invariant($"{row.Name}-{file.Seed}-{Codec.Frame.DigestOf(Encoding.UTF8.GetBytes(file.Values.ToCanonicalText()))[..8]}");
 
     /// <summary>The comparison, the bytes to the reference's losses, and what each row changes.</summary>
     public static IReadOnlyList<ResultTable> TablesOf(MethodStudy study, IReadOnlyList<StudyLine> lines) =>
