@@ -27,18 +27,15 @@ public static class AggregatorApp
                 !RunPlan.IsName(run) ? NoName(run)
                 : await aggregator.ChangeAsync(run, round, sign, CancellationToken.None) is { } change ? ChunkedContent.Piece(http, change, offset)
                 : Results.NoContent());
-            endpoints.MapGet("/runs/{run}/adapter", (string run) => RunPlan.IsName(run) ? Results.Json(Files(run), AggregatorJson.Default.IReadOnlyListAdapterFile) : NoName(run));
-            endpoints.MapGet("/runs/{run}/adapter/{file}", (HttpContext http, string run, string file, int offset) =>
+            endpoints.MapGet("/runs/{run}/exports", (string run) => RunPlan.IsName(run) ? Results.Json(Files(run), AggregatorJson.Default.IReadOnlyListExportedFile) : NoName(run));
+            endpoints.MapGet("/runs/{run}/exports/{**file}", (HttpContext http, string run, string file, int offset) =>
                 !RunPlan.IsName(run) ? NoName(run)
-                : Files(run).Any(known => known.Name == file) ? ChunkedContent.Piece(http, Path.Combine(FolderOf(run), file), offset)
-                : Answers.Unknown($"run {run}: expected a file of its adapter, found no '{file}'"));
+                : Files(run).Any(known => known.Name == file) ? ChunkedContent.Piece(http, Path.Combine(context.Volume.FileAt(run), file), offset)
+                : Answers.Unknown($"run {run}: expected a file of its exports, found no '{file}'"));
         });
 
-        string FolderOf(string run) => Path.Combine(context.Volume.FileAt(run), "adapter");
-
         // Only what is there can be asked for, so that no name leads elsewhere.
-        IReadOnlyList<AdapterFile> Files(string run) =>
-            Directory.Exists(FolderOf(run)) ? [.. new DirectoryInfo(FolderOf(run)).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => new AdapterFile(file.Name, file.Length))] : [];
+        IReadOnlyList<ExportedFile> Files(string run) => AdapterExport.Files(context.Volume.FileAt(run));
 
         static IResult NoName(string run) => Answers.Bad($"run: expected {RunPlan.NameRule}, found '{run}'");
     })

@@ -28,5 +28,5 @@ internal sealed record Checkpoint(int Version);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AggregatorRecord))]
 [JsonSerializable(typeof(Checkpoint))]
-[JsonSerializable(typeof(IReadOnlyList<AdapterFile>))]
+[JsonSerializable(typeof(IReadOnlyList<ExportedFile>))]
 internal sealed partial class AggregatorJson : JsonSerializerContext;

@@ -44,10 +44,10 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         MapRun(runs, "/report.html", "report-page", "The report as a page.", ReportPageAsync)
             .Produces<string>(200, "text/html").Produces<string>(409, "text/plain");
         MapRun(runs, "/ledger.csv", "ledger", "The byte ledger of the rounds that are complete (docs/ledger.md).", LedgerAsync).Produces<string>(200, "text/csv").Produces<string>(409, "text/plain");
-        MapRun(runs, "/adapter", "adapter", "Files of the finished run's adapter, in PEFT's format.", ListAdapterAsync).Produces<IReadOnlyList<AdapterFile>>();
-        runs.MapGet("/{name}/adapter/{file}", (HttpContext http, string name, string file, CancellationToken cancellation) =>
-                OfRunAsync(name, run => AdapterFileAsync(http, run, file, cancellation), cancellation))
-            .WithName("adapter-file").WithSummary("A file of the adapter.").Produces<byte[]>(200, "application/octet-stream").Produces<string>(404, "text/plain");
+        MapRun(runs, "/exports", "exports", "Files of the finished run's adapter, in PEFT's format, and of what else it comes to (docs/adapters.md).", ListExportsAsync).Produces<IReadOnlyList<ExportedFile>>();
+        runs.MapGet("/{name}/exports/{**file}", (HttpContext http, string name, string file, CancellationToken cancellation) =>
+                OfRunAsync(name, run => ExportedFileAsync(http, run, file, cancellation), cancellation))
+            .WithName("exported-file").WithSummary("One of them.").Produces<byte[]>(200, "application/octet-stream").Produces<string>(404, "text/plain");
         runs.MapPost("/{name}/cancel", (string name, CancellationToken cancellation) => OfRunAsync(name, run => HoldAsync(run, isHeld: true), cancellation))
             .WithName("cancel").WithSummary("Cancel a run: nothing more is decided; what participants are about to finish is kept.").Produces<RunStatus>().Produces<string>(404, "text/plain").Produces<string>(409, "text/plain");
         runs.MapPost("/{name}/resume", (string name, CancellationToken cancellation) => OfRunAsync(name, run => HoldAsync(run, isHeld: false), cancellation))
@@ -164,19 +164,19 @@ internal sealed class RunApi(SchedulerService scheduler, RunDirectory directory,
         return Results.Text(text.ToString(), "text/csv", Encoding.UTF8);
     }
 
-    private async Task<IResult> ListAdapterAsync(SubmittedRun run, CancellationToken cancellation)
+    private async Task<IResult> ListExportsAsync(SubmittedRun run, CancellationToken cancellation)
     {
-        using HttpResponseMessage response = await context.Invoker.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Adapter(run.Name), null, cancellation);
+        using HttpResponseMessage response = await context.Invoker.InvokeAsync(HttpMethod.Get, AppIds.Aggregator, InvocationPaths.Exports(run.Name), null, cancellation);
         return Results.Bytes(await response.Content.ReadAsByteArrayAsync(cancellation), "application/json");
     }
 
-    private async Task<IResult> AdapterFileAsync(HttpContext http, SubmittedRun run, string file, CancellationToken cancellation)
+    private async Task<IResult> ExportedFileAsync(HttpContext http, SubmittedRun run, string file, CancellationToken cancellation)
     {
-        if (!AnnouncedOptions.IsFileName(file)) return Answers.Bad($"file: expected {AnnouncedOptions.FileNameRule}, found '{file}'");
+        if (!ExportedFile.IsName(file)) return Answers.Bad($"file: expected {ExportedFile.NameRule}, found '{file}'");
         http.Response.ContentType = "application/octet-stream";
         HttpStatusCode code = await ChunkedContent.CopyAsync(
-            context.Invoker, AppIds.Aggregator, InvocationPaths.Adapter(run.Name, file), http.Response.Body, length => http.Response.ContentLength = length, cancellation, HttpStatusCode.NotFound);
-        return code == HttpStatusCode.OK ? Results.Empty : Answers.Unknown($"run {run.Name}: expected a file of its adapter, found no '{file}'; GET /runs/{run.Name}/adapter lists them once the run is finished");
+            context.Invoker, AppIds.Aggregator, InvocationPaths.Exports(run.Name, file), http.Response.Body, length => http.Response.ContentLength = length, cancellation, HttpStatusCode.NotFound);
+        return code == HttpStatusCode.OK ? Results.Empty : Answers.Unknown($"run {run.Name}: expected a file of its exports, found no '{file}'; GET /runs/{run.Name}/exports lists them once the run is finished");
     }
 
     private static IResult NotOpen(SubmittedRun run) => Answers.Conflict($"run {run.Name}: expected one that is open, found it enrolling");

@@ -22,8 +22,8 @@ internal sealed class TrainedRun
     private readonly FederatedMethod _method;
     private readonly StateRecord<TrainerRecord> _record;
     private readonly ConcurrentDictionary<int, StateRecord<LocalRecord>> _locals = new();
-    private readonly Lock _baseLock = new();
-    private (int Version, Task<ReadOnlyMemory<float>> Values)? _baseChange;
+    private readonly Lock _publishedLock = new();
+    private (int Version, Task<ReadOnlyMemory<float>> Values)? _published;
 
     private TrainedRun(StateRecord<TrainerRecord> record, IStateStore store, DurableFolder root)
     {
@@ -81,28 +81,26 @@ internal sealed class TrainedRun
     /// <summary>What a client sends of its whole adapter.</summary>
     public float[] Exchanged(int client, ReadOnlySpan<float> whole) => _method.Exchanged(Plan.AdapterLayout(client), whole);
 
-    /// <summary>Q^version; where it is the change of a base, one copy of the last for all jobs, since it is as large as the layers that carry LoRA.</summary>
+    /// <summary>Q^version: one copy of the last for all jobs, but under a deadline, where a client may be too late for a version that another has.</summary>
     /// <param name="version">The version.</param>
     /// <param name="get">Asks for it.</param>
     public Task<ReadOnlyMemory<float>> PublishedAsync(int version, Func<Task<ReadOnlyMemory<float>>> get)
     {
-        if (!_method.MergesIntoBase) return get();
-        lock (_baseLock)
+        if (Plan.Deadline is not null && !_method.MergesIntoBase) return get();
+        lock (_publishedLock)
         {
-            if (_baseChange is not { } known || known.Version != version || known.Values.IsFaulted || known.Values.IsCanceled) _baseChange = known = (version, get());
+            if (_published is not { } known || known.Version != version || known.Values.IsFaulted || known.Values.IsCanceled) _published = known = (version, get());
             return known.Values;
         }
     }
 
+    /// <summary>The last round of a client whose outcome is durable, or null before its first.</summary>
+    public async Task<int?> LastRoundAsync(int client, CancellationToken cancellation) => (await FindLocalAsync(client, cancellation)).Value?.Round;
+
     /// <summary>The local adapter of a client, or null before its first round.</summary>
     public async Task<LocalAdapter?> ReadLocalAsync(int client, CancellationToken cancellation)
     {
-        if (!_locals.TryGetValue(client, out StateRecord<LocalRecord>? record))
-        {
-            string key = $"{KeyOf(Plan.Key)}.client.{client}";
-            _locals[client] = record = await StateRecord.ReadAsync(_store, key, TrainerJson.Default.LocalRecord, cancellation);
-        }
-        if (record.Value is not { } local) return null;
+        if ((await FindLocalAsync(client, cancellation)).Value is not { } local) return null;
         if (!VectorFile.TryRead(_folder, local.File, TrainerJson.Default.LocalHeader, out LocalHeader header, out float[][] vectors) || header.Round != local.Round)
             throw new StateFileException(_folder.FileAt(local.File), $"the local adapter of round {local.Round} that the state names", "another, or none");
         return new LocalAdapter(local.Round, local.Loss, local.MixingWeight, vectors[0]);
@@ -117,6 +115,16 @@ internal sealed class TrainedRun
         string? former = record.Value?.File;
         await record.WriteAsync(new LocalRecord(local.Round, local.Loss, local.MixingWeight, file), cancellation);
         if (former is not null && former != file) _folder.Delete(former);
+    }
+
+    private async Task<StateRecord<LocalRecord>> FindLocalAsync(int client, CancellationToken cancellation)
+    {
+        if (!_locals.TryGetValue(client, out StateRecord<LocalRecord>? record))
+        {
+            string key = $"{KeyOf(Plan.Key)}.client.{client}";
+            _locals[client] = record = await StateRecord.ReadAsync(_store, key, TrainerJson.Default.LocalRecord, cancellation);
+        }
+        return record;
     }
 }
 

@@ -171,36 +171,39 @@ public sealed partial class TrainerService : IAsyncDisposable
     private async Task TakePartAsync(TrainedRun run, TrainerPart part, int round, int client)
     {
         RunPlan plan = run.Plan;
-        int samples = plan.EnrolmentOf(client).Samples;
-        LocalAdapter? local = await run.ReadLocalAsync(client, _stop.Token);
+        int? last = await run.LastRoundAsync(client, _stop.Token);
         // A message about a round before the client's last one: that one was answered.
-        if (local?.Round > round) return;
-        if (local?.Round != round)
+        if (last > round) return;
+        ReadOnlyMemory<float> published = default;
+        try
         {
-            ReadOnlyMemory<float> published;
-            try
-            {
-                published = await run.PublishedAsync(round, () => _codec.GetPublishedAsync(plan.Run, round, client, _stop.Token));
-            }
-            catch (VersionPassedException) when (plan.Deadline is not null)
-            {
-                await ReportAsync(new ClientMissed(plan.Run, round, client, part.Site));
-                return;
-            }
-            var start = TrainingStart.Of(plan, round, client, published, local?.Round, local?.Values);
-            TrainingOutcome outcome = await ComputeAsync(
-                () => Instruments.Train("train", plan.Run, round), () => part.Engine().Train(plan, client, round, start.Adapter, start.BaseChange, _stop.Token));
-            string? refused = outcome.Refused ?? FirstNonFinite(plan.AdapterLayout(client), start.Adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
-            if (refused is not null)
-            {
-                await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, null, refused));
-                return;
-            }
-            local = new LocalAdapter(round, outcome.Loss, start.MixingWeight, run.Exchanged(client, start.Adapter));
-            await run.WriteLocalAsync(client, local, _stop.Token);
+            if (last != round) published = await run.PublishedAsync(round, () => _codec.GetPublishedAsync(plan.Run, round, client, _stop.Token));
         }
-        await _codec.SubmitAsync(plan.Run, new LocalUpdate(round, client, local.MixingWeight, local.Values), _stop.Token);
-        await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, local.Loss, null));
+        catch (VersionPassedException) when (plan.Deadline is not null)
+        {
+            await ReportAsync(new ClientMissed(plan.Run, round, client, part.Site));
+            return;
+        }
+        // Who waits for a thread holds no vector of its own: memory grows with the threads, not with the participants.
+        int samples = plan.EnrolmentOf(client).Samples;
+        (LocalAdapter? local, string? refused) = await OnThreadAsync(() => TrainAsync(run, part, round, client, published));
+        if (local is not null) await _codec.SubmitAsync(plan.Run, new LocalUpdate(round, client, local.MixingWeight, local.Values), _stop.Token);
+        await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, local?.Loss, refused));
+    }
+
+    /// <summary>The durable local adapter of the round, trained unless it is there, or why there is none.</summary>
+    private async Task<(LocalAdapter? Local, string? Refused)> TrainAsync(TrainedRun run, TrainerPart part, int round, int client, ReadOnlyMemory<float> published)
+    {
+        RunPlan plan = run.Plan;
+        LocalAdapter? local = await run.ReadLocalAsync(client, _stop.Token);
+        if (local?.Round == round) return (local, null);
+        var start = TrainingStart.Of(plan, round, client, published, local?.Round, local?.Values);
+        TrainingOutcome outcome = await ComputeAsync("train", plan.Run, round, () => part.Engine().Train(plan, client, round, start.Adapter, start.BaseChange, _stop.Token));
+        string? refused = outcome.Refused ?? FirstNonFinite(plan.AdapterLayout(client), start.Adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");
+        if (refused is not null) return (null, refused);
+        local = new LocalAdapter(round, outcome.Loss, start.MixingWeight, run.Exchanged(client, start.Adapter));
+        await run.WriteLocalAsync(client, local, _stop.Token);
+        return (local, null);
     }
 
     private void StartEvaluation(TrainedRun run, TrainerPart part, int version, bool again = false)
@@ -213,8 +216,8 @@ public sealed partial class TrainerService : IAsyncDisposable
                 ReadOnlyMemory<float> published = await run.PublishedAsync(version, () => _codec.GetPublishedAsync(run.Plan.Run, version, null, _stop.Token));
                 bool isMerged = run.Plan.FederatedMethod.MergesIntoBase;
                 float[] adapter = isMerged ? [] : run.Plan.Outcome(published.Span);
-                HeldOutScore score = await ComputeAsync(
-                    () => Instruments.Train("evaluate", run.Plan.Run, version), () => part.Engine().Evaluate(run.Plan, adapter, isMerged ? published : default, _stop.Token));
+                HeldOutScore score = await OnThreadAsync(() => ComputeAsync(
+                    "evaluate", run.Plan.Run, version, () => part.Engine().Evaluate(run.Plan, adapter, isMerged ? published : default, _stop.Token)));
                 if (!double.IsFinite(score.Loss)) throw new DivergedException(run.Plan.Run, version);
                 run.LastEvaluation = evaluated = new Evaluated(run.Plan.Run, part.Site, version, score);
             }
@@ -288,18 +291,23 @@ public sealed partial class TrainerService : IAsyncDisposable
         }
     }
 
-    private async Task<T> ComputeAsync<T>(Func<Measured> begin, Func<T> compute)
+    private async Task<T> OnThreadAsync<T>(Func<Task<T>> work)
     {
         await _options.Threads.WaitAsync(_stop.Token);
         try
         {
-            using Measured work = begin();
-            return await Task.Run(compute, _stop.Token);
+            return await work();
         }
         finally
         {
             _options.Threads.Release();
         }
+    }
+
+    private async Task<T> ComputeAsync<T>(string kind, string run, int round, Func<T> compute)
+    {
+        using Measured work = Instruments.Train(kind, run, round);
+        return await Task.Run(compute, _stop.Token);
     }
 
     private static string? FirstNonFinite(LoraLayout layout, float[] adapter)

@@ -17,7 +17,7 @@ internal static class FetchCommand
         Option<string?> folder = Arguments.Text("--out", "DIR", "Folder to make. [default: runs/NAME]");
         Option<string> address = SchedulerClient.Address();
         var command = new DocumentedCommand("fetch", "Download a finished run's adapter, report, ledger and decision log from the services.",
-            $"The adapter is in adapter/, in PEFT's format. journal.jsonl is what ecolora run --replay follows. The folder appears as a whole or not at all.\n{SchedulerClient.TokenDetails}",
+            $"The adapter is in adapter/, in PEFT's format; FLoRA's whole change of the base in stacked/. journal.jsonl is what ecolora run --replay follows. The folder appears as a whole or not at all.\n{SchedulerClient.TokenDetails}",
             "ecolora fetch quickstart", "ecolora fetch quickstart --out fetched") { run, folder, address };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -35,21 +35,25 @@ internal static class FetchCommand
     {
         JsonElement status = await scheduler.ShowAsync(run, cancellation);
         if (status.GetProperty("state").GetString() is var state && state != "finished") throw new ArgumentException($"run {run}: expected a finished one, found it {state}; {(state == "cancelled" ? $"go on with it: ecolora resume {run}" : $"follow it: ecolora watch {run}")}");
-        AdapterFile[] adapter = JsonSerializer.Deserialize<AdapterFile[]>(await scheduler.DownloadAsync(run, "/adapter", cancellation), JsonSerializerOptions.Web)!;
+        ExportedFile[] exports = JsonSerializer.Deserialize<ExportedFile[]>(await scheduler.DownloadAsync(run, "/exports", cancellation), JsonSerializerOptions.Web)!;
         var contents = new List<(string File, byte[] Content)>();
         foreach ((string path, string file) in _files) contents.Add((file, await scheduler.DownloadAsync(run, path, cancellation)));
-        foreach (AdapterFile file in adapter)
+        foreach (ExportedFile file in exports)
         {
             // A name from elsewhere never leads out of the folder.
-            if (!AnnouncedOptions.IsFileName(file.Name)) throw new FormatException($"run {run}: expected files of an adapter, found '{file.Name}'");
-            byte[] content = await scheduler.DownloadAsync(run, $"/adapter/{file.Name}", cancellation);
+            if (!ExportedFile.IsName(file.Name)) throw new FormatException($"run {run}: expected names of {ExportedFile.NameRule}, found '{file.Name}'");
+            byte[] content = await scheduler.DownloadAsync(run, $"/exports/{file.Name}", cancellation);
             if (content.Length != file.Bytes) throw new FormatException($"{file.Name}: expected {file.Bytes} bytes, found {content.Length}");
-            contents.Add((Path.Combine("adapter", file.Name), content));
+            contents.Add((file.Name, content));
         }
         AtomicFile.WriteFolder(target, unfinished =>
         {
-            Directory.CreateDirectory(Path.Combine(unfinished, "adapter"));
-            foreach ((string file, byte[] content) in contents) File.WriteAllBytes(Path.Combine(unfinished, file), content);
+            foreach ((string file, byte[] content) in contents)
+            {
+                string path = Path.Combine(unfinished, file);
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                File.WriteAllBytes(path, content);
+            }
         });
     }
 }

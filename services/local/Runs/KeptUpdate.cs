@@ -34,9 +34,11 @@ public static class KeptUpdate
             ["segments"] = Text(change.Segments),
             ["start"] = Text(range.Start),
         };
-        string path = Path.Combine(folder, $"round-{change.Round:d5}-client-{change.Client:d5}{Extension}");
-        SafetensorsWriter.Write(path, pieces, TensorType.F32, metadata);
+        SafetensorsWriter.Write(Path.Combine(folder, NameOf(change.Round, change.Client)), pieces, TensorType.F32, metadata);
     }
+
+    /// <summary>The file's name.</summary>
+    public static string NameOf(int round, int client) => $"round-{round:d5}-client-{client:d5}{Extension}";
 
     /// <summary>The name that a PEFT adapter gives a tensor.</summary>
     public static string NameOf(LoraTensor tensor) => $"base_model.model.{tensor.Module}.lora_{tensor.Role}.weight";

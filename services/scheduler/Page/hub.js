@@ -183,7 +183,7 @@ async function show(run) {
     draw(await (await ask(`runs/${encodeURIComponent(run.name)}/report`)).json());
   } else for (const part of ['loss', 'bytes', 'coverage']) at(part).replaceChildren(element('p', 'nothing yet', 'empty'));
   if (run.state === 'finished')
-    for (const part of await (await ask(`runs/${encodeURIComponent(run.name)}/adapter`)).json()) files.push(file(run.name, `adapter/${encodeURIComponent(part.name)}`, part.name));
+    for (const part of await (await ask(`runs/${encodeURIComponent(run.name)}/exports`)).json()) files.push(file(run.name, `exports/${part.name}`, part.name));
   at('files').replaceChildren(...files);
   drawn = state;
 }

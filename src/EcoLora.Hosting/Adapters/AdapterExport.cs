@@ -44,6 +44,17 @@ public static class AdapterExport
         folder.Write(Figures, Encoding.UTF8.GetBytes(figures.ToJsonString() + "\n"));
     }
 
+    /// <summary>What <see cref="Write"/> has written into a folder, by name.</summary>
+    /// <param name="folder">The output folder's path; it may be absent.</param>
+    public static IReadOnlyList<ExportedFile> Files(string folder)
+    {
+        return [.. In(Adapter + "/", "*"), .. In(Stacked + "/", "*"), .. In("", Figures)];
+
+        IEnumerable<ExportedFile> In(string part, string pattern) => new DirectoryInfo(Path.Combine(folder, part)) is { Exists: true } there
+            ? there.EnumerateFiles(pattern).OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => new ExportedFile(part + file.Name, file.Length))
+            : [];
+    }
+
     /// <summary>
     /// A whole adapter vector as PEFT modules, with the α and the kind of scale that it was trained with; a frozen A is in it too, since other programs need
     /// both.

@@ -15,11 +15,11 @@ public static class InvocationPaths
     /// <summary>The frame of a published change at the aggregator.</summary>
     public static string Change(string run, int round) => Text($"runs/{run}/changes/{round}");
 
-    /// <summary>Files of a run's adapter at the aggregator.</summary>
-    public static string Adapter(string run) => Text($"runs/{run}/adapter");
+    /// <summary>Files of a run's exports at the aggregator.</summary>
+    public static string Exports(string run) => Text($"runs/{run}/exports");
 
-    /// <summary>One of them.</summary>
-    public static string Adapter(string run, string file) => Text($"runs/{run}/adapter/{file}");
+    /// <summary>One of them, by its <see cref="ExportedFile.Name"/>.</summary>
+    public static string Exports(string run, string file) => Text($"runs/{run}/exports/{file}");
 
     /// <summary>What a service has not taken in.</summary>
     public const string Refused = "refused";

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""An independent reader of EcoLoRA frames, version 2, written from src/EcoLora.Codec/FORMAT.md alone; its functions, here and in frame_fields and
-frame_chunks, follow that page's sections.
+"""An independent reader of EcoLoRA frames and stacks, version 2, written from src/EcoLora.Codec/FORMAT.md alone; its functions, here and in frame_fields
+and frame_chunks, follow that page's sections.
 
     decode_frames.py [FOLDER]           decodes every frame that FOLDER/frames.json names and compares its identity, the number of its kept
-                                        entries and the SHA-256 of its segment (little-endian binary32) with what stands there
+                                        entries and the SHA-256 of its segment (little-endian binary32) with what stands there; likewise
+                                        the stack of FOLDER/stack.json with its clients, their samples and segments
     decode_frames.py --refuse [FOLDER]  besides, changes frames of less than 3000 bytes bit by bit and cuts them short: each must be refused
 
 FOLDER is by default the script's own. It prints a line per frame, `ok NAME` or `NAME: what differs`. The exit code is 0 when all agree, 1 when
@@ -15,7 +16,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # the folder of the pinned frames stays as it is
 
-from frame_fields import ALL, BF16, BITMAP, BLOCK, CODED_FP32, CODED_TOKENS, Cursor, FP16, FP32, FrameError, GOLOMB, INT4, INT8, LARGEST, SIGN
+from frame_fields import ALL, BF16, BITMAP, BLOCK, CODED_FP32, CODED_TOKENS, Cursor, FP16, FP32, FrameError, GOLOMB, INT4, INT8, LARGEST, SIGN, STACK
 from frame_fields import check_checksum, expect
 from frame_chunks import read_all, read_coded, read_sparse
 
@@ -30,8 +31,12 @@ def first_bytes(text, count):
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:count], "little")
 
 
+def layout_text(layout):
+    return "".join(f"{module} {role} {rows} {columns}\n" for module, role, rows, columns in layout)
+
+
 def layout_key(layout):
-    return first_bytes("".join(f"{module} {role} {rows} {columns}\n" for module, role, rows, columns in layout), 4)
+    return first_bytes(layout_text(layout), 4)
 
 
 def pieces_of(layout, begin, end):
@@ -53,7 +58,7 @@ def read_header(frame):
     header = Header(*fields)
     expect(magic == b"ECLF", "magic", b"ECLF", magic)
     expect(version == 2, "version", 2, version)
-    expect(header.kind <= 1, "kind", "0 or 1", header.kind)
+    expect(header.kind <= STACK, "kind", "0 to 2", header.kind)
     expect(40 <= header.length <= len(frame) - 4, "header length", f"40 to {len(frame) - 4}", header.length)
     end = header.length + header.parameter_length
     expect(end <= len(frame) - 4, "parameter length", f"at most {len(frame) - 4 - header.length}", header.parameter_length)
@@ -64,7 +69,7 @@ def read_header(frame):
     expect(header.segment < header.segments, "segment", f"less than {header.segments}", header.segment)
     expect(header.kind == 0 or header.segments == 1, "segments of a global change", 1, header.segments)
     expect(header.kind == 0 or header.client == -1, "client of a global change", -1, header.client)
-    expect(header.kind == 1 or header.client >= 0, "client of a segment", "0 or more", header.client)
+    expect(header.kind != 0 or header.client >= 0, "client of a segment", "0 or more", header.client)
     return header
 
 
@@ -141,6 +146,7 @@ def read_frame(frame, layout):
     """A frame's header, number of kept entries and segment, or FrameError. The checks come in the order of "What a reader checks", except that
     the checksums of all chunks come before the rules of any."""
     header = read_header(frame)
+    expect(header.kind != STACK, "kind", "0 or 1", header.kind)
     head = header.length + header.parameter_length + 4
     parameters = Cursor(frame[header.length:head - 4])
     value_mode, lengths = read_chunk_lengths(parameters, len(frame) - head)
@@ -165,6 +171,30 @@ def read_frame(frame, layout):
     return header, kept, np.concatenate([decoded[name].bytes(length, "entries") for name, length in pieces])
 
 
+def read_stack(stack, layout):
+    """A stack's header and, in its order, each client's number, samples and segment, or FrameError. `layout` is cut at modules."""
+    header = read_header(stack)
+    expect(header.kind == STACK, "kind", STACK, header.kind)
+    head = header.length + header.parameter_length + 4
+    index, rest, entries, clients = Cursor(stack[header.length:head - 4]), Cursor(stack[head:]), [], set()
+    for _ in range(index.varint("frames", 0, index.left() // 6)):
+        client = index.varint("client", 0, 2**31 - 1)
+        expect(client not in clients, "client", "each once", client)
+        clients.add(client)
+        entries.append((client, index.varint("samples", 1, 2**31 - 1), index.number("I", "length")))
+    index.end("parameters")
+    frames = [rest.bytes(length, "frames") for _, _, length in entries]
+    rest.end("frames")
+    for (client, _, _), frame in zip(entries, frames):
+        inner = read_header(frame)
+        expect(inner.kind == 0, "kind", 0, inner.kind)
+        for field, expected in (("client", client), ("run_key", header.run_key), ("round", header.round), ("base_version", header.base_version)):
+            expect(getattr(inner, field) == expected, field, expected, getattr(inner, field))
+    key = first_bytes(layout_text(layout) + "segments modules\n", 4)
+    expect(header.layout_key == key, "layout key", f"{key:08x}", f"{header.layout_key:08x}")
+    return header, [(client, samples, read_frame(frame, layout)[2]) for (client, samples, _), frame in zip(entries, frames)]
+
+
 # ---- Pinned frames
 
 def differences(frame, layout, pinned):
@@ -176,6 +206,20 @@ def differences(frame, layout, pinned):
     digest = hashlib.sha256(segment.astype("<f4").tobytes()).hexdigest()
     found = {"kind": header.kind, "run": header.run_key, "round": header.round, "client": header.client, "segment": header.segment,
              "segments": header.segments, "baseVersion": header.base_version, "kept": kept, "sha256": digest}
+    return unlike(pinned, found)
+
+
+def stack_differences(stack, layout, pinned):
+    """What of the pinned stack is not as stack.json says, in words."""
+    try:
+        header, entries = read_stack(stack, layout)
+    except FrameError as error:
+        return [str(error)]
+    sent = [[client, samples, hashlib.sha256(segment.astype("<f4").tobytes()).hexdigest()] for client, samples, segment in entries]
+    return unlike(pinned, {"run": header.run_key, "round": header.round, "baseVersion": header.base_version, "entries": sent})
+
+
+def unlike(pinned, found):
     expected = pinned | {"run": first_bytes(pinned["run"], 8)}
     return [f"{name}: expected {expected[name]}, found {value}" for name, value in found.items() if value != expected[name]]
 
@@ -188,11 +232,11 @@ def changes(frame, generator):
             yield f"bit {bit} of byte {at}", frame[:at] + bytes([frame[at] ^ 1 << bit]) + frame[at + 1:]
 
 
-def accepted(frame, layout, generator):
-    """The changes of a frame that are not refused with FrameError, in words."""
+def accepted(frame, layout, generator, read):
+    """The changes of a frame or stack that are not refused with FrameError, in words."""
     for name, changed in changes(frame, generator):
         try:
-            read_frame(changed, layout)
+            read(changed, layout)
             yield f"{name}: not refused"
         except FrameError:
             pass
@@ -207,11 +251,13 @@ def main(arguments):
         print("usage: decode_frames.py [--refuse] [FOLDER]")
         return 2
     folder, generator, wrong = Path(*folders) if folders else Path(__file__).parent, random.Random(20), 0
-    for pinned in json.loads((folder / "frames.json").read_text("utf-8")):
+    frames = [(pinned, differences, read_frame) for pinned in json.loads((folder / "frames.json").read_text("utf-8"))]
+    stack = (json.loads((folder / "stack.json").read_text("utf-8")), stack_differences, read_stack)
+    for pinned, compare, read in frames + [stack]:
         frame, layout = (folder / pinned["file"]).read_bytes(), pinned["tensors"]
-        found = differences(frame, layout, pinned)
+        found = compare(frame, layout, pinned)
         if refuse and len(frame) < 3000:
-            found += accepted(frame, layout, generator)
+            found += accepted(frame, layout, generator, read)
         print(f"{pinned['name']}: {'; '.join(found[:5])}" if found else f"ok {pinned['name']}")
         wrong += bool(found)
     return 1 if wrong else 0

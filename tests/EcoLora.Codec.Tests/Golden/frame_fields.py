@@ -8,6 +8,7 @@ except ImportError:
     sys.exit(3)
 
 FP32, FP16, BF16, INT8, INT4, SIGN = range(6)
+STACK = 2  # kind
 ALL, BITMAP, GOLOMB, CODED_FP32, CODED_TOKENS = 0, 1, 2, 3, 7
 BITS = {FP32: 32, FP16: 16, BF16: 16, INT8: 8, INT4: 4, SIGN: 1}  # of a value in modes 1 and 2
 LARGEST = {FP16: 31743, BF16: 32639, INT8: 127, INT4: 7, SIGN: 1}

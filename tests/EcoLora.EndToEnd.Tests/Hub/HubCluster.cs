@@ -165,7 +165,7 @@ internal sealed class HubCluster : IAsyncDisposable
     }
 
     /// <summary>The finished run's adapter, file by file.</summary>
-    public SortedDictionary<string, string> Adapter(string run) => AdapterIn(Path.Combine(_volumes["aggregator"], run, "adapter"));
+    public SortedDictionary<string, string> Adapter(string run, string export = "adapter") => AdapterIn(Path.Combine(_volumes["aggregator"], run, export));
 
     /// <summary>The files of an adapter's folder, by name, with their digests.</summary>
     public static SortedDictionary<string, string> AdapterIn(string folder)

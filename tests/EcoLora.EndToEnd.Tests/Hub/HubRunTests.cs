@@ -59,6 +59,8 @@ public class HubRunTests
 
         Assert.Equal(await RealRun.AdapterAsync(options), hub.Adapter("small"));
         await FetchAsync(hub, folder["fetched"]);
+        foreach (string export in (string[])["adapter", AdapterExport.Stacked]) Assert.Equal(hub.Adapter("small", export), HubCluster.AdapterIn(folder[$"fetched/{export}"]));
+        Assert.True(File.Exists(folder[$"fetched/{AdapterExport.Figures}"]));
         (int agreed, _, string fault) = await RealRun.EcoloraAsync(null, ["ledger", "reconcile", folder["fetched"], .. hub.BrokerOption]);
         Assert.Equal((0, ""), (agreed, fault));
     }

@@ -142,7 +142,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         JsonElement description = JsonElement.Parse(await people.GetStringAsync("/openapi/v1.json", Cancellation));
         Assert.Equal(
             [
-                "/refusals", "/runs", "/runs/{name}", "/runs/{name}/adapter", "/runs/{name}/adapter/{file}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/journal",
+                "/refusals", "/runs", "/runs/{name}", "/runs/{name}/cancel", "/runs/{name}/events", "/runs/{name}/exports", "/runs/{name}/exports/{file}", "/runs/{name}/journal",
                 "/runs/{name}/ledger.csv", "/runs/{name}/report", "/runs/{name}/report.html", "/runs/{name}/resume", "/sites", "/sites/{name}", "/sites/{name}/revoke",
             ],
             description.GetProperty("paths").EnumerateObject().Select(path => path.Name).Order(StringComparer.Ordinal));
@@ -152,7 +152,7 @@ public class HubServiceTests(HubServiceTests.SharedHub shared) : IClassFixture<H
         using TemporaryFolder folder = new();
         // Nobody knows its model, so it stays as it is.
         await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), [OptionOverride.Parse("model=elsewhere")]));
-        foreach (string path in new[] { "/runs/small/adapter/..%2f..%2fsmall", "/runs/small/adapter/.hidden", "/runs/small/adapter/none", "/runs/Small", "/runs/..%2fsmall", "/runs/small/nothing" })
+        foreach (string path in new[] { "/runs/small/exports/..%2f..%2fsmall", "/runs/small/exports/adapter/.hidden", "/runs/small/exports/a/b/c", "/runs/small/exports/none", "/runs/Small", "/runs/..%2fsmall", "/runs/small/nothing" })
         {
             using HttpResponseMessage answer = await people.GetAsync(new Uri(path, UriKind.Relative), Cancellation);
             Assert.True(answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest, $"{path}: {answer.StatusCode}");

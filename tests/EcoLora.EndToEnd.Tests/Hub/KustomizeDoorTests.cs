@@ -13,7 +13,7 @@ public class KustomizeDoorTests
     {
         Assert.Equal("scheduler-api", Behind("sites", "POST", "/" + ServiceTrust.EnrolmentPath));
         Assert.Equal("aggregator-api", Behind("sites", "GET", "/" + InvocationPaths.Change("run-1", 12)));
-        string[] others = ["", ServiceTrust.SiteKeysPath, InvocationPaths.Refused, InvocationPaths.Adapter("run"), InvocationPaths.Adapter("run", "adapter_config.json"), InvocationPaths.Change("run", 1) + "/x",
+        string[] others = ["", ServiceTrust.SiteKeysPath, InvocationPaths.Refused, InvocationPaths.Exports("run"), InvocationPaths.Exports("run", "adapter/adapter_config.json"), InvocationPaths.Change("run", 1) + "/x",
             "runs", "runs/run", "sites", "topics/rounds", "dapr/subscribe", "metrics", "healthz", "runs/a/../changes/1"];
         Assert.All(["GET", "POST", "PUT", "DELETE"], method => Assert.All(others, path => Assert.Null(Behind("sites", method, "/" + path))));
         Assert.Null(Behind("sites", "GET", "/" + ServiceTrust.EnrolmentPath));

@@ -70,6 +70,26 @@ public sealed class SizeBenchTests : IDisposable
     }
 
     [Fact]
+    public void Floras_download_is_the_rounds_frames_to_every_site_and_is_held_against_whole_stacks()
+    {
+        var statistics = UpdateStatistics.Read(MadeUpRun.KeepUpdates(_folder["updates"], 7));
+        var plan = new SizePlan([4.0, 3.9], [.. Enumerable.Repeat(10, 12)], 10, new ExchangeOptions(), statistics);
+        SizeModel small = SizeModel.All.Single(model => model.Name == "small");
+        IReadOnlyList<LedgerRow> ledger = new SizeRun(small, FederatedMethod.Flora, plan).Run(_ => { }, TestContext.Current.CancellationToken);
+
+        foreach (IGrouping<int, LedgerRow> round in ledger.GroupBy(row => row.Round))
+        {
+            LedgerRow[] up = [.. round.Where(row => row.Direction == Direction.Up)], down = [.. round.Where(row => row.Direction == Direction.Down)];
+            Assert.Equal((10, 10), (up.Length, down.Length));
+            // One head, and per frame its client and samples in a byte each and its length in four; one more byte for the number of frames.
+            Assert.All(down, row => Assert.Equal(up.Sum(each => each.Framed) + 40 + 1 + 10 * 6 + 4, row.Framed));
+            Assert.All(down, row => Assert.Equal((up.Sum(each => each.KeptA), up.Sum(each => each.KeptB)), (row.KeptA, row.KeptB)));
+            Assert.All(down, row => Assert.Equal(10 * 2L * small.Layout().Length, row.DenseFp16));
+            Assert.All(up, row => Assert.Equal(2L * small.Layout().Length, row.DenseFp16));
+        }
+    }
+
+    [Fact]
     public void The_papers_rounds_follow_from_its_two_columns()
     {
         // 2772.1 / (8.4·10) = 33.0 rounds; FedIT + EcoLoRA: down/up = 3284.5/481.1 = 5·(2 − k), so k = 0.635 and 481.1/(10·1.68·0.635) = 45.1 rounds.
@@ -77,5 +97,8 @@ public sealed class SizeBenchTests : IDisposable
         SizeRow eco = SizeRow.Paper.Single(row => row.Method == "paper: FedIT + EcoLoRA, Dolly");
         Assert.Equal(45.1, eco.Rounds!.Value, 0.05);
         Assert.Contains("k = 0.635", eco.Note, StringComparison.Ordinal);
+        // FLoRA: 2688.1/(8.4·10) = 32.0; 21702.3/321.6 = 5·10·(2 − k), so k = 0.650 and 321.6/(10·1.68·0.650) = 29.4.
+        Assert.Equal(32.0, SizeRow.Paper.Single(row => row.Method == "paper: FLoRA, Dolly").Rounds!.Value, 0.05);
+        Assert.Equal(29.4, SizeRow.Paper.Single(row => row.Method == "paper: FLoRA + EcoLoRA, Dolly").Rounds!.Value, 0.05);
     }
 }

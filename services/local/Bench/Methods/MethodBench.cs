@@ -27,21 +27,28 @@ internal static class MethodBench
     public static async Task<IReadOnlyList<StudyLine>> RunAsync(
         MethodStudy study, IReadOnlyList<OptionOverride> overrides, string work, TextWriter log, CancellationToken cancellation)
     {
+        ZstdLibrary? zstd = study.Zstd is null ? null : new ZstdLibrary();
+        if (zstd?.Absent is { } absent) throw new NotSupportedException($"zstd: expected the system's library, found none: {absent}");
         // All are read before the first is run: a row that cannot be is known at once.
         var files = study.Rows.Select(row => (Row: row, Files: study.Seeds.Select(seed => study.FileOf(row, seed, overrides)).ToArray())).ToArray();
         var lines = new List<StudyLine>();
         foreach ((StudyRow row, RunFile[] seeds) in files)
         {
             var runs = new List<StudyRun>();
+            var compressed = new List<StudyRun>();
+            bool isCompressed = study.Zstd is not null && lines.Count == 0;
             foreach ((RunFile file, int seed) in seeds.Zip(study.Seeds))
             {
-                string folder = Path.Combine(work, FolderOf(row, file));
-                var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: false);
-                RunReport report = await LocalRun.ExecuteAsync(request, new QuietView(), cancellation);
-                runs.Add(StudyRun.Of(report.Arms[0]));
+                // Frames are made again from the updates, which a run that another study has made need not have kept.
+                string folder = Path.Combine(work, FolderOf(row, file) + (isCompressed ? "-kept" : ""));
+                var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: isCompressed);
+                ArmReport arm = (await LocalRun.ExecuteAsync(request, new QuietView(), cancellation)).Arms[0];
+                runs.Add(StudyRun.Of(arm, round => (round.Bytes.Up.Framed, round.Bytes.Down.Framed)));
+                if (isCompressed) compressed.Add(StudyRun.Of(arm, new RecompressedFrames(file, folder, zstd!.At(study.Zstd!.Value)).Of));
                 log.WriteLine(FormattableString.Invariant($"{row.Name}, seed {seed}: held-out loss {runs[^1].Before:f4} to {runs[^1].Loss:f4}, {Quantity.Bytes(runs[^1].Framed)}"));
             }
-            lines.Add(new StudyLine(row.Name, runs, lines.Count == 0 ? runs : lines[0].Runs));
+            lines.Add(new StudyLine(row, runs, lines.Count == 0 ? runs : lines[0].Runs));
+            if (isCompressed) lines.Add(new StudyLine(new StudyRow(FormattableString.Invariant($"{row.Name}+zstd-{study.Zstd}"), row.Sets), compressed, runs));
         }
         return lines;
     }
@@ -56,7 +63,7 @@ internal static class MethodBench
         new(study.Title, Headings, [.. lines.Select(Cells)]),
         new("Framed bytes until a share of the reference's improvement is first reached, and how many times fewer than the reference needs for it",
             ["row", .. Targets.SelectMany(share => (string[])[Quantity.Percent(share), "×"])], [.. lines.Select(line => TargetCells(line, lines[0]))]),
-        new("Options", ["row", "options"], [.. study.Rows.Select(row => (IReadOnlyList<string>)[row.Name, string.Join(' ', row.Sets.Select(set => $"`{set}`"))])]),
+        new("Options", ["row", "options"], [.. lines.Select(line => (IReadOnlyList<string>)[line.Row.Name, string.Join(' ', line.Row.Sets.Select(set => $"`{set}`"))])]),
     ];
 
     /// <summary>What stands above the tables of a committed page.</summary>
@@ -77,29 +84,29 @@ internal static class MethodBench
             ["dotnet"] = Environment.Version.ToString(),
             ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         },
-        ["rows"] = new JsonArray([.. study.Rows.Zip(lines, Row)]),
+        ["rows"] = new JsonArray([.. lines.Select(Row)]),
     };
 
     /// <summary>The curves as means over the seeds.</summary>
     public static string PlotsOf(MethodStudy study, IReadOnlyList<StudyLine> lines) =>
-        StudyPage.Render(study.Title, [.. lines.Select(line => new StudyCurve(line.Name, line.MeanCurve, line.RatioTotal, line.Recovered.Mean))]);
+        StudyPage.Render(study.Title, [.. lines.Select(line => new StudyCurve(line.Row.Name, line.MeanCurve, line.RatioTotal, line.Recovered.Mean))]);
 
     private static string[] TargetCells(StudyLine line, StudyLine reference) =>
-        [line.Name, .. Targets.SelectMany(share => (string[])[line.BytesTo(share) is { } bytes ? Quantity.Bytes(bytes) : "–", Quantity.Ratio(reference.BytesTo(share) / line.BytesTo(share))])];
+        [line.Row.Name, .. Targets.SelectMany(share => (string[])[line.BytesTo(share) is { } bytes ? Quantity.Bytes(bytes) : "–", Quantity.Ratio(reference.BytesTo(share) / line.BytesTo(share))])];
 
     private static string[] Cells(StudyLine line) =>
     [
-        line.Name,
+        line.Row.Name,
         Quantity.Bytes(line.Runs.Average(run => run.Up)), Quantity.Bytes(line.Runs.Average(run => run.Down)),
         Quantity.Ratio(line.RatioUp), Quantity.Ratio(line.RatioDown), Quantity.Ratio(line.RatioTotal), Quantity.Ratio(line.RatioAll),
         Quantity.Loss(line.Loss.Mean), Quantity.Loss(line.Loss.Deviation), Quantity.Loss(line.Improvement.Mean),
         Quantity.Percent(line.Recovered.Mean), Quantity.Percent(line.Recovered.Deviation),
     ];
 
-    private static JsonObject Row(StudyRow row, StudyLine line) => new()
+    private static JsonObject Row(StudyLine line) => new()
     {
-        ["row"] = row.Name,
-        ["options"] = new JsonArray([.. row.Sets.Select(set => JsonValue.Create(set))]),
+        ["row"] = line.Row.Name,
+        ["options"] = new JsonArray([.. line.Row.Sets.Select(set => JsonValue.Create(set))]),
         ["ratio_up"] = line.RatioUp,
         ["ratio_down"] = line.RatioDown,
         ["ratio_total"] = line.RatioTotal,

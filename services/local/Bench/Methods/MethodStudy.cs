@@ -19,6 +19,7 @@ internal sealed record MethodStudy
             new("title", new TextOption("a text", "^.+$"), null, "What the table shows."),
             new("run", new TextOption("a path", "^.+$"), null, "The run file, relative to the study's file."),
             new("seeds", new IntegerListOption(0, int.MaxValue), new long[] { 1, 2, 3 }, "Seeds; every row is run with each."),
+            new("zstd", new IntegerOption(1, 22), null, "Level: the reference's frames compressed by the system's zstd, each by itself, are a row of their own. Null: no such row."),
             new("rows", new ListOption(new TextOption("name: key=value key=value ...", RowPattern), 1), null, "The rows; the first is what the others are compared with."),
         ]);
 
@@ -33,6 +34,9 @@ internal sealed record MethodStudy
 
     /// <summary>Seeds.</summary>
     public required IReadOnlyList<int> Seeds { get; init; }
+
+    /// <summary>Level of zstd for the reference's frames, or null.</summary>
+    public required int? Zstd { get; init; }
 
     /// <summary>The rows, the reference first.</summary>
     public required IReadOnlyList<StudyRow> Rows { get; init; }
@@ -55,6 +59,7 @@ internal sealed record MethodStudy
             Name = Path.GetFileNameWithoutExtension(file),
             RunFile = Path.GetFullPath(Given("run"), Path.GetDirectoryName(Path.GetFullPath(file))!),
             Seeds = seeds,
+            Zstd = values.IntegerOrNull("zstd"),
             Rows = rows,
         };
     }

@@ -16,18 +16,20 @@ internal sealed record StudyRun(double Before, double Loss, double? ExactMatch, 
     public long Framed => Up + Down;
 
     /// <summary>What a run's report says.</summary>
-    public static StudyRun Of(ArmReport arm)
+    /// <param name="arm">The run.</param>
+    /// <param name="framed">Framed bytes of a round.</param>
+    public static StudyRun Of(ArmReport arm, Func<RoundReport, (long Up, long Down)> framed)
     {
         var curve = new List<(long, double)>();
-        long framed = 0;
+        (long up, long down) = (0, 0);
         foreach (RoundReport round in arm.Rounds)
         {
-            framed += round.Bytes.Up.Framed + round.Bytes.Down.Framed;
-            if (round.HeldOut?.Loss is { } heldOut) curve.Add((framed, heldOut));
+            (long roundUp, long roundDown) = framed(round);
+            (up, down) = (up + roundUp, down + roundDown);
+            if (round.HeldOut?.Loss is { } heldOut) curve.Add((up + down, heldOut));
         }
-        long up = arm.Totals.Up.Framed, down = arm.Totals.Down.Framed;
         if (arm.Before?.Loss is not { } before || arm.Final?.Loss is not { } loss) throw new FormatException($"{arm.Name}: expected held-out losses before and after, found none");
-        return new StudyRun(before, loss, arm.Final.ExactMatch, up, down, arm.Totals.TotalBytes - up - down, curve);
+        return new StudyRun(before, loss, arm.Final.ExactMatch, up, down, arm.Totals.TotalBytes - arm.Totals.Up.Framed - arm.Totals.Down.Framed, curve);
     }
 
     /// <summary>Framed bytes until the held-out loss was first at most this, or null when it never was.</summary>
@@ -49,10 +51,10 @@ internal readonly record struct Spread(double Mean, double Deviation)
 }
 
 /// <summary>A row over all seeds, against the reference with the same seeds.</summary>
-/// <param name="Name">The row's name.</param>
+/// <param name="Row">The row.</param>
 /// <param name="Runs">Its runs, by seed.</param>
 /// <param name="Reference">The reference's runs, by seed.</param>
-internal sealed record StudyLine(string Name, IReadOnlyList<StudyRun> Runs, IReadOnlyList<StudyRun> Reference)
+internal sealed record StudyLine(StudyRow Row, IReadOnlyList<StudyRun> Runs, IReadOnlyList<StudyRun> Reference)
 {
     /// <summary>Loss of the last version.</summary>
     public Spread Loss => Spread.Of(Runs.Select(run => run.Loss));

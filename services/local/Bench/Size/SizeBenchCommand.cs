@@ -15,8 +15,7 @@ internal static class SizeBenchCommand
         + "magnitudes within tensors, their spread over tensors and how both go on over the rounds are those of a real run's updates.\n"
         + "Losses (Eq. 4), rounds, clients and their samples are that run's. bench/README.md says what is matched and what is not.";
 
-    /// <summary>Without FLoRA, which publishes no sum.</summary>
-    private static readonly string[] Methods = [.. FederatedMethod.All.Where(method => !method.MergesIntoBase).Select(method => method.Name)];
+    private static readonly string[] Methods = [.. FederatedMethod.All.Select(method => method.Name)];
 
     public static DocumentedCommand Create()
     {

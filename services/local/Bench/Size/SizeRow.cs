@@ -22,12 +22,14 @@ internal sealed record SizeRow(string Model, string Method, double? Rounds, doub
     /// <summary>
     /// Upload / total of the paper's Table 1 (Llama-2-7B, until its target accuracy). Dense rows are 8.4 or 4.2 M × 10 participants × rounds each way, which gives
     /// their rounds. A compressed row's are what both columns say if a download holds what any of the two senders of a segment sent: down/up =
-    /// 5·(1 − (1 − k)²)/k, which gives k, and from it the rounds. bench/README.md says more.
+    /// 5·(1 − (1 − k)²)/k, which gives k, and from it the rounds; FLoRA's download is ten adapters of that density. bench/README.md says more.
     /// </summary>
     public static IReadOnlyList<SizeRow> Paper { get; } =
     [
         Dense("FedIT, Alpaca", 8.4, 2520.1, 5040.1), Eco("FedIT + EcoLoRA, Alpaca", 8.4, 346.5, 2675.7),
         Dense("FedIT, Dolly", 8.4, 2772.1, 5544.2), Eco("FedIT + EcoLoRA, Dolly", 8.4, 481.1, 3765.6),
+        Dense("FLoRA, Alpaca", 8.4, 2856.1, 31416.9), Eco("FLoRA + EcoLoRA, Alpaca", 8.4, 350.9, 24165.7, 10),
+        Dense("FLoRA, Dolly", 8.4, 2688.1, 29568.8), Eco("FLoRA + EcoLoRA, Dolly", 8.4, 321.6, 22023.9, 10),
         Dense("FFA-LoRA, Alpaca", 4.2, 1512.0, 3024.1), Eco("FFA-LoRA + EcoLoRA, Alpaca", 4.2, 160.1, 1265.2),
         Dense("FFA-LoRA, Dolly", 4.2, 1260.0, 2520.1), Eco("FFA-LoRA + EcoLoRA, Dolly", 4.2, 173.9, 1346.1),
     ];
@@ -55,9 +57,9 @@ internal sealed record SizeRow(string Model, string Method, double? Rounds, doub
     private static SizeRow Dense(string method, double parameters, double up, double total) =>
         new("llama-2-7b", "paper: " + method, up / (10 * parameters), up * 1e6, (total - up) * 1e6, null, null, "FP32 in the paper's times");
 
-    private static SizeRow Eco(string method, double parameters, double up, double total)
+    private static SizeRow Eco(string method, double parameters, double up, double total, int adapters = 1)
     {
-        double k = 2 - ((total - up) / (5 * up));
+        double k = 2 - ((total - up) / (5 * adapters * up));
         return new("llama-2-7b", "paper: " + method, up / (10 * parameters / 5 * k), up * 1e6, (total - up) * 1e6, null, null,
             string.Create(CultureInfo.InvariantCulture, $"k = {k:f3}, a download keeps {1 - ((1 - k) * (1 - k)):f3}"));
     }

@@ -14,7 +14,7 @@ internal sealed record SizeModel(string Name, int Layers, int Hidden)
     private const int Rank = 16;
 
     /// <summary>The models that the command knows; <c>small</c> is for tests.</summary>
-    public static IReadOnlyList<SizeModel> All { get; } = [new("llama-2-7b", 32, 4096), new("llama-2-13b", 40, 5120), new("small", 2, 128)];
+    public static IReadOnlyList<SizeModel> All { get; } = [new("llama-2-7b", 32, 4096), new("llama-2-13b", 40, 5120), new("small", 3, 128)];
 
     /// <summary>The layout of A and B: 8,388,608 entries for 7B, 13,107,200 for 13B.</summary>
     public LoraLayout Layout() => LoraLayout.Of(
@@ -58,11 +58,12 @@ internal sealed class SizeRun(SizeModel model, FederatedMethod method, SizePlan 
     /// <returns>The ledger: a row per upload, and one per site and round.</returns>
     public IReadOnlyList<LedgerRow> Run(Action<int> progress, CancellationToken cancellation)
     {
-        ExchangeOptions exchange = plan.Exchange;
+        ExchangeOptions exchange = method.Effective(plan.Exchange);
         uint layoutKey = (uint)_layout.Fingerprint;
         ulong runKey = FrameHeader.KeyOf("size");
-        var published = new PublishedAdapter(runKey, _layout, 0, method.InitialReference(model.Layout(), Seed), exchange.ServerMomentum);
-        float[] serverResidual = new float[_layout.Length], local = new float[_layout.Length];
+        // FLoRA's changes are against fresh adapters, whose values no byte depends on; its chain is of stacks, which nobody applies here.
+        PublishedAdapter? published = method.MergesIntoBase ? null : new(runKey, _layout, 0, method.InitialReference(model.Layout(), Seed), exchange.ServerMomentum);
+        float[] fresh = published is null ? new float[_layout.Length] : [], serverResidual = new float[_layout.Length], local = new float[_layout.Length];
         var residuals = new Dictionary<(int Client, int Segment), float[]>();
         var lastRounds = new Dictionary<int, int>();
         for (int round = 0; round < plan.Losses.Count; round++)
@@ -77,24 +78,33 @@ internal sealed class SizeRun(SizeModel model, FederatedMethod method, SizePlan 
                 int client = sampled[slot], segment = RoundRobinSchedule.SegmentOf(slot, round, exchange.Segments);
                 double weight = Mixing.Weight(exchange.MixingBeta, round, lastRounds.TryGetValue(client, out int last) ? last : null);
                 lastRounds[client] = round;
-                var header = new FrameHeader(FrameKind.Segment, runKey, round, client, segment, exchange.Segments, published.Version, layoutKey);
-                Train(client, round, slot, header.Range(_layout), published.Values.Span, local);
-                ClientUpload upload = ClientUpload.Make(header, _layout, published.Values.Span, local, residuals.GetValueOrDefault((client, segment)),
+                var header = new FrameHeader(FrameKind.Segment, runKey, round, client, segment, exchange.Segments, round, layoutKey);
+                ReadOnlySpan<float> reference = published is null ? fresh : published.Values.Span;
+                Train(client, round, slot, header.Range(_layout), reference, local);
+                ClientUpload upload = ClientUpload.Make(header, _layout, reference, local, residuals.GetValueOrDefault((client, segment)),
                     Mixing.FeedbackShare(exchange.Feedback, weight), exchange.Up(keep.A, keep.B));
-                residuals[(client, segment)] = upload.Residual;
+                if (published is not null) residuals[(client, segment)] = upload.Residual;
                 var frame = Frame.Open(upload.Frame, _layout);
                 accepted.Add(new AcceptedFrame(slot, plan.Samples[client], frame));
-                _rows.Add(Row(round, $"client-{client:d3}", Direction.Up, segment, frame.Measure()));
+                _rows.Add(Row(round, $"client-{client:d3}", Direction.Up, segment, Parameters, frame.Measure()));
             }
-            var change = new FrameHeader(FrameKind.GlobalChange, runKey, round, FrameHeader.Aggregator, 0, 1, published.Version, layoutKey);
-            double[] update = Aggregation.WeightedMean(accepted, _layout.Length, exchange.Sums);
-            byte[] bytes = Aggregation.Publish(change, _layout, update, serverResidual, exchange.Down(keepDown.A, keepDown.B));
-            FrameSizes sizes = Frame.Open(bytes, _layout).Measure();
-            for (int site = 0; site < plan.Participants; site++) _rows.Add(Row(round, $"site-{site:d3}", Direction.Down, LedgerRow.NoSegment, sizes));
-            published.Apply(bytes);
+            var change = new FrameHeader(published is null ? FrameKind.Stack : FrameKind.GlobalChange, runKey, round, FrameHeader.Aggregator, 0, 1, round, layoutKey);
+            FrameSizes sizes = published is null ? Stack(change, accepted) : Sum(change, accepted, published, serverResidual, exchange.Down(keepDown.A, keepDown.B), exchange.Sums);
+            long dense = (long)Parameters * (published is null ? accepted.Count : 1);
+            for (int site = 0; site < plan.Participants; site++) _rows.Add(Row(round, $"site-{site:d3}", Direction.Down, LedgerRow.NoSegment, dense, sizes));
             progress(round);
         }
         return _rows;
+    }
+
+    private static FrameSizes Stack(FrameHeader header, IReadOnlyList<AcceptedFrame> accepted) => StackedChange.Sizes(
+        accepted, StackFrame.Write(header, [.. accepted.Select(frame => new StackEntry(frame.Frame.Header.Client, frame.Samples, frame.Frame.Bytes))]).Length);
+
+    private FrameSizes Sum(FrameHeader header, IReadOnlyList<AcceptedFrame> accepted, PublishedAdapter published, float[] residual, Compression compression, CoverageScale sums)
+    {
+        byte[] bytes = Aggregation.Publish(header, _layout, Aggregation.WeightedMean(accepted, _layout.Length, sums), residual, compression);
+        published.Apply(bytes);
+        return Frame.Open(bytes, _layout).Measure();
     }
 
     /// <summary>P_i on a segment: Q^t and a change that is drawn tensor by tensor, each from a stream of its own.</summary>
@@ -121,7 +131,7 @@ internal sealed class SizeRun(SizeModel model, FederatedMethod method, SizePlan 
         for (int i = range.Start; i < range.End; i++) local[i] += published[i];
     }
 
-    private LedgerRow Row(int round, string client, Direction direction, int segment, FrameSizes sizes) => new(
-        round, client, direction, segment, 4L * Parameters, 2L * Parameters, sizes.Segment, sizes.Sparse, sizes.Golomb, sizes.Coded, sizes.Framed,
+    private static LedgerRow Row(int round, string client, Direction direction, int segment, long dense, FrameSizes sizes) => new(
+        round, client, direction, segment, 4 * dense, 2 * dense, sizes.Segment, sizes.Sparse, sizes.Golomb, sizes.Coded, sizes.Framed,
         sizes.KeptA, sizes.EntriesA, sizes.KeptB, sizes.EntriesB);
 }
