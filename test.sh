@@ -30,8 +30,8 @@ if ! dotnet build -c Release --nologo -v quiet ecolora-services.slnx; then
 fi
 # The tests start many processes that live for seconds: what the runtime would learn of them to run them faster later costs more than it brings.
 export DOTNET_TieredPGO=0
-# Two test projects at a time: those that start brokers and services wait a good part of their time.
-dotnet test --solution ecolora-services.slnx -c Release --no-build --max-parallel-test-modules 2 2>&1 | tee "$log"
+# Three test projects at a time on two cores: those that start brokers and services wait a good part of their time.
+dotnet test --solution ecolora-services.slnx -c Release --no-build --max-parallel-test-modules 3 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 count() { sed -n "s/^ *$1: \([0-9]*\).*/\1/p" "$log" | tail -n 1; }

@@ -3,7 +3,7 @@ using EcoLora.Federation;
 namespace EcoLora.Services.Trainer;
 
 /// <summary>
-/// What a trainer asks of whatever trains models. Both calls are long and depend on nothing but their arguments, the model and the data. Implementations: the managed engine; a made-up one in tests.
+/// What a trainer asks of whatever trains models. Both calls are long and depend on nothing but their arguments, the model and the data. Implementations: the engine of models, on either backend; a made-up one in tests.
 /// </summary>
 public interface ITrainingEngine
 {

@@ -5,7 +5,7 @@ using EcoLora.Training;
 
 namespace EcoLora.Services.Trainer;
 
-/// <summary>What the managed engine prefers by: task <c>dpo</c>.</summary>
+/// <summary>What an engine prefers by: task <c>dpo</c>.</summary>
 /// <param name="Beta">β.</param>
 /// <param name="Clients">Each client's pairs, by number.</param>
 /// <param name="HeldOut">Pairs that no client trains on.</param>
@@ -15,11 +15,9 @@ public sealed record PreferenceInput(double Beta, IReadOnlyList<IReadOnlyList<Pr
 /// The losses of a run's pairs against π_ref: the original base with Q^0, the run's first adapter, whatever a method later merges into the base. A client's
 /// references are measured before its first job, without gradient, and kept: 8 bytes a pair.
 /// </summary>
-/// <param name="model">The original base.</param>
-/// <param name="lora">The adapter's shape.</param>
-/// <param name="threads">Threads to measure with.</param>
+/// <param name="engine">The original base, the adapter's shape, and where it computes.</param>
 /// <param name="input">The pairs.</param>
-internal sealed class PreferenceReference(LlamaModel model, Training.LoraOptions lora, int threads, PreferenceInput input)
+internal sealed class PreferenceReference(EngineInput engine, PreferenceInput input)
 {
     private const int HeldOut = -1;
 
@@ -33,7 +31,7 @@ internal sealed class PreferenceReference(LlamaModel model, Training.LoraOptions
 
     private PreferenceLoss Of(RunPlan plan, int key, IReadOnlyList<PreferencePair> pairs, CancellationToken cancellation) => _losses.GetOrAdd(key, _ =>
     {
-        LlamaModel reference = model.WithAdapter(lora, LoraInitialization.Create(plan.AdapterLayout(), plan.Seed));
-        return new PreferenceLoss(input.Beta, PreferencePair.LogRatios(reference, pairs, threads, cancellation: cancellation));
+        IDecoder reference = engine.Backend.Tuned(engine.Model, engine.Lora, LoraInitialization.Create(plan.AdapterLayout(), plan.Seed));
+        return new PreferenceLoss(input.Beta, PreferencePair.LogRatios(reference, pairs, engine.Compute.Threads, cancellation: cancellation));
     });
 }

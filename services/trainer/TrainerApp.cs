@@ -16,8 +16,9 @@ public static class TrainerApp
         Func<int, bool> hosts = ClientSet.Parse("ECOLORA_CLIENTS", variables.Text("ECOLORA_CLIENTS", ClientSet.All));
         bool evaluates = variables.Choice("ECOLORA_EVALUATES", "yes", "no") == "yes";
         bool recomputes = variables.Choice("ECOLORA_RECOMPUTE", "no", "yes") == "yes";
+        string device = variables.Choice("ECOLORA_TORCH_DEVICE", [.. EngineOptions.Devices]);
         var lease = TimeSpan.FromSeconds(variables.Number("ECOLORA_PRESENCE_SECONDS", 30, 1, 3600));
-        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts, threads, recomputes);
+        var inputs = new RunInputs(variables.Places("ECOLORA_MODELS"), variables.Places("ECOLORA_DATA"), hosts, threads, recomputes, device);
         string id = AppIds.Trainer(site, number);
         return new ServiceDefinition(id, 5110, OwnsVolume: true, context =>
         {

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace EcoLora.Numerics;
 
@@ -29,6 +30,12 @@ public readonly struct WeightMemory<T>
 
     /// <summary>The entries, for a kernel.</summary>
     public Weights<T> Span => Format == WeightFormat.Full ? new(_full.Span) : new(_narrow.Span, Format);
+
+    /// <summary>Some of the entries as they are stored.</summary>
+    /// <param name="start">Index of the first.</param>
+    /// <param name="length">Their number; together at most 2 GiB.</param>
+    public ReadOnlySpan<byte> BytesOf(int start, int length) =>
+        Format == WeightFormat.Full ? MemoryMarshal.AsBytes(_full.Span.Slice(start, length)) : MemoryMarshal.AsBytes(_narrow.Span.Slice(start, length));
 
     /// <summary>The entries in the element type of the computation: the stored ones, or a widened copy.</summary>
     public ReadOnlyMemory<T> Widened()

@@ -6,7 +6,7 @@ namespace EcoLora.Training;
 /// The forward pass of generation: the new tokens of several sequences go through the layers together as rows (first the whole prompts, then one token each),
 /// and attention reads each sequence's cached keys and values. Forward only; training's pass is <see cref="LlamaPass{T}"/>.
 /// </summary>
-internal sealed class CachedPass
+internal sealed class CachedPass : ICachedPass
 {
     private readonly LlamaWeights<float> _weights;
     private readonly LlamaConfig _config;
@@ -19,10 +19,15 @@ internal sealed class CachedPass
 
     public CachedPass(LlamaModel model) => (_weights, _config) = (model.Weights, model.Config);
 
-    /// <summary>Number of sequences that have new tokens.</summary>
+    /// <summary>Its memory is the collector's.</summary>
+    public void Dispose()
+    {
+    }
+
+    /// <inheritdoc/>
     public int Pending => _pending.Count;
 
-    /// <summary>Begins new sequences, numbered from 0, of at most <paramref name="capacity"/> tokens each.</summary>
+    /// <inheritdoc/>
     public void Start(int capacity, int slots)
     {
         (_capacity, _slots) = (capacity, slots);
@@ -41,7 +46,7 @@ internal sealed class CachedPass
         _rows = 0;
     }
 
-    /// <summary>Adds new tokens to a sequence.</summary>
+    /// <inheritdoc/>
     public void Append(int slot, ReadOnlySpan<int> tokens)
     {
         if (_tokens.Length < _rows + tokens.Length)
@@ -58,7 +63,7 @@ internal sealed class CachedPass
         _pending.Add((slot, tokens.Length));
     }
 
-    /// <summary>Runs the new tokens and returns the sequences that had some, in the order of <see cref="Logits"/>' rows; valid until the next step.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<int> Step()
     {
         int rows = _rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
@@ -89,7 +94,7 @@ internal sealed class CachedPass
         return Head(residual);
     }
 
-    /// <summary>The logits of the last row of each pending sequence [sequences, V], after <see cref="Step"/>.</summary>
+    /// <inheritdoc/>
     public ReadOnlySpan<float> Logits => _logits;
 
     /// <summary>Y (+)= X·Wᵀ + b.</summary>

@@ -4,16 +4,28 @@ using EcoLora.Numerics;
 namespace EcoLora.Training;
 
 /// <summary>
-/// The dropout masks of a group of examples in a step: a stream per linear layer, so that a layer that runs again draws its masks again, and no mask depends
-/// on the threads.
+/// The dropout masks of a group of a step's examples: a stream per example and linear layer, so that a layer that runs again draws its masks again, and no mask depends
+/// on the threads or on where the groups are cut.
 /// </summary>
 /// <param name="Seed">The job's.</param>
 /// <param name="Step">The step, from 0.</param>
-/// <param name="Group">The group of the step's examples, from 0.</param>
-internal sealed record DropoutMasks(ulong Seed, int Step, int Group)
+/// <param name="First">The group's first example among the step's, from 0.</param>
+internal sealed record DropoutMasks(ulong Seed, int Step, int First)
 {
-    /// <summary>The stream of one linear layer's mask.</summary>
-    public RandomStream Of(int layer, LinearKind kind) => new(Seed, "dropout", Step, Group, layer, (int)kind);
+    /// <summary>Draws one linear layer's masks.</summary>
+    /// <param name="kept">[rows, width], see <see cref="Dropout.Draw"/>.</param>
+    /// <param name="batch">The group.</param>
+    /// <param name="layer">The decoder layer.</param>
+    /// <param name="kind">The linear layer in it.</param>
+    /// <param name="width">Its inputs.</param>
+    /// <param name="probability">p.</param>
+    public void Draw(Span<byte> kept, Batch batch, int layer, LinearKind kind, int width, double probability)
+    {
+        for (int sequence = 0; sequence < batch.Sequences; sequence++)
+            Dropout.Draw(
+                kept[(batch.Start(sequence) * width)..(batch.Start(sequence + 1) * width)], probability,
+                new RandomStream(Seed, "dropout", Step, First + sequence, layer, (int)kind));
+    }
 }
 
 /// <summary>Inverted dropout (Srivastava et al., 2014): an entry is dropped with probability p, else divided by 1 − p.</summary>

@@ -38,7 +38,7 @@ public static class Evaluator
     /// <exception cref="ArgumentOutOfRangeException">Threads is below 1.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static EvaluationResult Evaluate(
-        LlamaModel model, IReadOnlyList<Example> examples, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
+        IDecoder model, IReadOnlyList<Example> examples, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         double[] losses = Losses(model, examples, threads, onDone, cancellation);
@@ -71,14 +71,14 @@ public static class Evaluator
     }
 
     /// <summary>The summed loss of each example.</summary>
-    internal static double[] Losses(LlamaModel model, IReadOnlyList<Example> examples, int threads, Action<int>? onDone, CancellationToken cancellation)
+    internal static double[] Losses(IDecoder model, IReadOnlyList<Example> examples, int threads, Action<int>? onDone, CancellationToken cancellation)
     {
         double[] losses = new double[examples.Count];
-        var idle = new ConcurrentBag<(LlamaPass<float> Pass, Batch Batch)>();
+        var idle = new ConcurrentBag<(IModelPass<float> Pass, Batch Batch)>();
         WorkGroups.Run(examples.Count, Group, threads, chosen =>
         {
-            if (!idle.TryTake(out (LlamaPass<float> Pass, Batch Batch) worker))
-                worker = (new LlamaPass<float>(model.Weights, lora: null, PassMemory.None), new Batch());
+            if (!idle.TryTake(out (IModelPass<float> Pass, Batch Batch) worker))
+                worker = (model.NewPass(), new Batch());
             worker.Batch.Fill(examples, chosen, model.Config.Vocabulary);
             worker.Pass.Loss(worker.Batch, []);
             ReadOnlySpan<float> rows = worker.Pass.Losses(worker.Batch);
@@ -91,6 +91,7 @@ public static class Evaluator
             }
             idle.Add(worker);
         }, onDone, cancellation);
+        foreach ((IModelPass<float> pass, _) in idle) pass.Dispose();
         return losses;
     }
 }

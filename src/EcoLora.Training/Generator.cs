@@ -28,7 +28,7 @@ public static class Generator
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static int[] Generate(
-        LlamaModel model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling = null, Action<int>? onToken = null,
+        IDecoder model, int[] prompt, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling = null, Action<int>? onToken = null,
         CancellationToken cancellation = default)
         => GenerateAll(model, [prompt], maxNewTokens, stopTokens, sampling, threads: 1, onToken, onDone: null, cancellation)[0];
 
@@ -50,12 +50,12 @@ public static class Generator
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static int[][] GenerateAll(
-        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling = null, int threads = 1,
+        IDecoder model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling = null, int threads = 1,
         Action<int>? onDone = null, CancellationToken cancellation = default)
         => GenerateAll(model, prompts, maxNewTokens, stopTokens, sampling, threads, onToken: null, onDone, cancellation);
 
     private static int[][] GenerateAll(
-        LlamaModel model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling, int threads,
+        IDecoder model, IReadOnlyList<int[]> prompts, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions? sampling, int threads,
         Action<int>? onToken, Action<int>? onDone, CancellationToken cancellation)
     {
         sampling ??= SamplingOptions.Greedy;
@@ -74,18 +74,19 @@ public static class Generator
         long perPrompt = (long)model.Config.Layers * model.Config.KeyValueWidth * (prompts.Max(prompt => prompt.Length) + (long)maxNewTokens);
         if (perPrompt > Array.MaxLength)
             throw new ArgumentOutOfRangeException(nameof(maxNewTokens), maxNewTokens, "the cached keys of one prompt would exceed an array");
-        var idle = new ConcurrentBag<CachedPass>();
+        var idle = new ConcurrentBag<ICachedPass>();
         WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, chosen =>
         {
-            if (!idle.TryTake(out CachedPass? pass)) pass = new CachedPass(model);
+            if (!idle.TryTake(out ICachedPass? pass)) pass = model.NewCachedPass();
             Answer(pass, prompts, chosen, maxNewTokens, stopTokens, sampling, answers, onToken, cancellation);
             idle.Add(pass);
         }, onDone, cancellation);
+        foreach (ICachedPass pass in idle) pass.Dispose();
         return answers;
     }
 
     private static void Answer(
-        CachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions sampling,
+        ICachedPass pass, IReadOnlyList<int[]> prompts, int[] chosen, int maxNewTokens, IReadOnlyCollection<int> stopTokens, SamplingOptions sampling,
         int[][] answers, Action<int>? onToken, CancellationToken cancellation)
     {
         var sampler = new TokenSampler(sampling);

@@ -1,13 +1,13 @@
 namespace EcoLora.Training;
 
 /// <summary>Adds the gradient of a group's summed loss over <paramref name="divisor"/> to a gradient vector and returns the sum of its losses.</summary>
-internal delegate double GroupGradient(
-    LlamaPass<float> pass, Batch batch, int divisor, Span<float> gradient, DropoutMasks? dropout, CancellationToken cancellation);
+internal delegate double GroupGradient<TPass>(
+    TPass pass, Batch batch, int divisor, Span<float> gradient, DropoutMasks? dropout, CancellationToken cancellation);
 
 /// <summary>What a step minimises: a mean over the scored rows of its examples, or over its pairs.</summary>
 /// <param name="OfPairs">The examples 2i and 2i + 1 are one item, go through the model in the same group, and count as one term.</param>
 /// <param name="GradientOf">A group's part.</param>
-internal sealed record Objective(bool OfPairs, GroupGradient GradientOf)
+internal sealed record Objective<TPass>(bool OfPairs, GroupGradient<TPass> GradientOf)
 {
     /// <summary>Neighbouring examples that are one item.</summary>
     public int Together => OfPairs ? 2 : 1;
@@ -24,24 +24,23 @@ internal readonly record struct StepLoss(double LossSum, int Terms, long Rows);
 /// each group's gradient is computed apart and added in the order of the groups. So the bits do not depend on the number of threads, and a step's activations
 /// are those of one group per thread, however many examples it has.
 /// </summary>
-internal sealed class GroupedGradient
+internal sealed class GroupedGradient<TPass>
+    where TPass : class
 {
-    /// <summary>A group takes examples until it has so many rows: enough for the products to run at full speed.</summary>
-    public const int GroupRows = 256;
-
     private readonly List<(int Start, int Count)> _groups = [];
     private readonly Worker[] _workers;
     private readonly float[] _total;
-    private readonly int _vocabulary;
+    private readonly int _vocabulary, _groupRows;
     private double[] _losses = [];
 
     /// <param name="total">The step's gradient.</param>
     /// <param name="vocabulary">Tokens lie below it.</param>
     /// <param name="threads">Most threads that work on a step.</param>
+    /// <param name="groupRows">A group takes examples until it has so many rows.</param>
     /// <param name="newPass">Makes a thread's pass.</param>
-    public GroupedGradient(float[] total, int vocabulary, int threads, Func<LlamaPass<float>> newPass)
+    public GroupedGradient(float[] total, int vocabulary, int threads, int groupRows, Func<TPass> newPass)
     {
-        (_total, _vocabulary) = (total, vocabulary);
+        (_total, _vocabulary, _groupRows) = (total, vocabulary, groupRows);
         _workers = [.. Enumerable.Range(0, threads).Select(_ => new Worker(newPass))];
     }
 
@@ -49,11 +48,11 @@ internal sealed class GroupedGradient
     /// <param name="objective">What it is the gradient of.</param>
     /// <param name="examples">All examples.</param>
     /// <param name="items">The step's items.</param>
-    /// <param name="dropout">The masks of a group, or null without dropout.</param>
+    /// <param name="dropout">The masks of a group by its first example among the step's, or null without dropout.</param>
     /// <param name="cancellation">Honoured between layers.</param>
     /// <exception cref="ArgumentException">An example is malformed.</exception>
     public StepLoss Run(
-        Objective objective, IReadOnlyList<Example> examples, ReadOnlySpan<int> items, Func<int, DropoutMasks>? dropout, CancellationToken cancellation)
+        Objective<TPass> objective, IReadOnlyList<Example> examples, ReadOnlySpan<int> items, Func<int, DropoutMasks>? dropout, CancellationToken cancellation)
     {
         _total.AsSpan().Clear();
         int together = objective.Together;
@@ -77,7 +76,7 @@ internal sealed class GroupedGradient
             try
             {
                 for (int group = Interlocked.Increment(ref next); group < _groups.Count; group = Interlocked.Increment(ref next))
-                    if (!Add(worker, group, turns, examples, step, Gradient, dropout?.Invoke(group)))
+                    if (!Add(worker, group, turns, examples, step, Gradient, dropout?.Invoke(_groups[group].Start)))
                         return;
             }
             catch
@@ -115,21 +114,21 @@ internal sealed class GroupedGradient
         for (int i = 0; i < chosen.Length; i++)
         {
             rows += examples[chosen[i]].Tokens.Length - 1;
-            if ((rows < GroupRows || (i + 1) % together > 0) && i < chosen.Length - 1) continue;
+            if ((rows < _groupRows || (i + 1) % together > 0) && i < chosen.Length - 1) continue;
             _groups.Add((start, i + 1 - start));
             (start, rows) = (i + 1, 0);
         }
     }
 
     /// <summary>A thread's memory, made when it is first needed.</summary>
-    private sealed class Worker(Func<LlamaPass<float>> newPass)
+    private sealed class Worker(Func<TPass> newPass)
     {
-        private LlamaPass<float>? _pass;
+        private TPass? _pass;
         private float[]? _gradient;
 
         public Batch Batch { get; } = new();
 
-        public LlamaPass<float> Pass => _pass ??= newPass();
+        public TPass Pass => _pass ??= newPass();
 
         public float[] Gradient(int length) => _gradient ??= new float[length];
     }

@@ -12,7 +12,7 @@ public delegate WeightMemory<float> WeightSource(ParameterTensor tensor);
 /// A decoder with its frozen weights, as they are stored: those of a folder stay in the mapped files, in 16 bits where the files have 16 bits, and are widened
 /// where a kernel reads them. Never changed after it was made, so any number of threads may share it.
 /// </summary>
-public sealed class LlamaModel
+public sealed class LlamaModel : IDecoder
 {
     private readonly WeightMemory<float>[] _tensors;
 
@@ -31,6 +31,10 @@ public sealed class LlamaModel
     public ParameterLayout Layout { get; }
 
     internal LlamaWeights<float> Weights { get; }
+
+    IModelPass<float> IDecoder.NewPass() => new LlamaPass<float>(Weights, lora: null, PassMemory.None);
+
+    ICachedPass IDecoder.NewCachedPass() => new CachedPass(this);
 
     /// <summary>Takes all tensors from a source.</summary>
     /// <exception cref="ModelException">The config is invalid, or a weight is not finite.</exception>

@@ -5,6 +5,11 @@ namespace EcoLora.Training;
 /// <content>A linear layer with its LoRA pair: y = x·Wᵀ + b + s·(x̃·Aᵀ)·Bᵀ, x̃ = dropout(x).</content>
 internal sealed partial class LlamaPass<T>
 {
+    /// <summary>A step's masks with the batch that they are of.</summary>
+    private readonly record struct BatchMasks(DropoutMasks Masks, Batch Batch);
+
+    private BatchMasks? MasksOf(Batch batch, DropoutMasks? masks) => masks is not null && _lora?.Options.Dropout > 0 ? new BatchMasks(masks, batch) : null;
+
     /// <summary>What all linear layers of one layer's way back have in common.</summary>
     private readonly record struct LinearStep(int Layer, int Rows, bool Dropout);
 
@@ -13,9 +18,9 @@ internal sealed partial class LlamaPass<T>
     /// <param name="x">[N, n].</param>
     /// <param name="y">[N, m], written or added to.</param>
     /// <param name="adapter">The LoRA vector.</param>
-    /// <param name="dropout">The step's masks, or null.</param>
+    /// <param name="masks">The step's masks, or null.</param>
     /// <param name="accumulate">Whether y is added to.</param>
-    private void LinearForward(int layer, LinearKind kind, ReadOnlySpan<T> x, Span<T> y, ReadOnlySpan<T> adapter, DropoutMasks? dropout, bool accumulate)
+    private void LinearForward(int layer, LinearKind kind, ReadOnlySpan<T> x, Span<T> y, ReadOnlySpan<T> adapter, BatchMasks? masks, bool accumulate)
     {
         (int outputs, int inputs) = _config.ShapeOf(kind);
         int rows = x.Length / inputs;
@@ -23,18 +28,18 @@ internal sealed partial class LlamaPass<T>
         ReadOnlySpan<T> bias = _weights.Layers[layer].Bias[(int)kind].Span;
         for (int row = 0; row < rows && !bias.IsEmpty; row++) VectorMath.Axpy(T.One, bias, y.Slice(row * outputs, outputs), _path);
         if (_lora?[layer, kind] is not { } pair) return;
-        Span<T> hidden = LoraHidden(layer, kind, x, adapter, dropout);
+        Span<T> hidden = LoraHidden(layer, kind, x, adapter, masks);
         MatMul.Forward(hidden, pair.B.In(adapter), y, rows, _lora.Options.Rank, outputs, accumulate: true, _path);
     }
 
     /// <summary>h = s·x̃·Aᵀ [N, r] of a layer that carries a pair, kept with the mask for the backward pass.</summary>
-    private Span<T> LoraHidden(int layer, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> adapter, DropoutMasks? dropout)
+    private Span<T> LoraHidden(int layer, LinearKind kind, ReadOnlySpan<T> x, ReadOnlySpan<T> adapter, BatchMasks? masks)
     {
         LayerActivations<T> m = _memory.Layers[layer];
         int inputs = _config.ShapeOf(kind).Inputs, rows = x.Length / inputs, rank = _lora!.Options.Rank;
-        if (dropout is not null && _lora.Options.Dropout > 0)
+        if (masks is { } drawn)
         {
-            Dropout.Draw(m.Kept[(int)kind].AsSpan(0, x.Length), _lora.Options.Dropout, dropout.Of(layer, kind));
+            drawn.Masks.Draw(m.Kept[(int)kind].AsSpan(0, x.Length), drawn.Batch, layer, kind, inputs, _lora.Options.Dropout);
             x = Masked(x, m.Kept[(int)kind]);
         }
         Span<T> hidden = Of(m.LoraHidden[(int)kind], rows, rank);

@@ -7,7 +7,7 @@ namespace EcoLora.Training;
 /// The forward and backward pass of a decoder over a batch, on one thread: h = x + o(attention(q, k, v of norm(x))); y = h + down(silu(gate)∘up of norm(h)).
 /// Rows N are the batch's; D, F, H, d, V as in <see cref="LlamaConfig"/>. The same code computes in float for training and in double for the gradient checks.
 /// </summary>
-internal sealed partial class LlamaPass<T>
+internal sealed partial class LlamaPass<T> : IModelPass<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private readonly LlamaWeights<T> _weights;
@@ -32,10 +32,10 @@ internal sealed partial class LlamaPass<T>
         _recomputes = kept == PassMemory.Inputs;
     }
 
-    /// <summary>The loss of each scored row of the last batch.</summary>
+    /// <inheritdoc/>
     public ReadOnlySpan<T> Losses(Batch batch) => _memory.Losses.AsSpan(0, batch.Scored);
 
-    /// <summary>The sum of −ln p over the scored rows, in row order. Dropout is off.</summary>
+    /// <inheritdoc/>
     public double Loss(Batch batch, ReadOnlySpan<T> adapter, CancellationToken cancellation = default)
     {
         ForwardLayers(batch, adapter, dropout: null, cancellation);
@@ -43,6 +43,10 @@ internal sealed partial class LlamaPass<T>
         GC.KeepAlive(_weights);   // whose spans may lie in a mapped file
         return loss;
     }
+
+    /// <inheritdoc/>
+    public double LossAndGradient(Batch batch, int divisor, ReadOnlySpan<T> adapter, Span<T> adapterGradient, DropoutMasks? dropout, CancellationToken cancellation = default) =>
+        LossAndGradient(batch, divisor, adapter, adapterGradient, baseGradient: [], dropout, cancellation);
 
     /// <summary>
     /// As <see cref="Loss"/>, and adds the gradient of the losses' sum, divided by <paramref name="divisor"/>, to the given vectors.
@@ -65,16 +69,7 @@ internal sealed partial class LlamaPass<T>
         return loss;
     }
 
-    /// <summary>
-    /// The loss that an objective makes of the rows' losses ℓ, and adds its gradient Σ sᵢ·∇ℓᵢ to the LoRA vector's: the layers run forward once, the head
-    /// twice, since the scales sᵢ follow from all rows of a sequence.
-    /// </summary>
-    /// <param name="batch">At least one scored row.</param>
-    /// <param name="objective">The loss, and the scales.</param>
-    /// <param name="adapter">The LoRA vector.</param>
-    /// <param name="adapterGradient">Its gradient.</param>
-    /// <param name="dropout">The step's dropout masks; null turns dropout off.</param>
-    /// <param name="cancellation">Honoured between layers.</param>
+    /// <inheritdoc/>
     public double LossAndGradient(
         Batch batch, RowObjective<T> objective, ReadOnlySpan<T> adapter, Span<T> adapterGradient, DropoutMasks? dropout, CancellationToken cancellation = default)
     {
@@ -89,9 +84,15 @@ internal sealed partial class LlamaPass<T>
         return loss;
     }
 
+    /// <summary>Its memory is the collector's.</summary>
+    public void Dispose()
+    {
+    }
+
     private void ForwardLayers(Batch batch, ReadOnlySpan<T> adapter, DropoutMasks? dropout, CancellationToken cancellation)
     {
         _lora?.Expect(adapter.Length);
+        BatchMasks? masks = MasksOf(batch, dropout);
         int rows = batch.Rows, d = _config.HiddenSize;
         _memory.Reserve(rows, batch.Scored, batch.LongestSequence);
         ReserveTables(batch.LongestSequence);
@@ -99,30 +100,30 @@ internal sealed partial class LlamaPass<T>
         for (int layer = 0; layer < _config.Layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();
-            ForwardLayer(layer, batch, adapter, dropout);
+            ForwardLayer(layer, batch, adapter, masks);
             Span<T> middle = Of(_memory.Layers[layer].Middle, rows, d), output = Of(_memory.Residual[layer + 1], rows, d);
             middle.CopyTo(output);
-            LinearForward(layer, LinearKind.Down, GatedOf(layer, rows), output, adapter, dropout, accumulate: true);
+            LinearForward(layer, LinearKind.Down, GatedOf(layer, rows), output, adapter, masks, accumulate: true);
         }
     }
 
     /// <summary>A layer's forward pass up to gate and up, which is all that its backward pass needs.</summary>
-    private void ForwardLayer(int layer, Batch batch, ReadOnlySpan<T> adapter, DropoutMasks? dropout)
+    private void ForwardLayer(int layer, Batch batch, ReadOnlySpan<T> adapter, BatchMasks? masks)
     {
         int rows = batch.Rows, d = _config.HiddenSize, f = _config.IntermediateSize, q = _config.QueryWidth, kv = _config.KeyValueWidth;
         LayerActivations<T> m = _memory.Layers[layer];
         Span<T> middle = Of(m.Middle, rows, d), normed = AttentionNormedOf(layer, rows);
-        LinearForward(layer, LinearKind.Query, normed, Of(m.Q, rows, q), adapter, dropout, accumulate: false);
-        LinearForward(layer, LinearKind.Key, normed, Of(m.K, rows, kv), adapter, dropout, accumulate: false);
-        LinearForward(layer, LinearKind.Value, normed, Of(m.V, rows, kv), adapter, dropout, accumulate: false);
+        LinearForward(layer, LinearKind.Query, normed, Of(m.Q, rows, q), adapter, masks, accumulate: false);
+        LinearForward(layer, LinearKind.Key, normed, Of(m.K, rows, kv), adapter, masks, accumulate: false);
+        LinearForward(layer, LinearKind.Value, normed, Of(m.V, rows, kv), adapter, masks, accumulate: false);
         Rope.Forward(Of(m.Q, rows, q), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
         Rope.Forward(Of(m.K, rows, kv), batch.Positions, _cosines, _sines, _config.HeadSize, _path);
         AttentionForward(batch, m);
         Of(_memory.Residual[layer], rows, d).CopyTo(middle);
-        LinearForward(layer, LinearKind.Output, Of(m.Attended, rows, q), middle, adapter, dropout, accumulate: true);
+        LinearForward(layer, LinearKind.Output, Of(m.Attended, rows, q), middle, adapter, masks, accumulate: true);
         normed = FeedForwardNormedOf(layer, rows);
-        LinearForward(layer, LinearKind.Gate, normed, Of(m.Gate, rows, f), adapter, dropout, accumulate: false);
-        LinearForward(layer, LinearKind.Up, normed, Of(m.Up, rows, f), adapter, dropout, accumulate: false);
+        LinearForward(layer, LinearKind.Gate, normed, Of(m.Gate, rows, f), adapter, masks, accumulate: false);
+        LinearForward(layer, LinearKind.Up, normed, Of(m.Up, rows, f), adapter, masks, accumulate: false);
     }
 
     /// <summary>What all layers of one step back have in common.</summary>
@@ -143,9 +144,10 @@ internal sealed partial class LlamaPass<T>
     /// <summary>Fills what the layers share with this layer's forward pass, apart from its output.</summary>
     private void ForwardAgain(int layer, Step step, ReadOnlySpan<T> adapter)
     {
-        ForwardLayer(layer, step.Batch, adapter, step.Dropout);
+        BatchMasks? masks = MasksOf(step.Batch, step.Dropout);
+        ForwardLayer(layer, step.Batch, adapter, masks);
         if (_lora?[layer, LinearKind.Down] is not null)
-            LoraHidden(layer, LinearKind.Down, GatedOf(layer, step.Batch.Rows), adapter, step.Dropout);
+            LoraHidden(layer, LinearKind.Down, GatedOf(layer, step.Batch.Rows), adapter, masks);
     }
 
     private void BackwardLayer(int layer, Step step, ReadOnlySpan<T> adapter, Span<T> adapterGradient, Span<T> baseGradient)

@@ -10,21 +10,26 @@ namespace EcoLora.Training;
 public sealed class LocalTrainer
 {
     private readonly float[] _adapter, _gradient;
-    private readonly TrainingLoop _loop;
+    private readonly TrainingLoop<IModelPass<float>> _loop;
     private readonly LoraPlan _lora;
 
     /// <summary>Prepares for jobs of one adapter shape.</summary>
+    /// <param name="model">The base.</param>
+    /// <param name="options">The adapter's shape.</param>
+    /// <param name="compute">How a job uses the machine; null for one thread.</param>
+    /// <param name="backend">Where it computes; null for the managed kernels.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    public LocalTrainer(LlamaModel model, LoraOptions options, ComputeOptions? compute = null)
+    public LocalTrainer(LlamaModel model, LoraOptions options, ComputeOptions? compute = null, IModelBackend? backend = null)
     {
+        backend ??= ManagedBackend.Instance;
         compute ??= new ComputeOptions();
         compute.Validate();
         _lora = new LoraPlan(model.Config, options);
         _adapter = new float[_lora.Layout.Length];
         _gradient = new float[_lora.Layout.Length];
-        PassMemory kept = compute.RecomputesLayers ? PassMemory.Inputs : PassMemory.All;
-        var grouped = new GroupedGradient(_gradient, model.Config.Vocabulary, compute.Threads, () => new LlamaPass<float>(model.Weights, _lora, kept));
-        _loop = new TrainingLoop(_gradient, TrainedRange.Of(_lora.Layout, options.FreezeA), grouped);
+        var grouped = new GroupedGradient<IModelPass<float>>(
+            _gradient, model.Config.Vocabulary, backend.Passes(compute.Threads), backend.GroupRows, () => backend.NewTrainingPass(model, _lora, compute.RecomputesLayers));
+        _loop = new TrainingLoop<IModelPass<float>>(_gradient, TrainedRange.Of(_lora.Layout, options.FreezeA), grouped);
     }
 
     /// <summary>The order of the adapter's parameters.</summary>
@@ -43,8 +48,8 @@ public sealed class LocalTrainer
         Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, Action<TrainingStep>? onStep = null,
         CancellationToken cancellation = default)
     {
-        var objective = new Objective(
-            OfPairs: false, (pass, batch, divisor, gradient, dropout, cancel) => pass.LossAndGradient(batch, divisor, _adapter, gradient, [], dropout, cancel));
+        var objective = new Objective<IModelPass<float>>(
+            OfPairs: false, (pass, batch, divisor, gradient, dropout, cancel) => pass.LossAndGradient(batch, divisor, _adapter, gradient, dropout, cancel));
         return Run(objective, adapter, examples, options, stream, onStep, cancellation);
     }
 
@@ -63,14 +68,14 @@ public sealed class LocalTrainer
         Action<TrainingStep>? onStep = null, CancellationToken cancellation = default)
     {
         if (loss.Pairs != pairs.Count) throw new ArgumentException($"loss: expected references of {pairs.Count} pairs, found {loss.Pairs}", nameof(loss));
-        var objective = new Objective(
+        var objective = new Objective<IModelPass<float>>(
             OfPairs: true, (pass, batch, divisor, gradient, dropout, cancel) =>
                 pass.LossAndGradient(batch, (all, losses, scales) => loss.Weigh(all, losses, divisor, scales), _adapter, gradient, dropout, cancel));
         return Run(objective, adapter, PreferencePair.Sequences(pairs), options, stream, onStep, cancellation);
     }
 
     private TrainingResult Run(
-        Objective objective, Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream,
+        Objective<IModelPass<float>> objective, Span<float> adapter, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream,
         Action<TrainingStep>? onStep, CancellationToken cancellation)
     {
         _lora.Expect(adapter.Length);

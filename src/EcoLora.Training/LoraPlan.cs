@@ -12,7 +12,7 @@ internal sealed class LoraPlan
 
     public LoraPlan(LlamaConfig config, LoraOptions options)
     {
-        Options = options;
+        (Options, Layers) = (options, config.Layers);
         Layout = options.LayoutFor(config);
         _pairs = new LoraPair?[config.Layers * ParameterLayout.LinearsPerLayer];
         int next = 0;
@@ -27,6 +27,9 @@ internal sealed class LoraPlan
     public LoraOptions Options { get; }
 
     public LoraLayout Layout { get; }
+
+    /// <summary>Decoder layers of the model.</summary>
+    public int Layers { get; }
 
     /// <summary>The pair of a linear layer, or null when it carries none.</summary>
     public LoraPair? this[int layer, LinearKind kind] => _pairs[Slot(layer, kind)];

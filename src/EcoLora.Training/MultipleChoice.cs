@@ -28,7 +28,7 @@ public static class MultipleChoice
     /// <exception cref="ArgumentOutOfRangeException">Threads is below 1.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static MultipleChoiceScore Score(
-        LlamaModel model, IReadOnlyList<ChoiceQuestion> questions, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
+        IDecoder model, IReadOnlyList<ChoiceQuestion> questions, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         for (int i = 0; i < questions.Count; i++)

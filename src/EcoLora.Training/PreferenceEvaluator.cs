@@ -27,7 +27,7 @@ public static class PreferenceEvaluator
     /// <exception cref="ArgumentException">The loss has other pairs, or an example is malformed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static PreferenceResult Evaluate(
-        LlamaModel model, IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, int threads = 1, Action<int>? onDone = null,
+        IDecoder model, IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, int threads = 1, Action<int>? onDone = null,
         CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);

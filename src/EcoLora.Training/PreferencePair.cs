@@ -22,7 +22,7 @@ public sealed record PreferencePair(Example Chosen, Example Rejected)
     /// <exception cref="ArgumentException">An example is malformed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static double[] LogRatios(
-        LlamaModel model, IReadOnlyList<PreferencePair> pairs, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
+        IDecoder model, IReadOnlyList<PreferencePair> pairs, int threads = 1, Action<int>? onDone = null, CancellationToken cancellation = default)
     {
         double[] losses = Evaluator.Losses(model, Sequences(pairs), threads, onDone, cancellation);
         return [.. pairs.Select((_, i) => losses[2 * i + 1] - losses[2 * i])];

@@ -3,16 +3,17 @@ using EcoLora.Numerics;
 namespace EcoLora.Training;
 
 /// <summary>The steps of a job, the same for LoRA and for whole models: draw a batch, gradient, clip, AdamW.</summary>
-internal sealed class TrainingLoop
+internal sealed class TrainingLoop<TPass>
+    where TPass : class
 {
     private readonly float[] _gradient;
-    private readonly GroupedGradient _grouped;
+    private readonly GroupedGradient<TPass> _grouped;
     private readonly AdamW _optimiser;
 
     /// <param name="gradient">The vector that the steps' gradients are written to.</param>
     /// <param name="ranges">What of it is trained.</param>
     /// <param name="grouped">Writes them.</param>
-    public TrainingLoop(float[] gradient, TrainedRange[] ranges, GroupedGradient grouped)
+    public TrainingLoop(float[] gradient, TrainedRange[] ranges, GroupedGradient<TPass> grouped)
     {
         _gradient = gradient;
         _optimiser = new AdamW(gradient.Length, ranges);
@@ -21,7 +22,7 @@ internal sealed class TrainingLoop
 
     /// <summary>Trains the weights in place.</summary>
     public TrainingResult Run(
-        Objective objective, Span<float> weights, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, bool dropout,
+        Objective<TPass> objective, Span<float> weights, IReadOnlyList<Example> examples, TrainingOptions options, RandomStream stream, bool dropout,
         Action<TrainingStep>? onStep, CancellationToken cancellation)
     {
         options.Validate();
@@ -36,7 +37,7 @@ internal sealed class TrainingLoop
         {
             cancellation.ThrowIfCancellationRequested();
             int at = step;
-            StepLoss loss = _grouped.Run(objective, examples, order.Next(), dropout ? group => new DropoutMasks(dropoutSeed, at, group) : null, cancellation);
+            StepLoss loss = _grouped.Run(objective, examples, order.Next(), dropout ? first => new DropoutMasks(dropoutSeed, at, first) : null, cancellation);
             if (!double.IsFinite(loss.LossSum)) return new TrainingResult(TrainingOutcome.NonFiniteLoss, double.NaN, step, terms, tokens);
             double norm = _optimiser.Norm(_gradient);
             if (!double.IsFinite(norm)) return new TrainingResult(TrainingOutcome.NonFiniteGradient, lossSum / terms, step, terms, tokens);

@@ -69,23 +69,31 @@ public sealed class RunInputsTests : IDisposable
         Write(12);
         RunPlan plan = Plan(Inputs().Load("run-1", Options()));
         Assert.Throws<InvalidOperationException>(() => Inputs().EngineOf(plan with { Options = null }));
-        var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true, threads: 1, recomputesLayers: false);
+        var none = new RunInputs(new Dictionary<string, string>(), new Dictionary<string, string>(), _ => true, threads: 1, recomputesLayers: false, device: "auto");
         Assert.Equal("model: expected a name that this trainer knows (), found 'base'", Assert.Throws<UnknownNameException>(() => none.EngineOf(plan)).Message);
+    }
+
+    [Fact]
+    public void An_engine_that_this_build_has_not_is_refused_by_name()
+    {
+        Write(12);
+        Assert.StartsWith("engine: expected managed, which is all that this build has, found torch", Assert.Throws<ArgumentException>(() => Inputs().Load("run-1", Options("engine: torch"))).Message, StringComparison.Ordinal);
     }
 
     private RunInputs Inputs(Func<int, bool>? hosts = null) =>
         new(new Dictionary<string, string> { ["base"] = _model }, new Dictionary<string, string> { ["records.jsonl"] = _folder["records.jsonl"] }, hosts ?? (_ => true),
-            threads: 4, recomputesLayers: false);
+            threads: 4, recomputesLayers: false, device: "auto");
 
     private static RunPlan Plan(RunInput input) => input.Plan("run-1", new ExchangeOptions { Segments = 1 }) with { Options = Options() };
 
-    private static JsonElement Options() => AnnouncedOptions.Of(RunFile.Parse("run", """
+    private static JsonElement Options(string more = "") => AnnouncedOptions.Of(RunFile.Parse("run", $$"""
         name: run-1
         model: base
         data: { files: [records.jsonl], held_out: 2, window: 32 }
         partition: { scheme: iid }
         federation: { clients: 2, participants: 1, sites: 1 }
         exchange: { segments: 1 }
+        {{more}}
         """, []));
 
     private void Write(int records) => File.WriteAllLines(_folder["records.jsonl"], Enumerable.Range(0, records).Select(i =>

@@ -179,7 +179,7 @@ public class GradientTests
     private static double MeanLoss(LlamaPass<double> pass, Batch batch, double[] adapter, double dropout)
         => (dropout > 0 ? pass.LossAndGradient(batch, batch.Scored, adapter, [], [], Mask(dropout), Cancel) : pass.Loss(batch, adapter, Cancel)) / batch.Scored;
 
-    private static DropoutMasks? Mask(double dropout) => dropout > 0 ? new DropoutMasks(3, Step: 1, Group: 0) : null;
+    private static DropoutMasks? Mask(double dropout) => dropout > 0 ? new DropoutMasks(3, Step: 1, First: 0) : null;
 
     private static Batch TwoSequences(LlamaConfig config)
     {

@@ -74,7 +74,7 @@ public class PreferenceTests
         }
 
         double Loss(double[] into) => pass.LossAndGradient(
-            batch, (all, losses, scales) => loss.Weigh(all, losses, 2, scales), adapter, into, dropout > 0 ? new DropoutMasks(3, Step: 1, Group: 0) : null, Cancel);
+            batch, (all, losses, scales) => loss.Weigh(all, losses, 2, scales), adapter, into, dropout > 0 ? new DropoutMasks(3, Step: 1, First: 0) : null, Cancel);
 
         // −ln of a sigmoid of β times a difference of log-likelihoods, sequence by sequence through the loss of instruction tuning.
         double Formula()
@@ -142,9 +142,9 @@ public class PreferenceTests
     {
         float[] adapter = [.. TinyModel.Doubles(NewAdapter().Length, 0.05, "adapter").Select(value => (float)value)], total = new float[adapter.Length];
         var plan = new LoraPlan(TinyModel.Small, s_lora);
-        var groups = new GroupedGradient(total, TinyModel.Small.Vocabulary, 2, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
+        var groups = new GroupedGradient<LlamaPass<float>>(total, TinyModel.Small.Vocabulary, 2, groupRows: 256, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
         int pairs = 0, calls = 0;
-        var objective = new Objective(OfPairs: true, (_, batch, divisor, _, _, _) =>
+        var objective = new Objective<LlamaPass<float>>(OfPairs: true, (_, batch, divisor, _, _, _) =>
         {
             Assert.Equal(40, divisor);
             for (int i = 0; i < batch.Sequences; i += 2) Assert.Equal((batch.Example(i) / 2 * 2, batch.Example(i) + 1), (batch.Example(i), batch.Example(i + 1)));

@@ -66,12 +66,15 @@ public sealed class RunInput
     /// <summary>The engine over this input.</summary>
     /// <param name="threads">The machine's, shared among the participations of a round that can be here.</param>
     /// <param name="recomputesLayers">See <see cref="ComputeOptions"/>.</param>
-    public ManagedEngine Engine(int threads, bool recomputesLayers)
+    /// <param name="device">TorchSharp's device on this machine; null for the run file's.</param>
+    /// <exception cref="ArgumentException">This build has not the run's engine.</exception>
+    public ModelEngine Engine(int threads, bool recomputesLayers, string? device = null)
     {
+        IModelBackend backend = ModelBackends.Of(device is null ? _file.Engine : _file.Engine with { Device = device }, threads);
         int here = _preferences?.Clients.Count(pairs => pairs.Count > 0) ?? _clients.Count(examples => examples.Length > 0);
         int jobs = Math.Min(here, _file.Federation.Participants);
         var compute = ComputeOptions.Shared(threads, jobs, recomputesLayers);
-        return new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut, _preferences), _exactMatch);
+        return new(new EngineInput(Model, _lora, OptionMap.TrainingOf(_file.Training), compute, _clients, _heldOut, _preferences, backend), _exactMatch);
     }
 
     /// <summary>The plan of an arm of a run in one process.</summary>

@@ -10,13 +10,14 @@ namespace EcoLora.Services.Trainer;
 /// <param name="hosts">The clients that are here.</param>
 /// <param name="threads">The machine's threads.</param>
 /// <param name="recomputesLayers">Whether training runs layers again instead of keeping them.</param>
+/// <param name="device">TorchSharp's device here.</param>
 internal sealed class RunInputs(
-    IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts, int threads, bool recomputesLayers)
+    IReadOnlyDictionary<string, string> models, IReadOnlyDictionary<string, string> data, Func<int, bool> hosts, int threads, bool recomputesLayers, string device)
 {
     private const int Most = 2;
 
     private readonly Lock _lock = new();
-    private readonly List<(string Run, JsonElement Options, RunInput Input, ManagedEngine Engine)> _loaded = [];
+    private readonly List<(string Run, JsonElement Options, RunInput Input, ModelEngine Engine)> _loaded = [];
 
     /// <summary>Loads what a run file's options name.</summary>
     /// <exception cref="FormatException">A file is not what it should be.</exception>
@@ -26,9 +27,9 @@ internal sealed class RunInputs(
 
     /// <summary>The engine of a run whose clients still have the samples that they enrolled with.</summary>
     /// <exception cref="RosterChangedException">One of them has not.</exception>
-    public ManagedEngine EngineOf(RunPlan plan)
+    public ModelEngine EngineOf(RunPlan plan)
     {
-        (RunInput input, ManagedEngine engine) = Find(plan.Run, AnnouncedOptions.Of(plan));
+        (RunInput input, ModelEngine engine) = Find(plan.Run, AnnouncedOptions.Of(plan));
         foreach (Enrolment enrolment in plan.Roster.Where(enrolment => hosts(enrolment.Client)))
         {
             int samples = input.Data.Clients[enrolment.Client].Count;
@@ -37,13 +38,13 @@ internal sealed class RunInputs(
         return engine;
     }
 
-    private (RunInput Input, ManagedEngine Engine) Find(string run, JsonElement options)
+    private (RunInput Input, ModelEngine Engine) Find(string run, JsonElement options)
     {
         // One load at a time: two would need the memory twice.
         lock (_lock)
         {
             int index = _loaded.FindIndex(loaded => loaded.Run == run && JsonElement.DeepEquals(loaded.Options, options));
-            (string, JsonElement, RunInput Input, ManagedEngine Engine) found;
+            (string, JsonElement, RunInput Input, ModelEngine Engine) found;
             if (index >= 0)
             {
                 found = _loaded[index];
@@ -52,7 +53,7 @@ internal sealed class RunInputs(
             else
             {
                 var input = RunInput.Load(AnnouncedOptions.Read(options, models, data, hosts), hosts);
-                found = (run, options, input, input.Engine(threads, recomputesLayers));
+                found = (run, options, input, input.Engine(threads, recomputesLayers, device));
                 if (_loaded.Count == Most) _loaded.RemoveAt(0);
             }
             _loaded.Add(found);

@@ -56,6 +56,9 @@ public sealed record RunFile
     /// <summary>Whether training runs layers again instead of keeping their activations. It changes no result.</summary>
     public required bool RecomputesLayers { get; init; }
 
+    /// <summary>On what models train and are scored.</summary>
+    public required EngineOptions Engine { get; init; }
+
     /// <summary>Reads and checks a run file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="overrides">What the command line says.</param>

@@ -22,6 +22,7 @@ public static class RunFileOptions
         "EcoLoRA run file",
         [
             new("", "The run."),
+            new("torch", "TorchSharp, with engine torch."),
             new("data", "The records: instructions, or preferences with task dpo."),
             new("partition", "How the training records are spread over the clients."),
             new("lora", "The adapter that is trained: W + (alpha / rank)·B·A on the target layers."),
@@ -93,6 +94,7 @@ public static class RunFileOptions
             },
             Threads = threads == 0 ? Environment.ProcessorCount : threads,
             RecomputesLayers = values.Boolean("recompute"),
+            Engine = new EngineOptions(values.Text("engine"), values.Text("torch.precision"), values.Text("torch.device")),
         };
     }
 
@@ -126,6 +128,12 @@ public static class RunFileOptions
             "Threads for training; 0 for one per core. They change no result. On the command line: --threads.") { ChangesResults = false },
         new("recompute", new BooleanOption(), false,
             "Run each layer again on the way back instead of keeping its activations: about a third more work for a fraction of the memory. It changes no result.")
+        { ChangesResults = false },
+        new("engine", new ChoiceOption(EngineOptions.Managed, EngineOptions.Torch), EngineOptions.Managed,
+            "On what models train and are scored. managed: this project's kernels, the same bits on every machine of one instruction set. torch: TorchSharp, on a CUDA device or libtorch's processor kernels, "
+                + "where the build has it (docs/torch.md)."),
+        new("torch.precision", new ChoiceOption("float32", "bfloat16"), "float32", "Of the base's weights and the activations; adapters and their gradients are binary32 always."),
+        new("torch.device", new ChoiceOption([.. EngineOptions.Devices]), EngineOptions.Devices[0], "auto: the first CUDA device where there is one, else cpu. At a trainer service: ECOLORA_TORCH_DEVICE.")
         { ChangesResults = false },
     ];
 

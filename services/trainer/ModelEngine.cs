@@ -5,17 +5,18 @@ using EcoLora.Training;
 
 namespace EcoLora.Services.Trainer;
 
-/// <summary>What the managed engine works on.</summary>
+/// <summary>What an engine works on.</summary>
 /// <param name="Model">The frozen base, shared by all jobs.</param>
 /// <param name="Lora">The adapter's shape.</param>
-/// <param name="Training">Local training; its schedule runs over the rounds (see <see cref="ManagedEngine"/>).</param>
+/// <param name="Training">Local training; its schedule runs over the rounds (see <see cref="ModelEngine"/>).</param>
 /// <param name="Compute">How a job uses the machine.</param>
 /// <param name="Clients">Each client's examples, by number.</param>
 /// <param name="HeldOut">Examples that no client trains on.</param>
 /// <param name="Preferences">Pairs to train on and to evaluate instead, with task <c>dpo</c>; or null.</param>
+/// <param name="Backend">Where it computes.</param>
 public sealed record EngineInput(
     LlamaModel Model, LoraOptions Lora, TrainingOptions Training, ComputeOptions Compute, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut,
-    PreferenceInput? Preferences = null);
+    PreferenceInput? Preferences, IModelBackend Backend);
 
 /// <summary>How greedy answers are scored.</summary>
 /// <param name="Decode">Tokens to text.</param>
@@ -24,13 +25,13 @@ public sealed record EngineInput(
 public sealed record ExactMatchOptions(Func<int[], string> Decode, int MaxNewTokens, IReadOnlyCollection<int> StopTokens);
 
 /// <summary>
-/// Trains with EcoLora.Training, one job per call. The optimiser starts anew in every job. A cosine schedule runs over the run's rounds:
+/// Trains with EcoLora.Training on the managed kernels or on TorchSharp, one job per call. The optimiser starts anew in every job. A cosine schedule runs over the run's rounds:
 /// η_t = η·(1 + cos(π·t/T))/2, constant within a job, so that a client's learning rate does not depend on how often it was sampled.
 /// </summary>
-public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMatch) : ITrainingEngine
+public sealed class ModelEngine(EngineInput input, ExactMatchOptions? exactMatch) : ITrainingEngine
 {
     private readonly PreferenceReference? _reference =
-        input.Preferences is { } preferences ? new PreferenceReference(input.Model, input.Lora, input.Compute.Threads, preferences) : null;
+        input.Preferences is { } preferences ? new PreferenceReference(input, preferences) : null;
     private readonly Lock _lock = new();
     private MergedBase _base = new(default, input.Model);
 
@@ -41,7 +42,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
         int rank = plan.RankOf(client);
         MergedBase merged = BaseOf(baseChange);
         ConcurrentBag<LocalTrainer> idle = merged.Idle.GetOrAdd((freezeA, rank), _ => []);
-        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(merged.Model, input.Lora.OfRank(rank) with { FreezeA = freezeA }, input.Compute);
+        if (!idle.TryTake(out LocalTrainer? trainer)) trainer = new LocalTrainer(merged.Model, input.Lora.OfRank(rank) with { FreezeA = freezeA }, input.Compute, input.Backend);
         try
         {
             var stream = new RandomStream(plan.Seed, "local-training", round, client);
@@ -65,7 +66,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
     /// <inheritdoc/>
     public HeldOutScore Evaluate(RunPlan plan, ReadOnlySpan<float> adapter, ReadOnlyMemory<float> baseChange, CancellationToken cancellation)
     {
-        LlamaModel model = baseChange.IsEmpty ? input.Model.WithAdapter(input.Lora, adapter) : BaseOf(baseChange).Model;
+        IDecoder model = baseChange.IsEmpty ? input.Backend.Tuned(input.Model, input.Lora, adapter) : input.Backend.Plain(BaseOf(baseChange).Model);
         if (_reference is not null) return Preferred(model, _reference.OfHeldOut(plan, cancellation), cancellation);
         EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, input.Compute.Threads, cancellation: cancellation);
         bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
@@ -77,7 +78,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
         return new HeldOutScore(loss.Overall.MeanLoss, loss.Overall.Examples, loss.Overall.Tokens, correct?.Count(right => right), [.. categories]);
     }
 
-    private HeldOutScore Preferred(LlamaModel model, PreferenceLoss loss, CancellationToken cancellation)
+    private HeldOutScore Preferred(IDecoder model, PreferenceLoss loss, CancellationToken cancellation)
     {
         PreferenceResult result = PreferenceEvaluator.Evaluate(model, input.Preferences!.HeldOut, loss, input.Compute.Threads, cancellation: cancellation);
         PreferenceScore all = result.Overall;
@@ -87,7 +88,7 @@ public sealed class ManagedEngine(EngineInput input, ExactMatchOptions? exactMat
             all.Accuracy.Successes, all.Margin);
     }
 
-    private bool[] Correct(LlamaModel model, ExactMatchOptions options, CancellationToken cancellation)
+    private bool[] Correct(IDecoder model, ExactMatchOptions options, CancellationToken cancellation)
     {
         int[][] prompts = [.. input.HeldOut.Select(example => example.Tokens[..example.PromptLength])];
         int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: input.Compute.Threads, cancellation: cancellation);
