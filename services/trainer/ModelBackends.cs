@@ -8,7 +8,7 @@ using EcoLora.Training.Torch;
 namespace EcoLora.Services.Trainer;
 
 /// <summary>The backends that this build has.</summary>
-internal static class ModelBackends
+public static class ModelBackends
 {
 #if TORCH
     /// <summary>One for all runs of the process that ask for the same, so that a base is on the device once.</summary>

@@ -1,4 +1,6 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,6 +22,7 @@ public sealed class TorchBackend : IModelBackend
     public TorchBackend(TorchOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
+        LoadLibrary();
         try
         {
             bool hasCuda = options.Device != TorchDevice.Cpu && cuda.is_available();
@@ -30,8 +33,7 @@ public sealed class TorchBackend : IModelBackend
         }
         catch (Exception unloadable) when (unloadable is TypeInitializationException or NotSupportedException or DllNotFoundException)
         {
-            string why = (unloadable.InnerException ?? unloadable).Message.Split('\n')[0];
-            throw new ModelException($"engine: expected to load libtorch, found that it cannot be: {why} On Linux it needs a libstdc++ of GCC 13 or later (docs/torch.md)");
+            throw Unloadable((unloadable.InnerException ?? unloadable).Message.Split('\n')[0]);
         }
         Precision = options.Precision == TorchPrecision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         // A device wants more rows at a time than a processor's caches.
@@ -64,6 +66,26 @@ public sealed class TorchBackend : IModelBackend
     int IModelBackend.Passes(int threads) => 1;
 
     IModelPass<float> IModelBackend.NewTrainingPass(LlamaModel model, LoraPlan lora, bool recomputesLayers) => new TorchPass(this, Of(model), lora, null, recomputesLayers);
+
+    /// <summary>Loads the processor's library as TorchSharp would, but says why it cannot be: TorchSharp copies half a gigabyte to try again, and writes pages about it.</summary>
+    private static void LoadLibrary()
+    {
+        Assembly torchSharp = typeof(torch).Assembly;
+        // A CUDA build has libraries to load before this one, which TorchSharp knows.
+        if (NativeLibrary.TryLoad("torch_cuda", torchSharp, null, out _) || !NativeLibrary.TryLoad("torch_cpu", torchSharp, null, out _)) return;
+        try
+        {
+            NativeLibrary.Load("LibTorchSharp", torchSharp, null);
+        }
+        catch (DllNotFoundException missing)
+        {
+            string[] lines = missing.Message.Split('\n');
+            throw Unloadable(lines.FirstOrDefault(line => line.Contains("GLIBC", StringComparison.Ordinal)) ?? lines[0]);
+        }
+    }
+
+    private static ModelException Unloadable(string why) =>
+        new($"engine: expected to load libtorch, found that it cannot be: {why.Trim()}; on Linux it needs a libstdc++ of GCC 13 or later (docs/torch.md)");
 
     /// <summary>The model on the device: loaded once, and tensors that it shares with the first one are not loaded again.</summary>
     private TorchModel Of(LlamaModel model)

@@ -37,6 +37,8 @@ public static class LocalRun
         DecisionReplay? replay = request.Replay is null ? null : new DecisionReplay(Journal.Read(request.Replay));
         if (replay is not null) arms[0] = arms[0] with { Plan = replay.PlanFor(arms[0].Plan) };
         foreach (Arm arm in arms) arm.Plan.Validate();
+        // Before anything is written: a machine may not have what the run's engine needs.
+        ModelEngine engine = input.Engine(file.Threads, file.RecomputesLayers);
         using RunFolder folder = RunFolder.Open(request.Folder, file.Values.ToJson(), request.Resume, request.Force);
         view.Begin(request, input, arms);
 
@@ -51,7 +53,7 @@ public static class LocalRun
             {
                 Plan = arm.Plan,
                 State = folder.Folder.Folder("state").Folder(arm.Plan.Run),
-                Engine = input.Engine(file.Threads, file.RecomputesLayers),
+                Engine = engine,
                 WriteAdapter = (plan, outcome, chain) => AdapterExport.Write(output, plan, file, outcome, chain),
                 Threads = file.Threads,
                 KeepChange = isMethod && request.KeepUpdates ? change => KeptUpdate.Write(folder.Folder.FileAt(KeptUpdate.Folder), change) : null,

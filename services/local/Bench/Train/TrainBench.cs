@@ -5,21 +5,22 @@ using System.Text.Json.Nodes;
 namespace EcoLora.Local.Bench;
 
 /// <summary>
-/// Tokens per second and peak memory of a LoRA training step, ours and PyTorch's in the same run. Each engine has a process of its own per case; the engines
+/// Tokens per second and peak memory of a LoRA training step, our engines' and PyTorch's in the same run. Each engine has a process of its own per case; the engines
 /// take turns, case by case, so that a machine that slows down slows both.
 /// </summary>
 internal static class TrainBench
 {
-    public const string Ours = "ecolora", Torch = "pytorch";
+    public const string Ours = "ecolora", TorchSharp = "torchsharp", Torch = "pytorch";
 
     /// <summary>Measures every case with every engine.</summary>
     /// <param name="cases">The cases.</param>
     /// <param name="engines">Names of engines.</param>
+    /// <param name="precision">Of TorchSharp's base.</param>
     /// <param name="repeats">How often each is measured; the best counts.</param>
     /// <param name="progress">Gets a line before each measurement.</param>
     /// <param name="cancellation">Ends the running process.</param>
     public static IReadOnlyList<TrainRow> Run(
-        IReadOnlyList<TrainCase> cases, IReadOnlyList<string> engines, int repeats, TextWriter progress, CancellationToken cancellation)
+        IReadOnlyList<TrainCase> cases, IReadOnlyList<string> engines, string precision, int repeats, TextWriter progress, CancellationToken cancellation)
     {
         var rows = new List<TrainRow>();
         var peaks = new Dictionary<int, double>();
@@ -32,7 +33,7 @@ internal static class TrainBench
                 foreach (string engine in engines)
                 {
                     progress.WriteLine($"{engine}, {@case.Shape.Name}, {@case.Threads} threads, {@case.Sequences} × {@case.Length} tokens");
-                    TrainRow row = Measure(engine, new TrainRow(engine, @case, peak), cancellation);
+                    TrainRow row = Measure(engine, precision, new TrainRow(engine, @case, peak), cancellation);
                     if (!best.TryGetValue(engine, out TrainRow? former) || row.Seconds < former.Seconds) best[engine] = row;
                 }
             }
@@ -41,17 +42,17 @@ internal static class TrainBench
         return rows;
     }
 
-    private static TrainRow Measure(string engine, TrainRow row, CancellationToken cancellation)
+    private static TrainRow Measure(string engine, string precision, TrainRow row, CancellationToken cancellation)
     {
         try
         {
-            JsonObject found = engine == Ours ? RunOurs(row.Case, cancellation) : RunTorch(row.Case, cancellation);
+            JsonObject found = engine == Torch ? RunTorch(row.Case, cancellation) : RunOurs(engine, precision, row.Case, cancellation);
             return row with
             {
                 Seconds = (double)found["best_s"]!,
                 PeakMib = (long)found["peak_kib"]! / 1024.0,
                 Loss = (double)found["loss"]!,
-                Note = (string?)found["note"] ?? $".NET {Environment.Version}",
+                Note = (string?)found["note"] ?? (engine == TorchSharp ? $"{precision}, .NET {Environment.Version}" : $".NET {Environment.Version}"),
             };
         }
         catch (InvalidOperationException fault)
@@ -60,10 +61,10 @@ internal static class TrainBench
         }
     }
 
-    private static JsonObject RunOurs(TrainCase @case, CancellationToken cancellation) => Run(
+    private static JsonObject RunOurs(string engine, string precision, TrainCase @case, CancellationToken cancellation) => Run(
         new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
         [
-            typeof(TrainBench).Assembly.Location, "bench", "train", "--worker", .. (string[])(@case.Shape.Folder is { } folder ? ["--model", folder] : ["--shape", @case.Shape.Name]),
+            typeof(TrainBench).Assembly.Location, "bench", "train", "--worker", "--engines", engine, "--precision", precision, .. (string[])(@case.Shape.Folder is { } folder ? ["--model", folder] : ["--shape", @case.Shape.Name]),
             "--threads", Text(@case.Threads),
             "--sequences", Text(@case.Sequences), "--sequence", Text(@case.Length), "--labels", @case.Labels.ToString("R", CultureInfo.InvariantCulture),
             "--steps", Text(@case.Steps), .. @case.Recomputes ? (string[])["--recompute"] : [],

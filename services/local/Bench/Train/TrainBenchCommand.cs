@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using EcoLora.Hosting;
 
 namespace EcoLora.Local.Bench;
 
@@ -11,7 +12,8 @@ internal static class TrainBenchCommand
         "A step is forward, backward and AdamW of LoRA (rank 16 on queries and values) over a frozen random base; ours is kept in\n"
         + "bfloat16, PyTorch's in float32, both compute in float32. Best of several steps, in a process of its own. GFLOP/s count\n"
         + "what the step needs (bench/README.md), over the machine's multiply-adds on registers. PyTorch is Debian's python3-torch,\n"
-        + "marked absent where it is not installed; it should find OpenBLAS (libopenblas0-pthread), its note says which it found.";
+        + "marked absent where it is not installed; it should find OpenBLAS (libopenblas0-pthread), its note says which it found.\n"
+        + "TorchSharp is there where the build has it (docs/torch.md); it takes a CUDA device where there is one.";
 
     public static DocumentedCommand Create()
     {
@@ -22,7 +24,8 @@ internal static class TrainBenchCommand
         Option<string[]> sequence = Arguments.Words("--sequence", null, "Tokens per sequence, in turn. [default: 128,512]");
         Option<long?> sequences = Arguments.Integer("--sequences", 1, 1024, "Sequences per step. [default: 4]");
         Option<double[]> labels = Arguments.Fractions("--labels", "Shares of the tokens that have a label, in turn. [default: 1]");
-        Option<string[]> engines = Arguments.Words("--engines", [TrainBench.Ours, TrainBench.Torch], "Engines. [default: both]");
+        Option<string[]> engines = Arguments.Words("--engines", [TrainBench.Ours, TrainBench.TorchSharp, TrainBench.Torch], "Engines. [default: ecolora,pytorch]");
+        Option<string?> precision = Arguments.Text("--precision", "TYPE", "Of TorchSharp's base: float32 or bfloat16. [default: float32]");
         Option<long?> steps = Arguments.Integer("--steps", 1, 1000, "Timed steps of each measurement. [default: 5]");
         Option<long?> repeats = Arguments.Integer("--repeats", 1, 100, "Measurements of each engine, in turn; the best counts. [default: 2]");
         var recompute = new Option<bool>("--recompute") { Description = "Run layers again on the way back instead of keeping them." };
@@ -34,7 +37,7 @@ internal static class TrainBenchCommand
             "ecolora bench train --engines ecolora --sequence 128 --threads 1 --json",
             "ecolora bench train --model ~/models/llama-1b --sequences 1 --sequence 128 --engines ecolora")
         {
-            shape, model, threads, sequence, sequences, labels, engines, steps, repeats, recompute, worker, @out, json,
+            shape, model, threads, sequence, sequences, labels, engines, precision, steps, repeats, recompute, worker, @out, json,
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -53,13 +56,16 @@ internal static class TrainBenchCommand
                        each, count, (int)(parsed.GetValue(sequences) ?? 4), length, share,
                        (int)(parsed.GetValue(steps) ?? 5), parsed.GetValue(recompute)),
             ];
+            string type = parsed.GetValue(precision) ?? "float32";
+            if (type is not ("float32" or "bfloat16")) throw new ArgumentException($"--precision: expected float32 or bfloat16, found '{type}'");
             if (parsed.GetValue(worker))
             {
-                Console.Out.WriteLine(TrainWorker.Run(cases[0], cancellation).ToJsonString());
+                string name = parsed.GetValue(engines) is [TrainBench.TorchSharp] ? EngineOptions.Torch : EngineOptions.Managed;
+                Console.Out.WriteLine(TrainWorker.Run(cases[0], new EngineOptions(name, type, EngineOptions.Devices[0]), cancellation).ToJsonString());
                 return ExitCodes.Success;
             }
             IReadOnlyList<TrainRow> rows = TrainBench.Run(
-                cases, BenchCommand.Given(parsed.GetValue(engines), [TrainBench.Ours, TrainBench.Torch]), (int)(parsed.GetValue(repeats) ?? 2), Console.Error, cancellation);
+                cases, BenchCommand.Given(parsed.GetValue(engines), [TrainBench.Ours, TrainBench.Torch]), type, (int)(parsed.GetValue(repeats) ?? 2), Console.Error, cancellation);
             string date = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
             string title = $"{BenchMachine.CpuModel()}, {Environment.ProcessorCount} cores, .NET {Environment.Version}, {date}";
             var table = new ResultTable(title, TrainRow.Headings, [.. rows.Select(row => row.Cells)]);
