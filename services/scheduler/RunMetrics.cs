@@ -31,8 +31,8 @@ internal sealed class RunMetrics
         meter.CreateObservableCounter("ecolora.rounds", () => metrics.OfReports<long>(report => [Point<long>(report.Rounds.Count)]), "{round}", "Rounds whose change is published.");
         meter.CreateObservableCounter("ecolora.participations", () => metrics.OfReports(Participations), "{participation}", "Participations in complete rounds: accepted, refused or absent.");
         meter.CreateObservableGauge("ecolora.rounds.planned", () => metrics.Of<long>(figures => figures.Rounds is { } rounds ? [Point<long>(rounds)] : []), "{round}", "Rounds of the run.");
-        meter.CreateObservableGauge("ecolora.reduction", () => metrics.OfReports(Reductions), "1", "Share of the bytes of a dense exchange that was saved, both ways, control messages included.");
-        meter.CreateObservableGauge("ecolora.density", () => metrics.OfReports(Densities), "1", "Entries that the last complete round's frames carry, of those in their segments.");
+        meter.CreateObservableGauge("ecolora.reduction.ratio", () => metrics.OfReports(Reductions), "1", "Share of the bytes of a dense exchange that was saved, both ways, control messages included.");
+        meter.CreateObservableGauge("ecolora.density.ratio", () => metrics.OfReports(Densities), "1", "Entries that the last complete round's frames carry, of those in their segments.");
         meter.CreateObservableGauge(Instruments.Coverage, () => metrics.OfReports(Coverage), "{participant}", "Participants whose update of a segment is in the last complete round.");
         meter.CreateObservableGauge("ecolora.loss", () => metrics.OfReports(Losses), "", "Loss in nats per answer token: the participants' mean in the last complete round, and the last on held-out records.");
         meter.CreateObservableGauge("ecolora.server.residual.norm", () => metrics.Of<double>(figures => figures.ServerResidualNorm is { } norm ? [Point(norm)] : []), "", "Norm of what the published chain does not have yet.");

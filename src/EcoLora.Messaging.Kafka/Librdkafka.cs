@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 
@@ -6,7 +7,7 @@ namespace EcoLora.Messaging.Kafka;
 /// <summary>The native library behind Confluent.Kafka: what a package brings beside the program, else the system's.</summary>
 internal static class Librdkafka
 {
-    private const string Name = "librdkafka", OfSystem = "librdkafka.so.1";
+    private const string Name = "librdkafka", WithoutSasl = "centos8-librdkafka", OfSystem = "librdkafka.so.1";
 
     private static readonly Lazy<bool> _found = new(Find);
 
@@ -19,11 +20,13 @@ internal static class Librdkafka
 
     private static bool Find()
     {
-        if (NativeLibrary.TryLoad(Name, typeof(Library).Assembly, null, out _)) return true;
-        if (!NativeLibrary.TryLoad(OfSystem, out nint library)) return false;
+        Assembly client = typeof(Library).Assembly;
+        if (NativeLibrary.TryLoad(Name, client, null, out _)) return true;
+        // Of those that the current package brings, the first wants a Cyrus SASL library that Debian 12 has not. The system's librdkafka is older than the current client.
+        if (!NativeLibrary.TryLoad(WithoutSasl, client, null, out nint library) && !NativeLibrary.TryLoad(OfSystem, out library)) return false;
         try
         {
-            NativeLibrary.SetDllImportResolver(typeof(Library).Assembly, (name, _, _) => name == Name ? library : 0);
+            NativeLibrary.SetDllImportResolver(client, (name, _, _) => name == Name ? library : 0);
         }
         catch (InvalidOperationException)
         {

@@ -74,7 +74,7 @@ public sealed class SidecarProcess : IAsyncDisposable
     /// <summary>Starts the process, again or for the first time, with the same flags and ports, less the given prefixes (a fault that has done its work).</summary>
     public async Task StartAgainAsync(params string[] withoutFlags)
     {
-        ProcessStartInfo start = new(Executable()) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(Repository.Program("EcoLora.DaprSidecar")) { RedirectStandardOutput = true, RedirectStandardError = true };
         for (int i = 0; i < arguments.Count; i += 2)
         {
             if (withoutFlags.Any(f => arguments[i].StartsWith(f, StringComparison.Ordinal))) continue;
@@ -142,14 +142,6 @@ public sealed class SidecarProcess : IAsyncDisposable
         JsonElement metadata = await client.GetFromJsonAsync<JsonElement>("/v1.0/metadata");
         return metadata.TryGetProperty("subscriptions", out JsonElement registered)
             && topics.All(registered.EnumerateArray().Select(s => s.GetProperty("topic").GetString()).Contains);
-    }
-
-    /// <summary>The sidecar that was built beside this assembly.</summary>
-    private static string Executable()
-    {
-        string configuration = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
-        string path = Path.Combine(Repository.Root, "artifacts", "bin", "EcoLora.DaprSidecar", configuration, "EcoLora.DaprSidecar");
-        return File.Exists(path) ? path : throw new FileNotFoundException($"expected the test sidecar at {path}, found none: build tests/EcoLora.DaprSidecar");
     }
 
     private async Task<bool> AnswersAsync(string path)

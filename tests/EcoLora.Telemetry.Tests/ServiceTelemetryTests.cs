@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using OpenTelemetry.Metrics;
 
 namespace EcoLora.Telemetry.Tests;
 
@@ -19,11 +20,12 @@ public class ServiceTelemetryTests
         Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
         Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
         Task<Dictionary<string, string>> received = ReceiveAsync(collector, "/v1/metrics", "/v1/traces");
-        using (var telemetry = new ServiceTelemetry("codec-a", "0.1.0", pushes: true))
+        using var page = new PrometheusReader();
+        using (new ServiceTelemetry("codec-a", "0.1.0", pushes: true, builder => builder.AddReader(page.Reader)))
         {
             Instruments.Code("encode", "run-1", 0, 100).Dispose();
             Instruments.Left("run-1", [3, 4]);
-            Assert.Contains("ecolora_residual_norm_sum{ecolora_run=\"run-1\"} 5\n", telemetry.Prometheus.Read(), StringComparison.Ordinal);
+            Assert.Contains("ecolora_residual_norm_sum{ecolora_run=\"run-1\"} 5\n", page.Read(), StringComparison.Ordinal);
         } // What was measured is sent at the end.
         Dictionary<string, string> bodies = await received.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         foreach (string part in (string[])["codec-a", "ecolora.codec.duration", "ecolora.codec.entries", "ecolora.residual.norm", "ecolora.operation", "encode", "run-1"])

@@ -30,6 +30,15 @@ public static class Repository
     /// <summary>The folder that holds ecolora-services.slnx.</summary>
     public static string Root { get; } = FindRoot();
 
+    /// <summary>A program of the build that the tests are of: they lie side by side.</summary>
+    /// <param name="project">Its project, which names it too.</param>
+    public static string Program(string project)
+    {
+        var own = new DirectoryInfo(System.IO.Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        string path = System.IO.Path.Combine(own.Parent!.Parent!.FullName, project, own.Name, project);
+        return File.Exists(path) ? path : throw new FileNotFoundException($"expected {path}, found none: build {project}");
+    }
+
     private static string FindRoot()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -91,7 +91,8 @@ public static class ServiceHost
         IMessageBus carrier = (IMessageBus?)direct ?? dapr!, signed = trust is null ? carrier : new SignedBus(carrier, trust) { Refused = refused };
         var parts = new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System);
         using var bus = new PartedBus(signed, parts) { Refused = refused };
-        using ServiceTelemetry? telemetry = measures ? new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes) : null;
+        using var page = new MetricsPage();
+        using ServiceTelemetry? telemetry = measures ? new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes, page.AddTo) : null;
         ServiceMetrics.Observe(Instruments.Meter, refused, parts);
         RunningService service = definition.Build(new ServiceContext(bus, around.Invoker, around.Store, volume.Folder, log, trust, refused));
         try
@@ -99,8 +100,7 @@ public static class ServiceHost
             app.MapHealth(around.IsReadyAsync);
             if (dapr is not null) app.MapDapr(settings.Token, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(settings.Token);
-            app.MapGet("/metrics", (HttpRequest request) => definition.MetricsAccess?.Refusal(request)
-                ?? (telemetry is null ? Answers.Unknown("metrics: expected them, found OTEL_SDK_DISABLED") : Results.Text(telemetry.Prometheus.Read(), PrometheusReader.ContentType))).ExcludeFromDescription();
+            page.Map(app, telemetry, definition.MetricsAccess);
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());

@@ -23,7 +23,7 @@ public partial class ContainerFileTests
         Assert.Equal(root.Order(), Copies()[0].Sources.Order());
         // The library that the program looks for is one that loads where there is no SASL library.
         Assert.Contains(_lines, line => line.StartsWith("RUN ", StringComparison.Ordinal) && line.Contains("mv centos8-librdkafka.so librdkafka.so", StringComparison.Ordinal));
-        Assert.All(_lines.Where(line => line.StartsWith("RUN dotnet", StringComparison.Ordinal)), line => Assert.Contains("-p:ConfluentKafka=${CONFLUENT_KAFKA}", line));
+        Assert.All(_lines.Where(line => line.StartsWith("RUN dotnet", StringComparison.Ordinal)), line => Assert.Contains("-p:Feed=${FEED} -p:Torch=${TORCH}", line));
     }
 
     [Fact]

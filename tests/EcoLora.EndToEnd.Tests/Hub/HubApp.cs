@@ -78,8 +78,7 @@ internal sealed class HubApp : IAsyncDisposable
     /// <summary>Starts the service, which waits for its sidecar.</summary>
     public void StartService()
     {
-        string configuration = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name, project = $"EcoLora.Services.{_service}";
-        var start = new ProcessStartInfo(Path.Combine(Repository.Root, "artifacts", "bin", project, configuration, project))
+        var start = new ProcessStartInfo(Repository.Program($"EcoLora.Services.{_service}"))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
