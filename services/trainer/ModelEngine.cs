@@ -16,7 +16,11 @@ namespace EcoLora.Services.Trainer;
 /// <param name="Backend">Where it computes.</param>
 public sealed record EngineInput(
     LlamaModel Model, LoraOptions Lora, TrainingOptions Training, ComputeOptions Compute, IReadOnlyList<IReadOnlyList<Example>> Clients, IReadOnlyList<Example> HeldOut,
-    PreferenceInput? Preferences, IModelBackend Backend);
+    PreferenceInput? Preferences, IModelBackend Backend)
+{
+    /// <summary>Passes at once when models are scored or answer.</summary>
+    public int Passes => Backend.Passes(Compute.Threads);
+}
 
 /// <summary>How greedy answers are scored.</summary>
 /// <param name="Decode">Tokens to text.</param>
@@ -68,7 +72,7 @@ public sealed class ModelEngine(EngineInput input, ExactMatchOptions? exactMatch
     {
         IDecoder model = baseChange.IsEmpty ? input.Backend.Tuned(input.Model, input.Lora, adapter) : input.Backend.Plain(BaseOf(baseChange).Model);
         if (_reference is not null) return Preferred(model, _reference.OfHeldOut(plan, cancellation), cancellation);
-        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, input.Compute.Threads, cancellation: cancellation);
+        EvaluationResult loss = Evaluator.Evaluate(model, input.HeldOut, input.Passes, cancellation: cancellation);
         bool[]? correct = exactMatch is null ? null : Correct(model, exactMatch, cancellation);
         var categories = loss.ByCategory.Select(category => new CategoryScore(
             category.Key,
@@ -80,7 +84,7 @@ public sealed class ModelEngine(EngineInput input, ExactMatchOptions? exactMatch
 
     private HeldOutScore Preferred(IDecoder model, PreferenceLoss loss, CancellationToken cancellation)
     {
-        PreferenceResult result = PreferenceEvaluator.Evaluate(model, input.Preferences!.HeldOut, loss, input.Compute.Threads, cancellation: cancellation);
+        PreferenceResult result = PreferenceEvaluator.Evaluate(model, input.Preferences!.HeldOut, loss, input.Passes, cancellation: cancellation);
         PreferenceScore all = result.Overall;
         return new HeldOutScore(
             all.Loss, all.Accuracy.Count, all.Tokens, Correct: null,
@@ -91,7 +95,7 @@ public sealed class ModelEngine(EngineInput input, ExactMatchOptions? exactMatch
     private bool[] Correct(IDecoder model, ExactMatchOptions options, CancellationToken cancellation)
     {
         int[][] prompts = [.. input.HeldOut.Select(example => example.Tokens[..example.PromptLength])];
-        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: input.Compute.Threads, cancellation: cancellation);
+        int[][] answers = Generator.GenerateAll(model, prompts, options.MaxNewTokens, options.StopTokens, threads: input.Passes, cancellation: cancellation);
         return [.. answers.Select((answer, i) => options.Decode(answer).Trim() == input.HeldOut[i].Answer.Trim())];
     }
 

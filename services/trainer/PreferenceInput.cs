@@ -32,6 +32,6 @@ internal sealed class PreferenceReference(EngineInput engine, PreferenceInput in
     private PreferenceLoss Of(RunPlan plan, int key, IReadOnlyList<PreferencePair> pairs, CancellationToken cancellation) => _losses.GetOrAdd(key, _ =>
     {
         IDecoder reference = engine.Backend.Tuned(engine.Model, engine.Lora, LoraInitialization.Create(plan.AdapterLayout(), plan.Seed));
-        return new PreferenceLoss(input.Beta, PreferencePair.LogRatios(reference, pairs, engine.Compute.Threads, cancellation: cancellation));
+        return new PreferenceLoss(input.Beta, PreferencePair.LogRatios(reference, pairs, engine.Passes, cancellation: cancellation));
     });
 }

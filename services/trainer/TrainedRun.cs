@@ -94,6 +94,12 @@ internal sealed class TrainedRun
         }
     }
 
+    /// <summary>Lets go of the published vector: the run is over.</summary>
+    public void Release()
+    {
+        lock (_publishedLock) _published = null;
+    }
+
     /// <summary>The last round of a client whose outcome is durable, or null before its first.</summary>
     public async Task<int?> LastRoundAsync(int client, CancellationToken cancellation) => (await FindLocalAsync(client, cancellation)).Value?.Round;
 

@@ -152,6 +152,7 @@ public sealed partial class TrainerService : IAsyncDisposable
                 if (reminder.Evaluation is { } version) StartEvaluation(run, part, version, again: true);
                 break;
             case RunFinished:
+                run.Release();
                 await SetActiveAsync(run.Plan.Key, isActive: false, cancellation);
                 lock (_jobLock) _done.RemoveWhere(name => name.StartsWith(run.Plan.Run + "/", StringComparison.Ordinal));
                 break;
@@ -184,19 +185,21 @@ public sealed partial class TrainerService : IAsyncDisposable
             await ReportAsync(new ClientMissed(plan.Run, round, client, part.Site));
             return;
         }
-        // Who waits for a thread holds no vector of its own: memory grows with the threads, not with the participants.
+        // Who waits for a thread holds no vector of its own (but under a deadline, its version): memory grows with the threads, and with what the codec has not taken yet.
         int samples = plan.EnrolmentOf(client).Samples;
         (LocalAdapter? local, string? refused) = await OnThreadAsync(() => TrainAsync(run, part, round, client, published));
+        if (local is null && refused is null) return;
         if (local is not null) await _codec.SubmitAsync(plan.Run, new LocalUpdate(round, client, local.MixingWeight, local.Values), _stop.Token);
         await ReportAsync(new ClientReport(plan.Run, round, client, part.Site, samples, local?.Loss, refused));
     }
 
-    /// <summary>The durable local adapter of the round, trained unless it is there, or why there is none.</summary>
+    /// <summary>The durable local adapter of the round, trained unless it is there, or why there is none; neither where a later round has overtaken this one.</summary>
     private async Task<(LocalAdapter? Local, string? Refused)> TrainAsync(TrainedRun run, TrainerPart part, int round, int client, ReadOnlyMemory<float> published)
     {
         RunPlan plan = run.Plan;
         LocalAdapter? local = await run.ReadLocalAsync(client, _stop.Token);
         if (local?.Round == round) return (local, null);
+        if (local?.Round > round) return (null, null);
         var start = TrainingStart.Of(plan, round, client, published, local?.Round, local?.Values);
         TrainingOutcome outcome = await ComputeAsync("train", plan.Run, round, () => part.Engine().Train(plan, client, round, start.Adapter, start.BaseChange, _stop.Token));
         string? refused = outcome.Refused ?? FirstNonFinite(plan.AdapterLayout(client), start.Adapter) ?? (double.IsFinite(outcome.Loss) ? null : $"the loss is {outcome.Loss}");

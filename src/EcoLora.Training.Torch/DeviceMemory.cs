@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,19 +15,30 @@ internal static partial class DeviceMemory
     /// <exception cref="ModelException">There is less.</exception>
     public static void Expect(Device device, long bytes, string what)
     {
-        long free = device.type == DeviceType.CUDA ? OfCuda() : OfProcess();
+        if (bytes <= Free(device)) return;
+        // Models that nobody has any more are there until they are collected.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        long free = Free(device);
         if (bytes > free) throw new ModelException(FormattableString.Invariant($"engine: expected {bytes / 1e6:f0} MB free on {device} for {what}, found {free / 1e6:f0} MB"));
     }
 
+    private static long Free(Device device) => device.type == DeviceType.CUDA ? OfCuda() : OfProcess();
+
+    /// <summary>What the process may have, less what it has; pages of mapped files are the kernel's to take back.</summary>
     private static long OfProcess()
     {
-        GCMemoryInfo memory = GC.GetGCMemoryInfo();
-        return Math.Max(0, memory.TotalAvailableMemoryBytes - Environment.WorkingSet);
+        const string status = "/proc/self/status", anonymous = "RssAnon:";
+        string? line = File.Exists(status) ? File.ReadLines(status).FirstOrDefault(each => each.StartsWith(anonymous, StringComparison.Ordinal)) : null;
+        long used = line is null ? Environment.WorkingSet : 1024 * long.Parse(line[anonymous.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        return Math.Max(0, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - used);
     }
 
     /// <summary>Free memory of the first device by NVIDIA's management library, which comes with the driver. What libtorch keeps for itself is not in it, so what it has freed counts as used.</summary>
     private static long OfCuda()
     {
+        // Its library numbers the devices otherwise than CUDA where some are hidden.
+        if (Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is { Length: > 0 }) return long.MaxValue;
         try
         {
             return Initialize() == 0 && Handle(0, out nint handle) == 0 && MemoryOf(handle, out Memory memory) == 0 ? (long)memory.Free : long.MaxValue;

@@ -15,7 +15,6 @@ public sealed class TorchBackend : IModelBackend
     private readonly ConditionalWeakTable<LlamaModel, TorchModel> _models = [];
     private readonly Lock _lock = new();
     private readonly int _groupRows;
-    private (LlamaModel Model, TorchModel Loaded)? _base;
 
     /// <summary>Loads libtorch and finds the device.</summary>
     /// <exception cref="ModelException">libtorch cannot be loaded, or CUDA was asked for and is not there.</exception>
@@ -40,9 +39,6 @@ public sealed class TorchBackend : IModelBackend
         _groupRows = Device.type == DeviceType.CUDA ? 8192 : 512;
     }
 
-    /// <summary>libtorch's version.</summary>
-    public static string Version => __version__;
-
     int IModelBackend.GroupRows => _groupRows;
 
     internal Device Device { get; }
@@ -63,7 +59,8 @@ public sealed class TorchBackend : IModelBackend
     /// <inheritdoc/>
     public IDecoder Plain(LlamaModel model) => new TorchDecoder(this, Of(model), null, []);
 
-    int IModelBackend.Passes(int threads) => 1;
+    /// <inheritdoc/>
+    public int Passes(int threads) => 1;
 
     IModelPass<float> IModelBackend.NewTrainingPass(LlamaModel model, LoraPlan lora, bool recomputesLayers) => new TorchPass(this, Of(model), lora, null, recomputesLayers);
 
@@ -87,14 +84,13 @@ public sealed class TorchBackend : IModelBackend
     private static ModelException Unloadable(string why) =>
         new($"engine: expected to load libtorch, found that it cannot be: {why.Trim()}; on Linux it needs a libstdc++ of GCC 13 or later (docs/torch.md)");
 
-    /// <summary>The model on the device: loaded once, and tensors that it shares with the first one are not loaded again.</summary>
+    /// <summary>The model on the device: loaded once while somebody has it, and tensors that another one there shares with it are not loaded again.</summary>
     private TorchModel Of(LlamaModel model)
     {
         lock (_lock)
         {
             if (_models.TryGetValue(model, out TorchModel? loaded)) return loaded;
-            loaded = TorchModel.Load(model, this, _base);
-            _base ??= (model, loaded);
+            loaded = TorchModel.Load(model, this, [.. _models]);
             _models.Add(model, loaded);
             return loaded;
         }

@@ -15,6 +15,7 @@ internal sealed class TorchCachedPass : ICachedPass
     private readonly List<(int Slot, int[] Tokens)> _pending = [];
     private Tensor[] _keys = [], _values = [];
     private Tensor? _cosines, _sines;
+    private TorchLora? _lora;
     private float[] _logits = [];
     private int[] _lengths = [];
 
@@ -46,6 +47,7 @@ internal sealed class TorchCachedPass : ICachedPass
         float[] cosines = new float[capacity * half], sines = new float[capacity * half];
         Rope.FillTables<float>(cosines, sines, capacity, _config.HeadSize, _config.RopeTheta, _config.RopeScaling);
         (_cosines, _sines) = (Table(cosines), Table(sines));
+        _lora = _plan is null ? null : new TorchLora(_plan, _adapter, _backend.Device, trains: false).Detach();
         _lengths = new int[slots];
         _pending.Clear();
 
@@ -67,12 +69,11 @@ internal sealed class TorchCachedPass : ICachedPass
             int[] positions = [.. _pending.SelectMany(each => Enumerable.Range(_lengths[each.Slot], each.Tokens.Length))];
             Tensor rows = TorchTransfer.Indexes(positions, device);
             (Tensor, Tensor) rotary = (_cosines!.index_select(0, rows), _sines!.index_select(0, rows));
-            TorchLora? lora = _plan is null ? null : new TorchLora(_plan, _adapter, device, trains: false);
             Func<int, Func<Tensor, Tensor, Tensor, Tensor>> attend = _pending.TrueForAll(each => each.Tokens.Length == 1) ? Together() : layer => (q, k, v) => OneByOne(layer, q, k, v);
             Tensor x = _model.Embed(TorchTransfer.Indexes([.. _pending.SelectMany(each => each.Tokens)], device));
             for (int layer = 0; layer < _config.Layers; layer++)
             {
-                Tensor next = _model.Layer(layer, x, rotary, attend(layer), lora, masks: null);
+                Tensor next = _model.Layer(layer, x, rotary, attend(layer), _lora, masks: null);
                 x.Dispose();
                 x = next;
             }
@@ -100,7 +101,8 @@ internal sealed class TorchCachedPass : ICachedPass
         foreach (Tensor cached in _keys.Concat(_values)) cached.Dispose();
         _cosines?.Dispose();
         _sines?.Dispose();
-        (_keys, _values, _cosines, _sines) = ([], [], null, null);
+        _lora?.Dispose();
+        (_keys, _values, _cosines, _sines, _lora) = ([], [], null, null, null);
     }
 
     /// <summary>Attention of any number of new rows, sequence by sequence.</summary>

@@ -22,7 +22,7 @@ internal sealed record TorchPair(Tensor A, Tensor B, double Scale)
 }
 
 /// <summary>An adapter on the device: views of one copied vector, each a leaf of its own where it trains, so that no gradient is as large as the whole vector.</summary>
-internal sealed class TorchLora
+internal sealed class TorchLora : IDisposable
 {
     private readonly LoraPlan _plan;
     private readonly TorchPair?[] _pairs;
@@ -49,6 +49,27 @@ internal sealed class TorchLora
 
     /// <summary>The pair of a linear layer, or null.</summary>
     public TorchPair? this[int layer, LinearKind kind] => _pairs[LoraPlan.Slot(layer, kind)];
+
+    /// <summary>Takes the adapter out of its scope: it is there until it is disposed.</summary>
+    public TorchLora Detach()
+    {
+        foreach (TorchPair? pair in _pairs)
+        {
+            pair?.A.DetachFromDisposeScope();
+            pair?.B.DetachFromDisposeScope();
+        }
+        return this;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (TorchPair? pair in _pairs)
+        {
+            pair?.A.Dispose();
+            pair?.B.Dispose();
+        }
+    }
 
     /// <summary>Adds the gradient to a vector of the layout: one copy from the device.</summary>
     public void AddGradient(Span<float> gradient)

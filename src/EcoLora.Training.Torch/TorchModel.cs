@@ -27,18 +27,18 @@ internal sealed class TorchModel
     /// <summary>Copies a model to the device, tensor by tensor and slice by slice, from the mapped files.</summary>
     /// <param name="model">The model.</param>
     /// <param name="backend">Says where and in what type.</param>
-    /// <param name="first">A model that is there already; tensors that are the same memory are shared.</param>
+    /// <param name="others">Models that are there already; tensors that are the same memory are shared.</param>
     /// <exception cref="ModelException">The device has not as much memory.</exception>
-    public static TorchModel Load(LlamaModel model, TorchBackend backend, (LlamaModel Model, TorchModel Loaded)? first)
+    public static TorchModel Load(LlamaModel model, TorchBackend backend, IReadOnlyList<KeyValuePair<LlamaModel, TorchModel>> others)
     {
         IReadOnlyList<ParameterTensor> layout = model.Layout.Tensors;
-        bool IsShared(int i) => first is { } known && known.Model.Layout.Tensors.Count > i && model.Tensor(i).Equals(known.Model.Tensor(i));
-        long bytes = layout.Index().Where(each => !IsShared(each.Index)).Sum(each => (long)each.Item.Length * SizeOf(each.Item.IsVector ? ScalarType.Float32 : backend.Precision));
+        Tensor? Shared(int i) => others.FirstOrDefault(other => other.Key.Layout.Tensors.Count > i && model.Tensor(i).Equals(other.Key.Tensor(i))).Value?._tensors[i];
+        long bytes = layout.Index().Where(each => Shared(each.Index) is null).Sum(each => (long)each.Item.Length * SizeOf(each.Item.IsVector ? ScalarType.Float32 : backend.Precision));
         DeviceMemory.Expect(backend.Device, bytes, "the base model");
         using DisposeScope scope = NewDisposeScope();
         var tensors = new Tensor[layout.Count];
         for (int i = 0; i < tensors.Length; i++)
-            tensors[i] = IsShared(i) ? first!.Value.Loaded._tensors[i] : Upload(model.Tensor(i), layout[i], layout[i].IsVector ? ScalarType.Float32 : backend.Precision, backend.Device).DetachFromDisposeScope();
+            tensors[i] = Shared(i) ?? Upload(model.Tensor(i), layout[i], layout[i].IsVector ? ScalarType.Float32 : backend.Precision, backend.Device).DetachFromDisposeScope();
         return new TorchModel(model.Config, model.Layout, tensors, backend.Precision);
     }
 

@@ -6,7 +6,7 @@ namespace EcoLora.Training.Torch;
 
 /// <summary>
 /// Forward and backward passes over batches on the device. The layers' gradients are libtorch's; the head goes through in slices of rows, so that no more logits are there than fit. With
-/// recomputation only each layer's input is kept, and the layer runs again on the way back.
+/// recomputation only each layer's input is kept, and the layer runs again on the way back. Nothing is on the device between calls but the model.
 /// </summary>
 internal sealed class TorchPass : IModelPass<float>
 {
@@ -81,11 +81,6 @@ internal sealed class TorchPass : IModelPass<float>
             inputs.Lora!.AddGradient(adapterGradient);
             return loss;
         }
-    }
-
-    /// <summary>Nothing is on the device between calls but the model.</summary>
-    public void Dispose()
-    {
     }
 
     /// <summary>What a batch brings to the device.</summary>

@@ -91,7 +91,6 @@ public static class Evaluator
             }
             idle.Add(worker);
         }, onDone, cancellation);
-        foreach ((IModelPass<float> pass, _) in idle) pass.Dispose();
         return losses;
     }
 }

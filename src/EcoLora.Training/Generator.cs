@@ -75,14 +75,28 @@ public static class Generator
         if (perPrompt > Array.MaxLength)
             throw new ArgumentOutOfRangeException(nameof(maxNewTokens), maxNewTokens, "the cached keys of one prompt would exceed an array");
         var idle = new ConcurrentBag<ICachedPass>();
-        WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, chosen =>
+        try
+        {
+            WorkGroups.Run(prompts.Count, (int)Math.Clamp(CacheEntries / perPrompt, 1, LargestGroup), threads, Answered, onDone, cancellation);
+            return answers;
+        }
+        finally
+        {
+            foreach (ICachedPass pass in idle) pass.Dispose();
+        }
+
+        void Answered(int[] chosen)
         {
             if (!idle.TryTake(out ICachedPass? pass)) pass = model.NewCachedPass();
-            Answer(pass, prompts, chosen, maxNewTokens, stopTokens, sampling, answers, onToken, cancellation);
-            idle.Add(pass);
-        }, onDone, cancellation);
-        foreach (ICachedPass pass in idle) pass.Dispose();
-        return answers;
+            try
+            {
+                Answer(pass, prompts, chosen, maxNewTokens, stopTokens, sampling, answers, onToken, cancellation);
+            }
+            finally
+            {
+                idle.Add(pass);
+            }
+        }
     }
 
     private static void Answer(

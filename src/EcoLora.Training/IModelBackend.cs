@@ -26,7 +26,8 @@ public interface IModelBackend
     IDecoder Plain(LlamaModel model);
 
     /// <summary>How many of a job's threads run passes of their own; the others work inside one.</summary>
-    internal int Passes(int threads);
+    /// <param name="threads">The job's threads.</param>
+    int Passes(int threads);
 
     /// <summary>Rows that a group of examples is filled up to: enough for the products to run at full speed.</summary>
     internal int GroupRows { get; }
@@ -53,7 +54,8 @@ public sealed class ManagedBackend : IModelBackend
     /// <inheritdoc/>
     public IDecoder Plain(LlamaModel model) => model;
 
-    int IModelBackend.Passes(int threads) => threads;
+    /// <inheritdoc/>
+    public int Passes(int threads) => threads;
 
     IModelPass<float> IModelBackend.NewTrainingPass(LlamaModel model, LoraPlan lora, bool recomputesLayers) =>
         new LlamaPass<float>(model.Weights, lora, recomputesLayers ? PassMemory.Inputs : PassMemory.All);

@@ -7,7 +7,7 @@ namespace EcoLora.Training;
 /// One call at a time.
 /// </summary>
 /// <typeparam name="T">float for training; double in gradient checks.</typeparam>
-internal interface IModelPass<T> : IDisposable
+internal interface IModelPass<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>The sum of −ln p over the scored rows, in row order; see <see cref="Losses"/> for each. Dropout is off.</summary>

@@ -84,11 +84,6 @@ internal sealed partial class LlamaPass<T> : IModelPass<T>
         return loss;
     }
 
-    /// <summary>Its memory is the collector's.</summary>
-    public void Dispose()
-    {
-    }
-
     private void ForwardLayers(Batch batch, ReadOnlySpan<T> adapter, DropoutMasks? dropout, CancellationToken cancellation)
     {
         _lora?.Expect(adapter.Length);

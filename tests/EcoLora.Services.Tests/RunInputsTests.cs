@@ -73,12 +73,14 @@ public sealed class RunInputsTests : IDisposable
         Assert.Equal("model: expected a name that this trainer knows (), found 'base'", Assert.Throws<UnknownNameException>(() => none.EngineOf(plan)).Message);
     }
 
+#if !TORCH
     [Fact]
     public void An_engine_that_this_build_has_not_is_refused_by_name()
     {
         Write(12);
         Assert.StartsWith("engine: expected managed, which is all that this build has, found torch", Assert.Throws<ArgumentException>(() => Inputs().Load("run-1", Options("engine: torch"))).Message, StringComparison.Ordinal);
     }
+#endif
 
     private RunInputs Inputs(Func<int, bool>? hosts = null) =>
         new(new Dictionary<string, string> { ["base"] = _model }, new Dictionary<string, string> { ["records.jsonl"] = _folder["records.jsonl"] }, hosts ?? (_ => true),

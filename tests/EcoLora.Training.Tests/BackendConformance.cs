@@ -3,15 +3,15 @@ using EcoLora.Numerics;
 namespace EcoLora.Training.Tests;
 
 /// <summary>
-/// What every backend must do alike: its losses and gradients are those of the same pass in double precision, and what is built on them (steps, scores, answers) is what the managed kernels
-/// come to. The projects of the backends run it, each with its own.
+/// What every backend must do alike: its losses and gradients are those of the same pass in double precision. The projects of the backends run it, each with its own.
 /// </summary>
 public abstract class BackendConformance
 {
     /// <summary>Relative, of losses; and of a gradient's distance to the largest entry of its tensor.</summary>
-    private const double Tolerance = 1e-4;
+    protected const double Tolerance = 1e-4;
 
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+    /// <summary>The test's.</summary>
+    protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>The backend, in binary32.</summary>
     protected abstract IModelBackend Backend { get; }
@@ -60,6 +60,91 @@ public abstract class BackendConformance
         }
     }
 
+    [Fact]
+    public void New_tokens_of_a_sequence_see_those_before_them_however_they_come()
+    {
+        IDecoder model = Backend.Plain(LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights")));
+        int[] tokens = [1, 9, 33, 4, 4, 60, 17];
+        using ICachedPass whole = model.NewCachedPass(), parts = model.NewCachedPass();
+        whole.Start(8, 1);
+        whole.Append(0, tokens);
+        whole.Step();
+        parts.Start(8, 2);
+        parts.Append(1, tokens.AsSpan(..3));
+        parts.Step();
+        parts.Append(0, [5]);
+        parts.Append(1, tokens.AsSpan(3..6));
+        parts.Step();
+        parts.Append(1, tokens.AsSpan(6..));
+        Assert.Equal([1], parts.Step());
+        for (int i = 0; i < whole.Logits.Length; i++) Assert.Equal(whole.Logits[i], parts.Logits[i], 1e-5f);
+    }
+
+    [Fact]
+    public void A_cancelled_job_leaves_the_adapter_as_it_was()
+    {
+        LlamaModel model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
+        var lora = new LoraOptions(Rank: 4, Alpha: 8);
+        float[] adapter = NewAdapter(TinyModel.Small, lora), start = [.. adapter];
+        using var cancel = new CancellationTokenSource();
+        var trainer = new LocalTrainer(model, lora, null, Backend);
+        Assert.Throws<OperationCanceledException>(() => trainer.Train(
+            adapter, TinyModel.Counting(10, TinyModel.Small.Vocabulary, "train"), new TrainingOptions { Steps = 5 }, new RandomStream(3, "job"), _ => cancel.Cancel(), cancel.Token));
+        Assert.Equal(start, adapter);
+    }
+
+    /// <summary>A and B both small and not zero: so both have a gradient from the first step on.</summary>
+    private protected static float[] NewAdapter(LlamaConfig config, LoraOptions lora) => [.. TinyModel.Doubles(lora.LayoutFor(config).Length, 0.05, "adapter").Select(value => (float)value)];
+
+    private Comparison Compare(LlamaConfig config, LoraOptions lora, Gradient<double> exact, Gradient<float> tested, bool recomputes)
+    {
+        ParameterLayout layout = ParameterLayout.Of(config);
+        float[] weights = [.. TinyModel.Doubles(layout.VectorLength(), 0.4, "weights").Select(value => (float)value)];
+        foreach (ParameterTensor tensor in layout.Tensors.Where(tensor => tensor.IsVector))
+            foreach (ref float gain in tensor.In(weights.AsSpan())) gain += 1;
+        var plan = new LoraPlan(config, lora);
+        float[] adapter = [.. TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter").Select(value => (float)value)];
+        var batch = new Batch();
+        batch.Fill(TinyModel.TwoExamples, [0, 1], config.Vocabulary);
+        DropoutMasks? masks = lora.Dropout > 0 ? new DropoutMasks(3, Step: 1, First: 4) : null;
+        var reference = new LlamaPass<double>(LlamaWeights<double>.In(config, layout, Array.ConvertAll(weights, weight => (double)weight)), plan, PassMemory.All);
+        double[] wide = Array.ConvertAll(adapter, value => (double)value), expected = new double[adapter.Length];
+        // What was in it before stays in it.
+        float[] found = new float[adapter.Length];
+        found.AsSpan().Fill(0.5f);
+        LlamaModel model = LlamaModel.Of(config, weights);
+        IModelPass<float> pass = Backend.NewTrainingPass(model, plan, recomputes);
+        double loss = exact(reference, batch, wide, expected, masks), got = tested(pass, batch, adapter, found, masks);
+        for (int i = 0; i < found.Length; i++) found[i] -= 0.5f;
+        return new Comparison(plan, loss, got, [.. reference.Losses(batch)], [.. pass.Losses(batch)], expected, found);
+    }
+
+    private delegate double Gradient<T>(IModelPass<T> pass, Batch batch, T[] adapter, T[] gradient, DropoutMasks? masks)
+        where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>;
+
+    private sealed record Comparison(LoraPlan Plan, double Loss, double FoundLoss, double[] Rows, float[] FoundRows, double[] Gradient, float[] FoundGradient)
+    {
+        public void Check(bool recomputes)
+        {
+            Assert.Equal(Loss, FoundLoss, Tolerance * Loss);
+            for (int i = 0; i < Rows.Length; i++) Assert.Equal(Rows[i], FoundRows[i], Tolerance * Math.Max(1, Rows[i]));
+            foreach (Codec.LoraTensor tensor in Plan.Layout.Tensors)
+            {
+                double[] expected = tensor.In<double>(Gradient).ToArray();
+                float[] found = tensor.In<float>(FoundGradient).ToArray();
+                bool isFrozen = tensor.Role == Codec.LoraRole.A && Plan.Options.FreezeA;
+                double largest = expected.Max(Math.Abs);
+                Assert.True(isFrozen ? largest == 0 : largest > 1e-6, $"{tensor}: nothing is tested");
+                for (int i = 0; i < expected.Length; i++)
+                    Assert.True(Math.Abs(expected[i] - found[i]) <= Tolerance * largest + 1e-7, $"{tensor.Module} {tensor.Role}[{i}], recomputes {recomputes}: expected {expected[i]:R}, found {found[i]:R}");
+            }
+        }
+    }
+}
+
+/// <summary>What a backend besides the managed kernels must come to with them: the same steps, scores and answers.</summary>
+public abstract class SecondBackendConformance : BackendConformance
+{
     [Theory]
     [InlineData(0.0, false)]
     [InlineData(0.2, true)]
@@ -111,29 +196,13 @@ public abstract class BackendConformance
         Assert.Equal(wanted.Overall.MeanLoss, scored.Overall.MeanLoss, Tolerance * wanted.Overall.MeanLoss);
         Assert.Equal(wanted.ByCategory.Select(each => each.Value.Tokens), scored.ByCategory.Select(each => each.Value.Tokens));
 
+        PreferencePair[] pairs = [.. heldOut.Take(20).Select((example, i) => new PreferencePair(example, heldOut[i + 20]))];
+        double[] ratios = PreferencePair.LogRatios(expected, pairs, cancellation: Cancel), same = PreferencePair.LogRatios(found, pairs, threads: 2, cancellation: Cancel);
+        for (int i = 0; i < ratios.Length; i++) Assert.Equal(ratios[i], same[i], 1e-3);
+
         int[][] prompts = [.. heldOut.Select(example => example.Tokens[..Math.Min(5, example.Tokens.Length)])];
         Assert.Equal(Generator.GenerateAll(expected, prompts, 12, [3], cancellation: Cancel), Generator.GenerateAll(found, prompts, 12, [3], cancellation: Cancel));
         Assert.Equal(Generator.GenerateAll(model, prompts, 12, [3], cancellation: Cancel), Generator.GenerateAll(Backend.Plain(model), prompts, 12, [3], cancellation: Cancel));
-    }
-
-    [Fact]
-    public void New_tokens_of_a_sequence_see_those_before_them_however_they_come()
-    {
-        IDecoder model = Backend.Plain(LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights")));
-        int[] tokens = [1, 9, 33, 4, 4, 60, 17];
-        using ICachedPass whole = model.NewCachedPass(), parts = model.NewCachedPass();
-        whole.Start(8, 1);
-        whole.Append(0, tokens);
-        whole.Step();
-        parts.Start(8, 2);
-        parts.Append(1, tokens.AsSpan(..3));
-        parts.Step();
-        parts.Append(0, [5]);
-        parts.Append(1, tokens.AsSpan(3..6));
-        parts.Step();
-        parts.Append(1, tokens.AsSpan(6..));
-        Assert.Equal([1], parts.Step());
-        for (int i = 0; i < whole.Logits.Length; i++) Assert.Equal(whole.Logits[i], parts.Logits[i], 1e-5f);
     }
 
     [Fact]
@@ -149,66 +218,10 @@ public abstract class BackendConformance
         Assert.Equal(Before(model), Before(Backend.Plain(model)), Tolerance);
         Assert.Equal(Before(merged), Before(Backend.Plain(merged)), Tolerance);
         Assert.NotEqual(Before(model), Before(merged), 1e-3);
-    }
-
-    [Fact]
-    public void A_cancelled_job_leaves_the_adapter_as_it_was()
-    {
-        LlamaModel model = LlamaModel.Random(TinyModel.Small, new RandomStream(1, "weights"));
-        var lora = new LoraOptions(Rank: 4, Alpha: 8);
-        float[] adapter = NewAdapter(TinyModel.Small, lora), start = [.. adapter];
-        using var cancel = new CancellationTokenSource();
-        var trainer = new LocalTrainer(model, lora, null, Backend);
-        Assert.Throws<OperationCanceledException>(() => trainer.Train(
-            adapter, TinyModel.Counting(10, TinyModel.Small.Vocabulary, "train"), new TrainingOptions { Steps = 5 }, new RandomStream(3, "job"), _ => cancel.Cancel(), cancel.Token));
-        Assert.Equal(start, adapter);
-    }
-
-    /// <summary>A and B both small and not zero: so both have a gradient from the first step on.</summary>
-    private static float[] NewAdapter(LlamaConfig config, LoraOptions lora) => [.. TinyModel.Doubles(lora.LayoutFor(config).Length, 0.05, "adapter").Select(value => (float)value)];
-
-    private Comparison Compare(LlamaConfig config, LoraOptions lora, Gradient<double> exact, Gradient<float> tested, bool recomputes)
-    {
-        ParameterLayout layout = ParameterLayout.Of(config);
-        float[] weights = [.. TinyModel.Doubles(layout.VectorLength(), 0.4, "weights").Select(value => (float)value)];
-        foreach (ParameterTensor tensor in layout.Tensors.Where(tensor => tensor.IsVector))
-            foreach (ref float gain in tensor.In(weights.AsSpan())) gain += 1;
-        var plan = new LoraPlan(config, lora);
-        float[] adapter = [.. TinyModel.Doubles(plan.Layout.Length, 0.3, "adapter").Select(value => (float)value)];
-        var batch = new Batch();
-        batch.Fill(TinyModel.TwoExamples, [0, 1], config.Vocabulary);
-        DropoutMasks? masks = lora.Dropout > 0 ? new DropoutMasks(3, Step: 1, First: 4) : null;
-        using var reference = new LlamaPass<double>(LlamaWeights<double>.In(config, layout, Array.ConvertAll(weights, weight => (double)weight)), plan, PassMemory.All);
-        double[] wide = Array.ConvertAll(adapter, value => (double)value), expected = new double[adapter.Length];
-        // What was in it before stays in it.
-        float[] found = new float[adapter.Length];
-        found.AsSpan().Fill(0.5f);
-        LlamaModel model = LlamaModel.Of(config, weights);
-        using IModelPass<float> pass = Backend.NewTrainingPass(model, plan, recomputes);
-        double loss = exact(reference, batch, wide, expected, masks), got = tested(pass, batch, adapter, found, masks);
-        for (int i = 0; i < found.Length; i++) found[i] -= 0.5f;
-        return new Comparison(plan, loss, got, [.. reference.Losses(batch)], [.. pass.Losses(batch)], expected, found);
-    }
-
-    private delegate double Gradient<T>(IModelPass<T> pass, Batch batch, T[] adapter, T[] gradient, DropoutMasks? masks)
-        where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>;
-
-    private sealed record Comparison(LoraPlan Plan, double Loss, double FoundLoss, double[] Rows, float[] FoundRows, double[] Gradient, float[] FoundGradient)
-    {
-        public void Check(bool recomputes)
-        {
-            Assert.Equal(Loss, FoundLoss, Tolerance * Loss);
-            for (int i = 0; i < Rows.Length; i++) Assert.Equal(Rows[i], FoundRows[i], Tolerance * Math.Max(1, Rows[i]));
-            foreach (Codec.LoraTensor tensor in Plan.Layout.Tensors)
-            {
-                double[] expected = tensor.In<double>(Gradient).ToArray();
-                float[] found = tensor.In<float>(FoundGradient).ToArray();
-                bool isFrozen = tensor.Role == Codec.LoraRole.A && Plan.Options.FreezeA;
-                double largest = expected.Max(Math.Abs);
-                Assert.True(isFrozen ? largest == 0 : largest > 1e-6, $"{tensor}: nothing is tested");
-                for (int i = 0; i < expected.Length; i++)
-                    Assert.True(Math.Abs(expected[i] - found[i]) <= Tolerance * largest + 1e-7, $"{tensor.Module} {tensor.Role}[{i}], recomputes {recomputes}: expected {expected[i]:R}, found {found[i]:R}");
-            }
-        }
+        float[] wanted = NewAdapter(TinyModel.Small, lora), trained = [.. wanted];
+        var options = new TrainingOptions { Steps = 5, BatchSize = 4, LearningRate = 1e-2 };
+        TrainingResult expected = new LocalTrainer(merged, lora).Train(wanted, examples, options, new RandomStream(3, "job"), null, Cancel);
+        TrainingResult found = new LocalTrainer(merged, lora, null, Backend).Train(trained, examples, options, new RandomStream(3, "job"), null, Cancel);
+        Assert.Equal(expected.MeanLoss, found.MeanLoss, Tolerance * expected.MeanLoss);
     }
 }

@@ -8,7 +8,7 @@ using TorchSharp;
 namespace EcoLora.Training.Torch.Tests;
 
 /// <summary>libtorch on the processor, in binary32.</summary>
-public sealed class TorchOnTheProcessorTests : BackendConformance
+public sealed class TorchOnTheProcessorTests : SecondBackendConformance
 {
     private static readonly TorchBackend _backend = new(new TorchOptions(TorchDevice.Cpu));
 

@@ -2,12 +2,16 @@ using System.CommandLine;
 using System.Text.Json;
 using EcoLora.Formats.Files;
 using EcoLora.Hosting;
+using EcoLora.Telemetry;
 
 namespace EcoLora.Local.Hub;
 
 /// <summary><c>ecolora fetch</c>: a finished run's adapter with its report, ledger and decision log.</summary>
 internal static class FetchCommand
 {
+    /// <summary>A file is in memory before the folder is made.</summary>
+    private const long LargestFile = 1L << 30;
+
     private static readonly (string Path, string File)[] _files =
         [("/report", "report.json"), ("/report.html", "report.html"), ("/ledger.csv", "ledger.csv"), ("/journal", "journal.jsonl")];
 
@@ -42,6 +46,11 @@ internal static class FetchCommand
         {
             // A name from elsewhere never leads out of the folder.
             if (!ExportedFile.IsName(file.Name)) throw new FormatException($"run {run}: expected names of {ExportedFile.NameRule}, found '{file.Name}'");
+            if (file.Bytes > LargestFile)
+            {
+                Console.Error.WriteLine($"{file.Name}: {Quantity.Bytes(file.Bytes)} are more than a fetch brings; it is in the run's folder on the aggregator's volume");
+                continue;
+            }
             byte[] content = await scheduler.DownloadAsync(run, $"/exports/{file.Name}", cancellation);
             if (content.Length != file.Bytes) throw new FormatException($"{file.Name}: expected {file.Bytes} bytes, found {content.Length}");
             contents.Add((file.Name, content));

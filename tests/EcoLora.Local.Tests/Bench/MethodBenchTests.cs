@@ -64,6 +64,7 @@ public sealed class MethodBenchTests : IDisposable
         Outcome first = Ecolora.Run(command), again = Ecolora.Run(command);
 
         Assert.True(first.Code == 0 && again.Code == 0, first.Error + again.Error);
+        Assert.Equal(first.Output, again.Output);
         JsonNode result = JsonNode.Parse(first.Output)!;
         JsonArray rows = result["rows"]!.AsArray();
         Assert.Equal(["dense-fp16", "ecolora+"], rows.Select(row => (string)row!["row"]!));

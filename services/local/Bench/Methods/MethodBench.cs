@@ -28,9 +28,11 @@ internal static class MethodBench
         MethodStudy study, IReadOnlyList<OptionOverride> overrides, string work, TextWriter log, CancellationToken cancellation)
     {
         ZstdLibrary? zstd = study.Zstd is null ? null : new ZstdLibrary();
-        if (zstd?.Absent is { } absent) throw new NotSupportedException($"zstd: expected the system's library, found none: {absent}");
+        if (zstd?.Absent is { } absent) throw new ArgumentException($"zstd: expected the system's library, found none: {absent}");
         // All are read before the first is run: a row that cannot be is known at once.
         var files = study.Rows.Select(row => (Row: row, Files: study.Seeds.Select(seed => study.FileOf(row, seed, overrides)).ToArray())).ToArray();
+        if (zstd is not null && files[0].Files[0].Exchange is var first && (first.KMax < 1 || first.KMinA < 1 || first.KMinB < 1))
+            throw new ArgumentException(FormattableString.Invariant($"zstd: expected a reference that sends all entries, found k from {first.KMinA} and {first.KMinB} to {first.KMax}"));
         var lines = new List<StudyLine>();
         foreach ((StudyRow row, RunFile[] seeds) in files)
         {

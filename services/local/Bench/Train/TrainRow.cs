@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace EcoLora.Local.Bench;
 
 /// <summary>An engine on a case.</summary>
-/// <param name="Engine"><c>ecolora</c> or <c>pytorch</c>.</param>
+/// <param name="Engine"><c>ecolora</c>, <c>torchsharp</c> or <c>pytorch</c>.</param>
 /// <param name="Case">What was measured.</param>
 /// <param name="MachineGflops">Multiply-adds of the machine on as many threads, GFLOP/s, measured beside it.</param>
 internal sealed record TrainRow(string Engine, TrainCase Case, double MachineGflops)
