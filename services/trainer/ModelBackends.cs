@@ -26,7 +26,7 @@ public static class ModelBackends
 #if TORCH
         var options = new TorchOptions(
             engine.Device switch { "cpu" => TorchDevice.Cpu, "cuda" => TorchDevice.Cuda, _ => TorchDevice.Auto },
-            engine.Precision == "bfloat16" ? TorchPrecision.BFloat16 : TorchPrecision.Float32, threads);
+            engine.Precision == EngineOptions.BFloat16 ? TorchPrecision.BFloat16 : TorchPrecision.Float32, threads);
         return s_torch.GetOrAdd(options, static found => new TorchBackend(found));
 #else
         _ = threads;

@@ -1,4 +1,3 @@
-using EcoLora.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,7 +13,6 @@ internal sealed class TorchCachedPass : ICachedPass
     private readonly float[] _adapter;
     private readonly List<(int Slot, int[] Tokens)> _pending = [];
     private Tensor[] _keys = [], _values = [];
-    private Tensor? _cosines, _sines;
     private TorchLora? _lora;
     private float[] _logits = [];
     private int[] _lengths = [];
@@ -36,23 +34,16 @@ internal sealed class TorchCachedPass : ICachedPass
     public void Start(int capacity, int slots)
     {
         Dispose();
-        long cache = 2L * _config.Layers * slots * capacity * _config.KeyValueWidth * (_model.Precision == ScalarType.Float32 ? 4 : 2);
+        long cache = 2L * _config.Layers * slots * capacity * _config.KeyValueWidth * TorchTransfer.SizeOf(_model.Precision);
         if (_backend.Device.type == DeviceType.CPU) DeviceMemory.Expect(_backend.Device, cache, $"the keys and values of {slots} sequences of {capacity} tokens");
         using DisposeScope scope = NewDisposeScope();
         long[] shape = [slots, _config.KeyValueHeads, capacity, _config.HeadSize];
         // Zeros, not whatever was there: what a mask hides must still be a number.
         _keys = [.. Enumerable.Range(0, _config.Layers).Select(_ => zeros(shape, _model.Precision, _backend.Device).DetachFromDisposeScope())];
         _values = [.. Enumerable.Range(0, _config.Layers).Select(_ => zeros(shape, _model.Precision, _backend.Device).DetachFromDisposeScope())];
-        int half = _config.HeadSize / 2;
-        float[] cosines = new float[capacity * half], sines = new float[capacity * half];
-        Rope.FillTables<float>(cosines, sines, capacity, _config.HeadSize, _config.RopeTheta, _config.RopeScaling);
-        (_cosines, _sines) = (Table(cosines), Table(sines));
         _lora = _plan is null ? null : new TorchLora(_plan, _adapter, _backend.Device, trains: false).Detach();
         _lengths = new int[slots];
         _pending.Clear();
-
-        // [capacity, 1, d/2].
-        Tensor Table(float[] table) => TorchTransfer.ToDevice<float>(table, ScalarType.Float32, _backend.Device).view(capacity, 1, half).to(_model.Precision).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -67,8 +58,7 @@ internal sealed class TorchCachedPass : ICachedPass
             using var noGradient = no_grad();
             Device device = _backend.Device;
             int[] positions = [.. _pending.SelectMany(each => Enumerable.Range(_lengths[each.Slot], each.Tokens.Length))];
-            Tensor rows = TorchTransfer.Indexes(positions, device);
-            (Tensor, Tensor) rotary = (_cosines!.index_select(0, rows), _sines!.index_select(0, rows));
+            (Tensor, Tensor) rotary = _model.Rotary(TorchTransfer.Indexes(positions, device), positions.Max() + 1);
             Func<int, Func<Tensor, Tensor, Tensor, Tensor>> attend = _pending.TrueForAll(each => each.Tokens.Length == 1) ? Together() : layer => (q, k, v) => OneByOne(layer, q, k, v);
             Tensor x = _model.Embed(TorchTransfer.Indexes([.. _pending.SelectMany(each => each.Tokens)], device));
             for (int layer = 0; layer < _config.Layers; layer++)
@@ -99,10 +89,8 @@ internal sealed class TorchCachedPass : ICachedPass
     public void Dispose()
     {
         foreach (Tensor cached in _keys.Concat(_values)) cached.Dispose();
-        _cosines?.Dispose();
-        _sines?.Dispose();
         _lora?.Dispose();
-        (_keys, _values, _cosines, _sines, _lora) = ([], [], null, null, null);
+        (_keys, _values, _lora) = ([], [], null);
     }
 
     /// <summary>Attention of any number of new rows, sequence by sequence.</summary>

@@ -7,10 +7,11 @@ using static TorchSharp.torch;
 namespace EcoLora.Training.Torch;
 
 /// <summary>One linear layer's pair on the device, in binary32.</summary>
+/// <param name="Place">Where it is in the vector.</param>
 /// <param name="A">[r, n].</param>
 /// <param name="B">[m, r].</param>
 /// <param name="Scale">s.</param>
-internal sealed record TorchPair(Tensor A, Tensor B, double Scale)
+internal sealed record TorchPair(LoraPair Place, Tensor A, Tensor B, double Scale)
 {
     /// <summary>s·(x·Aᵀ)·Bᵀ, in the type of x: a pair is rounded to it on the way, and its gradient is binary32.</summary>
     public Tensor Apply(Tensor x)
@@ -24,7 +25,6 @@ internal sealed record TorchPair(Tensor A, Tensor B, double Scale)
 /// <summary>An adapter on the device: views of one copied vector, each a leaf of its own where it trains, so that no gradient is as large as the whole vector.</summary>
 internal sealed class TorchLora : IDisposable
 {
-    private readonly LoraPlan _plan;
     private readonly TorchPair?[] _pairs;
 
     /// <summary>Copies a vector to the device, into the current scope.</summary>
@@ -34,14 +34,8 @@ internal sealed class TorchLora : IDisposable
     /// <param name="trains">Whether its gradient will be asked for.</param>
     public TorchLora(LoraPlan plan, ReadOnlySpan<float> adapter, Device device, bool trains)
     {
-        _plan = plan;
         Tensor vector = TorchTransfer.ToDevice<float>(adapter, ScalarType.Float32, device);
-        _pairs = new TorchPair?[plan.Layers * ParameterLayout.LinearsPerLayer];
-        for (int slot = 0; slot < _pairs.Length; slot++)
-        {
-            if (plan[slot / ParameterLayout.LinearsPerLayer, (LinearKind)(slot % ParameterLayout.LinearsPerLayer)] is { } pair)
-                _pairs[slot] = new TorchPair(Leaf(pair.A, trains && !plan.Options.FreezeA), Leaf(pair.B, trains), plan.Options.Scale);
-        }
+        _pairs = [.. plan.Pairs.Select(pair => pair is null ? null : new TorchPair(pair, Leaf(pair.A, trains && !plan.Options.FreezeA), Leaf(pair.B, trains), plan.Options.Scale))];
 
         Tensor Leaf(LoraTensor tensor, bool isTrained) =>
             vector.narrow(0, tensor.Offset, tensor.Length).view(tensor.Rows, tensor.Columns).detach().requires_grad_(isTrained);
@@ -75,9 +69,11 @@ internal sealed class TorchLora : IDisposable
     public void AddGradient(Span<float> gradient)
     {
         using DisposeScope scope = NewDisposeScope();
-        var leaves = _pairs.Zip(Enumerable.Range(0, _pairs.Length)).Where(each => each.First is not null)
-            .SelectMany(each => Of(each.First!, _plan[each.Second / ParameterLayout.LinearsPerLayer, (LinearKind)(each.Second % ParameterLayout.LinearsPerLayer)]!))
-            .Where(leaf => leaf.Gradient is not null).ToArray();
+        (LoraTensor Tensor, Tensor? Gradient)[] leaves =
+        [
+            .. _pairs.OfType<TorchPair>().SelectMany(pair => ((LoraTensor Tensor, Tensor? Gradient)[])[(pair.Place.A, pair.A.grad), (pair.Place.B, pair.B.grad)])
+                .Where(leaf => leaf.Gradient is not null),
+        ];
         if (leaves.Length == 0) return;
         ReadOnlySpan<float> all = MemoryMarshal.Cast<byte, float>(cat([.. leaves.Select(leaf => leaf.Gradient!.flatten())], 0).cpu().bytes);
         foreach ((LoraTensor tensor, _) in leaves)
@@ -85,14 +81,15 @@ internal sealed class TorchLora : IDisposable
             VectorMath.Axpy(1f, all[..tensor.Length], tensor.In(gradient));
             all = all[tensor.Length..];
         }
-
-        static IEnumerable<(LoraTensor Tensor, Tensor? Gradient)> Of(TorchPair pair, LoraPair place) => [(place.A, pair.A.grad), (place.B, pair.B.grad)];
     }
 }
 
 /// <summary>Copies between spans and the device.</summary>
 internal static class TorchTransfer
 {
+    /// <summary>Bytes of an entry of a type that weights and activations have.</summary>
+    public static int SizeOf(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
+
     /// <summary>A vector on the device, in the current scope.</summary>
     public static Tensor ToDevice<T>(ReadOnlySpan<T> values, ScalarType type, Device device)
         where T : unmanaged

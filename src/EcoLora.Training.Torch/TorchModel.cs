@@ -12,9 +12,11 @@ internal sealed class TorchModel
 
     private readonly Tensor[] _tensors;
     private readonly ParameterLayout _layout;
+    private readonly Device _device;
+    private (Tensor Cosines, Tensor Sines)? _rotary;
 
-    private TorchModel(LlamaConfig config, ParameterLayout layout, Tensor[] tensors, ScalarType precision) =>
-        (Config, _layout, _tensors, Precision) = (config, layout, tensors, precision);
+    private TorchModel(LlamaConfig config, ParameterLayout layout, Tensor[] tensors, TorchBackend backend) =>
+        (Config, _layout, _tensors, Precision, _device) = (config, layout, tensors, backend.Precision, backend.Device);
 
     public LlamaConfig Config { get; }
 
@@ -33,17 +35,37 @@ internal sealed class TorchModel
     {
         IReadOnlyList<ParameterTensor> layout = model.Layout.Tensors;
         Tensor? Shared(int i) => others.FirstOrDefault(other => other.Key.Layout.Tensors.Count > i && model.Tensor(i).Equals(other.Key.Tensor(i))).Value?._tensors[i];
-        long bytes = layout.Index().Where(each => Shared(each.Index) is null).Sum(each => (long)each.Item.Length * SizeOf(each.Item.IsVector ? ScalarType.Float32 : backend.Precision));
+        long bytes = layout.Index().Where(each => Shared(each.Index) is null).Sum(each => (long)each.Item.Length * TorchTransfer.SizeOf(each.Item.IsVector ? ScalarType.Float32 : backend.Precision));
         DeviceMemory.Expect(backend.Device, bytes, "the base model");
         using DisposeScope scope = NewDisposeScope();
         var tensors = new Tensor[layout.Count];
         for (int i = 0; i < tensors.Length; i++)
             tensors[i] = Shared(i) ?? Upload(model.Tensor(i), layout[i], layout[i].IsVector ? ScalarType.Float32 : backend.Precision, backend.Device).DetachFromDisposeScope();
-        return new TorchModel(model.Config, model.Layout, tensors, backend.Precision);
+        return new TorchModel(model.Config, model.Layout, tensors, backend);
     }
 
     /// <summary>The rows' embeddings [N, D].</summary>
     public Tensor Embed(Tensor tokens) => _tensors[ParameterLayout.Embedding].index_select(0, tokens);
+
+    /// <summary>Cosines and sines of rows [N, 1, d/2], from tables on the device that grow with the longest sequence so far. Inside a pass's turn.</summary>
+    /// <param name="positions">The rows' positions [N].</param>
+    /// <param name="longest">What they are below.</param>
+    public (Tensor Cosines, Tensor Sines) Rotary(Tensor positions, int longest)
+    {
+        if (!(_rotary?.Cosines.shape[0] >= longest))
+        {
+            using DisposeScope scope = NewDisposeScope();
+            int half = Config.HeadSize / 2;
+            float[] cosines = new float[longest * half], sines = new float[longest * half];
+            Rope.FillTables<float>(cosines, sines, longest, Config.HeadSize, Config.RopeTheta, Config.RopeScaling);
+            _rotary?.Cosines.Dispose();
+            _rotary?.Sines.Dispose();
+            _rotary = (Table(cosines), Table(sines));
+
+            Tensor Table(float[] table) => TorchTransfer.ToDevice<float>(table, ScalarType.Float32, _device).view(longest, 1, half).to(Precision).DetachFromDisposeScope();
+        }
+        return (_rotary!.Value.Cosines.index_select(0, positions), _rotary.Value.Sines.index_select(0, positions));
+    }
 
     /// <summary>A decoder layer: h = x + o(attention(q, k, v of norm(x))); y = h + down(silu(gate)∘up of norm(h)).</summary>
     /// <param name="layer">Its number.</param>
@@ -94,12 +116,10 @@ internal sealed class TorchModel
         return cat([a * rotary.Cosines - b * rotary.Sines, b * rotary.Cosines + a * rotary.Sines], 2).MoveToOuterDisposeScope();
     }
 
-    private static int SizeOf(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
-
     private static Tensor Upload(WeightMemory<float> weights, ParameterTensor tensor, ScalarType type, Device device)
     {
         ScalarType stored = weights.Format switch { WeightFormat.Half => ScalarType.Float16, WeightFormat.Brain => ScalarType.BFloat16, _ => ScalarType.Float32 };
-        int sliceRows = Math.Clamp(SliceBytes / (tensor.Columns * SizeOf(stored)), 1, tensor.Rows);
+        int sliceRows = Math.Clamp(SliceBytes / (tensor.Columns * TorchTransfer.SizeOf(stored)), 1, tensor.Rows);
         Tensor whole = empty([tensor.Rows, tensor.Columns], type, device);
         using Tensor staging = empty([sliceRows, tensor.Columns], stored);
         for (int row = 0; row < tensor.Rows; row += sliceRows)

@@ -1,4 +1,3 @@
-using EcoLora.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,9 +18,8 @@ internal sealed class TorchPass : IModelPass<float>
     private readonly LoraPlan? _plan;
     private readonly float[]? _fixed;
     private readonly bool _recomputes;
-    private float[] _losses = [], _cosines = [], _sines = [], _scales = [];
+    private float[] _losses = [], _scales = [];
     private byte[] _kept = [];
-    private int _tablePositions;
 
     /// <param name="backend">Where it computes.</param>
     /// <param name="model">The base.</param>
@@ -54,13 +52,8 @@ internal sealed class TorchPass : IModelPass<float>
     {
         lock (_backend.Turn)
         {
-            using DisposeScope scope = NewDisposeScope();
-            Inputs inputs = Prepare(batch, adapter, trains: true, dropout);
-            var kept = new List<Tensor>();
-            Tensor output = ForwardToTrain(inputs, kept, cancellation);
             ScalesOf(batch).Fill(1f / divisor);
-            Backward(inputs, kept, output, HeadGradient(batch, inputs, output), cancellation);
-            inputs.Lora!.AddGradient(adapterGradient);
+            Train(batch, adapter, adapterGradient, dropout, beforeHead: null, cancellation);
             return Sum(batch);
         }
     }
@@ -71,16 +64,27 @@ internal sealed class TorchPass : IModelPass<float>
     {
         lock (_backend.Turn)
         {
-            using DisposeScope scope = NewDisposeScope();
-            Inputs inputs = Prepare(batch, adapter, trains: true, dropout);
-            var kept = new List<Tensor>();
-            Tensor output = ForwardToTrain(inputs, kept, cancellation);
-            using (no_grad()) Head(batch, inputs, output);
-            double loss = objective(batch, Losses(batch), ScalesOf(batch));
-            Backward(inputs, kept, output, HeadGradient(batch, inputs, output), cancellation);
-            inputs.Lora!.AddGradient(adapterGradient);
+            double loss = 0;
+            Train(batch, adapter, adapterGradient, dropout, (inputs, output) =>
+            {
+                using (no_grad()) Head(batch, inputs, output);
+                loss = objective(batch, Losses(batch), ScalesOf(batch));
+            }, cancellation);
             return loss;
         }
+    }
+
+    /// <summary>Forward and back, with the rows' scales as they are when the head begins.</summary>
+    private void Train(
+        Batch batch, ReadOnlySpan<float> adapter, Span<float> gradient, DropoutMasks? dropout, Action<Inputs, Tensor>? beforeHead, CancellationToken cancellation)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Inputs inputs = Prepare(batch, adapter, trains: true, dropout);
+        var kept = new List<Tensor>();
+        Tensor output = ForwardToTrain(inputs, kept, cancellation);
+        beforeHead?.Invoke(inputs, output);
+        Backward(inputs, kept, output, HeadGradient(batch, inputs, output), cancellation);
+        inputs.Lora!.AddGradient(gradient);
     }
 
     /// <summary>What a batch brings to the device.</summary>
@@ -95,7 +99,8 @@ internal sealed class TorchPass : IModelPass<float>
         Device device = _backend.Device;
         double probability = dropout is null ? 0 : _plan!.Options.Dropout;
         return new Inputs(
-            TorchTransfer.Indexes(batch.Tokens, device), TorchTransfer.Indexes(batch.ScoredRows, device), TorchTransfer.Indexes(batch.Targets, device), Rotary(batch),
+            TorchTransfer.Indexes(batch.Tokens, device), TorchTransfer.Indexes(batch.ScoredRows, device), TorchTransfer.Indexes(batch.Targets, device),
+            _model.Rotary(TorchTransfer.Indexes(batch.Positions, device), batch.LongestSequence),
             new TorchAttention(batch, device), _plan is null ? null : new TorchLora(_plan, adapter, device, trains),
             layer => probability > 0 ? kind => Mask(batch, dropout!, layer, kind, probability) : null);
     }
@@ -211,23 +216,6 @@ internal sealed class TorchPass : IModelPass<float>
         return (kept.to(_model.Precision) * (1 / (1 - probability))).MoveToOuterDisposeScope();
     }
 
-    private (Tensor Cosines, Tensor Sines) Rotary(Batch batch)
-    {
-        int half = _config.HeadSize / 2;
-        if (_tablePositions < batch.LongestSequence)
-        {
-            _tablePositions = batch.LongestSequence;
-            (_cosines, _sines) = (new float[_tablePositions * half], new float[_tablePositions * half]);
-            Rope.FillTables<float>(_cosines, _sines, _tablePositions, _config.HeadSize, _config.RopeTheta, _config.RopeScaling);
-        }
-        Tensor positions = TorchTransfer.Indexes(batch.Positions, _backend.Device);
-        return (Rows(_cosines), Rows(_sines));
-
-        // [N, 1, d/2].
-        Tensor Rows(float[] table) =>
-            TorchTransfer.ToDevice<float>(table, ScalarType.Float32, _backend.Device).view(-1, half).index_select(0, positions).unsqueeze(1).to(_model.Precision);
-    }
-
     private Span<float> ScalesOf(Batch batch)
     {
         if (_scales.Length < batch.Scored) _scales = new float[batch.Scored];
@@ -244,7 +232,7 @@ internal sealed class TorchPass : IModelPass<float>
     /// <summary>Bytes that a batch needs at least: the kept activations of its layers, and the head's logits with their gradient.</summary>
     private long Activations(Batch batch, bool trains)
     {
-        long size = _model.Precision == ScalarType.Float32 ? 4 : 2, d = _config.HiddenSize, rows = batch.Rows;
+        long size = TorchTransfer.SizeOf(_model.Precision), d = _config.HiddenSize, rows = batch.Rows;
         long layer = size * rows * (4 * d + 2L * _config.QueryWidth + 2L * _config.KeyValueWidth + 3L * _config.IntermediateSize);
         long kept = !trains ? layer : _recomputes ? size * rows * d * _config.Layers + layer : layer * _config.Layers;
         return kept + 3 * sizeof(float) * Math.Min(LogitEntries, (long)batch.Scored * _config.Vocabulary);

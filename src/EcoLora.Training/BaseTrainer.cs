@@ -5,8 +5,6 @@ namespace EcoLora.Training;
 /// <summary>Trains all weights of a model, embeddings and norms included: pretraining, or full fine-tuning. On the calling thread.</summary>
 public static class BaseTrainer
 {
-    private const int GroupRows = 256;
-
     /// <summary>Cuts a token sequence into windows for next-token training: each predicts all its tokens but the first; neighbours share one token.</summary>
     /// <param name="tokens">The corpus, documents separated by whatever token the caller put there.</param>
     /// <param name="window">Tokens that a window feeds to the model, at least 1; the last window may be shorter.</param>
@@ -37,7 +35,7 @@ public static class BaseTrainer
         float[] parameters = model.CopyParameters(), gradient = new float[parameters.Length];
         LlamaModel trained = LlamaModel.Of(model.Config, parameters);
         var grouped = new GroupedGradient<LlamaPass<float>>(
-            gradient, model.Config.Vocabulary, threads: 1, GroupRows, () => new LlamaPass<float>(trained.Weights, lora: null, PassMemory.All));
+            gradient, model.Config.Vocabulary, threads: 1, ManagedBackend.GroupRows, () => new LlamaPass<float>(trained.Weights, lora: null, PassMemory.All));
         var objective = new Objective<LlamaPass<float>>(
             OfPairs: false, (pass, batch, divisor, sum, _, cancel) => pass.LossAndGradient(batch, divisor, [], [], sum, dropout: null, cancel));
         TrainingResult result = new TrainingLoop<LlamaPass<float>>(gradient, TrainedRange.Of(model.Layout), grouped)

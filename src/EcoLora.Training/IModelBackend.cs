@@ -39,6 +39,9 @@ public interface IModelBackend
 /// <summary>The managed kernels: a pass per thread, 32-bit activations, the same bits for any number of threads.</summary>
 public sealed class ManagedBackend : IModelBackend
 {
+    /// <summary>Rows of a group.</summary>
+    internal const int GroupRows = 256;
+
     private ManagedBackend()
     {
     }
@@ -46,7 +49,7 @@ public sealed class ManagedBackend : IModelBackend
     /// <summary>The one there is.</summary>
     public static ManagedBackend Instance { get; } = new();
 
-    int IModelBackend.GroupRows => 256;
+    int IModelBackend.GroupRows => GroupRows;
 
     /// <inheritdoc/>
     public IDecoder Tuned(LlamaModel model, LoraOptions lora, ReadOnlySpan<float> adapter) => model.WithAdapter(lora, adapter);

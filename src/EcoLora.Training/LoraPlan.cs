@@ -12,7 +12,7 @@ internal sealed class LoraPlan
 
     public LoraPlan(LlamaConfig config, LoraOptions options)
     {
-        (Options, Layers) = (options, config.Layers);
+        Options = options;
         Layout = options.LayoutFor(config);
         _pairs = new LoraPair?[config.Layers * ParameterLayout.LinearsPerLayer];
         int next = 0;
@@ -28,8 +28,8 @@ internal sealed class LoraPlan
 
     public LoraLayout Layout { get; }
 
-    /// <summary>Decoder layers of the model.</summary>
-    public int Layers { get; }
+    /// <summary>The pair of each linear layer by its <see cref="Slot"/>, or null when it carries none.</summary>
+    public IReadOnlyList<LoraPair?> Pairs => _pairs;
 
     /// <summary>The pair of a linear layer, or null when it carries none.</summary>
     public LoraPair? this[int layer, LinearKind kind] => _pairs[Slot(layer, kind)];

@@ -79,10 +79,9 @@ public class LocalTrainerTests
         var plan = new LoraPlan(TinyModel.Small, s_lora);
         var batch = new Batch();
         batch.Fill(examples, chosen, TinyModel.Small.Vocabulary);
-        const int groupRows = 256;
-        Assert.True(batch.Rows > 2 * groupRows);
+        Assert.True(batch.Rows > 2 * ManagedBackend.GroupRows);
         double loss = new LlamaPass<float>(s_model.Weights, plan, PassMemory.All).LossAndGradient(batch, batch.Scored, adapter, whole, [], null, Cancel);
-        var groups = new GroupedGradient<LlamaPass<float>>(grouped, TinyModel.Small.Vocabulary, 2, groupRows, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
+        var groups = new GroupedGradient<LlamaPass<float>>(grouped, TinyModel.Small.Vocabulary, 2, ManagedBackend.GroupRows, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
         var objective = new Objective<LlamaPass<float>>(
             OfPairs: false, (pass, group, divisor, gradient, dropout, cancel) => pass.LossAndGradient(group, divisor, adapter, gradient, [], dropout, cancel));
         StepLoss step = groups.Run(objective, examples, chosen, null, Cancel);

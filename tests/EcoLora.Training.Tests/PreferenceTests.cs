@@ -142,7 +142,7 @@ public class PreferenceTests
     {
         float[] adapter = [.. TinyModel.Doubles(NewAdapter().Length, 0.05, "adapter").Select(value => (float)value)], total = new float[adapter.Length];
         var plan = new LoraPlan(TinyModel.Small, s_lora);
-        var groups = new GroupedGradient<LlamaPass<float>>(total, TinyModel.Small.Vocabulary, 2, groupRows: 256, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
+        var groups = new GroupedGradient<LlamaPass<float>>(total, TinyModel.Small.Vocabulary, 2, ManagedBackend.GroupRows, () => new LlamaPass<float>(s_model.Weights, plan, PassMemory.All));
         int pairs = 0, calls = 0;
         var objective = new Objective<LlamaPass<float>>(OfPairs: true, (_, batch, divisor, _, _, _) =>
         {

@@ -23,8 +23,7 @@ public static class KeptUpdate
     public static void Write(string folder, AcceptedChange change)
     {
         SegmentRange range = change.Layout.Range(change.Segment, change.Segments);
-        IEnumerable<SafetensorsTensor> pieces = new[] { LoraRole.A, LoraRole.B }
-            .SelectMany(role => Segmentation.Pieces(change.Layout, range, role))
+        IEnumerable<SafetensorsTensor> pieces = Pieces(change.Layout, range)
             .Select(piece => new SafetensorsTensor(NameOf(piece.Tensor), ShapeOf(piece), change.Values.Slice(piece.Start, piece.Length)));
         var metadata = new Dictionary<string, string>
         {
@@ -37,11 +36,27 @@ public static class KeptUpdate
         SafetensorsWriter.Write(Path.Combine(folder, NameOf(change.Round, change.Client)), pieces, TensorType.F32, metadata);
     }
 
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="layout">The sender's layout.</param>
+    /// <param name="range">The segment.</param>
+    /// <returns>[segment].</returns>
+    public static float[] Read(string path, LoraLayout layout, SegmentRange range)
+    {
+        using SafetensorsFile kept = SafetensorsFile.Open(path);
+        float[] values = new float[range.Length];
+        foreach (SegmentPiece piece in Pieces(layout, range)) kept.Read(NameOf(piece.Tensor), values.AsSpan(piece.Start, piece.Length));
+        return values;
+    }
+
     /// <summary>The file's name.</summary>
     public static string NameOf(int round, int client) => $"round-{round:d5}-client-{client:d5}{Extension}";
 
     /// <summary>The name that a PEFT adapter gives a tensor.</summary>
     public static string NameOf(LoraTensor tensor) => $"base_model.model.{tensor.Module}.lora_{tensor.Role}.weight";
+
+    private static IEnumerable<SegmentPiece> Pieces(LoraLayout layout, SegmentRange range) =>
+        new[] { LoraRole.A, LoraRole.B }.SelectMany(role => Segmentation.Pieces(layout, range, role));
 
     private static int[] ShapeOf(SegmentPiece piece) =>
         piece.Length == piece.Tensor.Length ? [piece.Tensor.Rows, piece.Tensor.Columns] : [piece.Length];

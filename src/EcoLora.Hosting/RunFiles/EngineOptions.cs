@@ -12,6 +12,12 @@ public sealed record EngineOptions(string Name, string Precision, string Device)
     /// <summary>TorchSharp, where the build has it.</summary>
     public const string Torch = "torch";
 
+    /// <summary>A choice of <see cref="Precision"/>.</summary>
+    public const string Float32 = "float32", BFloat16 = "bfloat16";
+
+    /// <summary>Choices of <see cref="Precision"/>, the usual one first.</summary>
+    public static IReadOnlyList<string> Precisions { get; } = [Float32, BFloat16];
+
     /// <summary>Choices of <see cref="Device"/>, the usual one first.</summary>
     public static IReadOnlyList<string> Devices { get; } = ["auto", "cpu", "cuda"];
 }

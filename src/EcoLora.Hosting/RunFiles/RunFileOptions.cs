@@ -132,7 +132,7 @@ public static class RunFileOptions
         new("engine", new ChoiceOption(EngineOptions.Managed, EngineOptions.Torch), EngineOptions.Managed,
             "On what models train and are scored. managed: this project's kernels, the same bits on every machine of one instruction set. torch: TorchSharp, on a CUDA device or libtorch's processor kernels, "
                 + "where the build has it (docs/torch.md)."),
-        new("torch.precision", new ChoiceOption("float32", "bfloat16"), "float32", "Of the base's weights and the activations; adapters and their gradients are binary32 always."),
+        new("torch.precision", new ChoiceOption([.. EngineOptions.Precisions]), EngineOptions.Precisions[0], "Of the base's weights and the activations; adapters and their gradients are binary32 always."),
         new("torch.device", new ChoiceOption([.. EngineOptions.Devices]), EngineOptions.Devices[0], "auto: the first CUDA device where there is one, else cpu. At a trainer service: ECOLORA_TORCH_DEVICE.")
         { ChangesResults = false },
     ];

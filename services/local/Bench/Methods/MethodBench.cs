@@ -27,8 +27,7 @@ internal static class MethodBench
     public static async Task<IReadOnlyList<StudyLine>> RunAsync(
         MethodStudy study, IReadOnlyList<OptionOverride> overrides, string work, TextWriter log, CancellationToken cancellation)
     {
-        ZstdLibrary? zstd = study.Zstd is null ? null : new ZstdLibrary();
-        if (zstd?.Absent is { } absent) throw new ArgumentException($"zstd: expected the system's library, found none: {absent}");
+        IByteCompressor? zstd = study.Zstd is { } level ? ZstdAt(level) : null;
         // All are read before the first is run: a row that cannot be is known at once.
         var files = study.Rows.Select(row => (Row: row, Files: study.Seeds.Select(seed => study.FileOf(row, seed, overrides)).ToArray())).ToArray();
         if (zstd is not null && files[0].Files[0].Exchange is var first && (first.KMax < 1 || first.KMinA < 1 || first.KMinB < 1))
@@ -38,21 +37,27 @@ internal static class MethodBench
         {
             var runs = new List<StudyRun>();
             var compressed = new List<StudyRun>();
-            bool isCompressed = study.Zstd is not null && lines.Count == 0;
+            IByteCompressor? compressor = lines.Count == 0 ? zstd : null;
             foreach ((RunFile file, int seed) in seeds.Zip(study.Seeds))
             {
                 // Frames are made again from the updates, which a run that another study has made need not have kept.
-                string folder = Path.Combine(work, FolderOf(row, file) + (isCompressed ? "-kept" : ""));
-                var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: isCompressed);
+                string folder = Path.Combine(work, FolderOf(row, file) + (compressor is null ? "" : "-kept"));
+                var request = new RunRequest(file, folder, Resume: Directory.Exists(folder), Force: false, Replay: null, Json: false, KeepUpdates: compressor is not null);
                 ArmReport arm = (await LocalRun.ExecuteAsync(request, new QuietView(), cancellation)).Arms[0];
                 runs.Add(StudyRun.Of(arm, round => (round.Bytes.Up.Framed, round.Bytes.Down.Framed)));
-                if (isCompressed) compressed.Add(StudyRun.Of(arm, new RecompressedFrames(file, folder, zstd!.At(study.Zstd!.Value)).Of));
+                if (compressor is not null) compressed.Add(StudyRun.Of(arm, new RecompressedFrames(file, folder, compressor).Of));
                 log.WriteLine(FormattableString.Invariant($"{row.Name}, seed {seed}: held-out loss {runs[^1].Before:f4} to {runs[^1].Loss:f4}, {Quantity.Bytes(runs[^1].Framed)}"));
             }
             lines.Add(new StudyLine(row, runs, lines.Count == 0 ? runs : lines[0].Runs));
-            if (isCompressed) lines.Add(new StudyLine(new StudyRow(FormattableString.Invariant($"{row.Name}+zstd-{study.Zstd}"), row.Sets), compressed, runs));
+            if (compressor is not null) lines.Add(new StudyLine(new StudyRow(FormattableString.Invariant($"{row.Name}+zstd-{study.Zstd}"), row.Sets), compressed, runs));
         }
         return lines;
+    }
+
+    private static IByteCompressor ZstdAt(int level)
+    {
+        var library = new ZstdLibrary();
+        return library.Absent is { } absent ? throw new ArgumentException($"zstd: expected the system's library, found none: {absent}") : library.At(level);
     }
 
     /// <summary>Two studies that have a row in common share its runs: the folder is that of the run file as a whole.</summary>

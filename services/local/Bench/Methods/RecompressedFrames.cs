@@ -1,6 +1,5 @@
 using EcoLora.Codec;
 using EcoLora.Federation;
-using EcoLora.Formats.Safetensors;
 using EcoLora.Hosting;
 using EcoLora.Local.Runs;
 using EcoLora.Services.Scheduler;
@@ -40,15 +39,10 @@ internal sealed class RecompressedFrames
     private byte[] FrameOf(int round, AcceptedSegment accepted)
     {
         string file = Path.Combine(_folder, KeptUpdate.Folder, KeptUpdate.NameOf(round, accepted.Client));
-        using SafetensorsFile kept = SafetensorsFile.Open(file);
         LoraLayout layout = _plan.ExchangedLayout(accepted.Client);
         ExchangeOptions exchange = _plan.Exchange;
         var header = new FrameHeader(FrameKind.Segment, _plan.Key, round, accepted.Client, accepted.Segment, exchange.Segments, round, (uint)layout.Fingerprint);
-        SegmentRange range = header.Range(layout);
-        float[] values = new float[range.Length];
-        foreach (SegmentPiece piece in new[] { LoraRole.A, LoraRole.B }.SelectMany(role => Segmentation.Pieces(layout, range, role)))
-            kept.Read(KeptUpdate.NameOf(piece.Tensor), values.AsSpan(piece.Start, piece.Length));
-        byte[] frame = FrameEncoder.Encode(header, layout, values, exchange.Up(exchange.KMax, exchange.KMax));
+        byte[] frame = FrameEncoder.Encode(header, layout, KeptUpdate.Read(file, layout, header.Range(layout)), exchange.Up(exchange.KMax, exchange.KMax));
         string digest = Frame.DigestOf(frame);
         return digest == accepted.Digest ? frame : throw new FormatException($"{file}: expected the update of the frame {accepted.Digest}, found that of {digest}");
     }

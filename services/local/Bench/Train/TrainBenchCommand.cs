@@ -25,7 +25,7 @@ internal static class TrainBenchCommand
         Option<long?> sequences = Arguments.Integer("--sequences", 1, 1024, "Sequences per step. [default: 4]");
         Option<double[]> labels = Arguments.Fractions("--labels", "Shares of the tokens that have a label, in turn. [default: 1]");
         Option<string[]> engines = Arguments.Words("--engines", [TrainBench.Ours, TrainBench.TorchSharp, TrainBench.Torch], "Engines. [default: ecolora,pytorch]");
-        Option<string?> precision = Arguments.Text("--precision", "TYPE", "Of TorchSharp's base: float32 or bfloat16. [default: float32]");
+        Option<string?> precision = Arguments.Choice("--precision", EngineOptions.Precisions, "Of TorchSharp's base: float32 or bfloat16. [default: float32]");
         Option<long?> steps = Arguments.Integer("--steps", 1, 1000, "Timed steps of each measurement. [default: 5]");
         Option<long?> repeats = Arguments.Integer("--repeats", 1, 100, "Measurements of each engine, in turn; the best counts. [default: 2]");
         var recompute = new Option<bool>("--recompute") { Description = "Run layers again on the way back instead of keeping them." };
@@ -56,8 +56,7 @@ internal static class TrainBenchCommand
                        each, count, (int)(parsed.GetValue(sequences) ?? 4), length, share,
                        (int)(parsed.GetValue(steps) ?? 5), parsed.GetValue(recompute)),
             ];
-            string type = parsed.GetValue(precision) ?? "float32";
-            if (type is not ("float32" or "bfloat16")) throw new ArgumentException($"--precision: expected float32 or bfloat16, found '{type}'");
+            string type = parsed.GetValue(precision) ?? EngineOptions.Precisions[0];
             if (parsed.GetValue(worker))
             {
                 string name = parsed.GetValue(engines) is [TrainBench.TorchSharp] ? EngineOptions.Torch : EngineOptions.Managed;
