@@ -90,9 +90,19 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(IPAddress.Loopback, options.HttpPort);
+#if FEED_FULL
+            kestrel.Listen(IPAddress.Loopback, options.GrpcPort, listen => listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http2);
+#endif
             // The limit is --max-body-size, and its answer is 500: Kestrel's own 413 must not come first.
             kestrel.Limits.MaxRequestBodySize = null;
         });
+        var secrets = new SecretApi(resources.Components.FindAll(c => c.Type == ResourceFolder.EnvironmentStore));
+        var publish = new PublishApi(options, brokers, resources.Resiliency, faults);
+        var state = new StateApi(options, stores);
+#if FEED_FULL
+        builder.Services.AddSingleton(secrets).AddSingleton(publish).AddSingleton(state)
+            .AddGrpc(grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = (int)Math.Min(options.MaxBodySize, int.MaxValue));
+#endif
         WebApplication web = builder.Build();
         web.RequireApiToken(options.ApiToken);
         web.UseRouting();
@@ -104,9 +114,12 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
             return Results.NoContent();
         });
         new MetadataApi(options, resources.Components, Registered).Map(web);
-        new SecretApi(resources.Components.FindAll(c => c.Type == ResourceFolder.EnvironmentStore)).Map(web);
-        new PublishApi(options, brokers, resources.Resiliency, faults).Map(web);
-        new StateApi(options, stores).Map(web);
+        secrets.Map(web);
+        publish.Map(web);
+        state.Map(web);
+#if FEED_FULL
+        web.MapGrpcService<DaprService>();
+#endif
         calls.Map(web);
         return web;
     }

@@ -12,6 +12,9 @@ internal sealed record SidecarOptions
 
     public int HttpPort { get; init; } = 3500;
 
+    /// <summary>Listened on in builds with <c>-p:Feed=full</c>.</summary>
+    public int GrpcPort { get; init; } = 50001;
+
     public string? ResourcesPath { get; init; }
 
     public long MaxBodySize { get; init; } = Quantity.Parse("4Mi");
@@ -47,6 +50,7 @@ internal sealed record SidecarOptions
         "--app-id" => this with { AppId = value },
         "--app-port" => this with { AppPort = Number(name, value, 1, 65535) },
         "--dapr-http-port" => this with { HttpPort = Number(name, value, 0, 65535) },
+        "--dapr-grpc-port" => this with { GrpcPort = Number(name, value, 0, 65535) },
         "--resources-path" => this with { ResourcesPath = value },
         "--max-body-size" => this with { MaxBodySize = Quantity.Parse(value) },
         "--dapr-graceful-shutdown-seconds" => this with { Grace = TimeSpan.FromSeconds(Number(name, value, 0, 3600)) },

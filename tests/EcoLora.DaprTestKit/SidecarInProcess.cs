@@ -14,12 +14,16 @@ public sealed class SidecarInProcess : IAsyncDisposable
     private SidecarInProcess(SidecarOptions options)
     {
         (_sidecar, HttpPort, _appId) = (new Sidecar(options), options.HttpPort, options.AppId);
+        GrpcPort = options.GrpcPort;
         Client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{HttpPort}"), Timeout = TimeSpan.FromSeconds(30) };
         if (options.ApiToken is { } token) Client.DefaultRequestHeaders.Add("dapr-api-token", token);
     }
 
     /// <summary>What the app finds in DAPR_HTTP_PORT.</summary>
     public int HttpPort { get; }
+
+    /// <summary>What the app finds in DAPR_GRPC_PORT; only sidecars of builds with <c>-p:Feed=full</c> listen there.</summary>
+    public int GrpcPort { get; }
 
     /// <summary>Speaks to the sidecar as the app does, with its token.</summary>
     public HttpClient Client { get; }
@@ -37,6 +41,7 @@ public sealed class SidecarInProcess : IAsyncDisposable
             AppId = appId,
             AppPort = appPort,
             HttpPort = FreePort.Next(),
+            GrpcPort = FreePort.Next(),
             ResourcesPath = resourcesPath,
             ApiToken = apiToken,
             AppApiToken = appApiToken,

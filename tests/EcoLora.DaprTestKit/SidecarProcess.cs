@@ -23,6 +23,7 @@ public sealed class SidecarProcess : IAsyncDisposable
         AppId = appId;
         (this.apiToken, this.appApiToken) = (apiToken, appApiToken);
         arguments = ["--app-id", appId, "--dapr-http-port", HttpPort.ToString(CultureInfo.InvariantCulture)];
+        arguments.AddRange(["--dapr-grpc-port", GrpcPort.ToString(CultureInfo.InvariantCulture)]);
         if (appPort is { } port) arguments.AddRange(["--app-port", port.ToString(CultureInfo.InvariantCulture)]);
         if (resourcesPath is not null) arguments.AddRange(["--resources-path", resourcesPath]);
         arguments.AddRange(more);
@@ -35,6 +36,9 @@ public sealed class SidecarProcess : IAsyncDisposable
 
     /// <summary>What the app finds in DAPR_HTTP_PORT.</summary>
     public int HttpPort { get; } = FreePort.Next();
+
+    /// <summary>What the app finds in DAPR_GRPC_PORT; only sidecars of builds with <c>-p:Feed=full</c> listen there.</summary>
+    public int GrpcPort { get; } = FreePort.Next();
 
     /// <summary>Speaks to the sidecar as the app does, with its token.</summary>
     public HttpClient Client { get; }

@@ -13,6 +13,18 @@ public class SurroundingSettingsTests
     }
 
     [Fact]
+    public void Daprs_sdk_is_there_in_builds_with_its_packages_and_refused_by_name_in_others()
+    {
+        SurroundingSettings BySdk() => Read([("ECOLORA_SIDECAR", "dapr-sdk"), ("DAPR_HTTP_PORT", "3601"), ("DAPR_GRPC_PORT", "3602")]);
+#if FEED_FULL
+        SurroundingSettings settings = BySdk();
+        Assert.Equal((SidecarKind.Sdk, "http://127.0.0.1:3601/", "http://127.0.0.1:3602/"), (settings.Sidecar, settings.Dapr!.Endpoint.ToString(), settings.Dapr.GrpcEndpoint.ToString()));
+#else
+        Assert.Equal("ECOLORA_SIDECAR: expected dapr or none, since this build is without Dapr's SDK (-p:Feed=full), found 'dapr-sdk'", Assert.ThrowsAny<FormatException>(BySdk).Message);
+#endif
+    }
+
+    [Fact]
     public void Without_one_there_are_kafka_and_addresses_each_with_its_token()
     {
         SurroundingSettings settings = Read(
@@ -28,7 +40,7 @@ public class SurroundingSettingsTests
     }
 
     [Theory]
-    [InlineData("ECOLORA_SIDECAR", "off", "ECOLORA_SIDECAR: expected dapr or none, found 'off'")]
+    [InlineData("ECOLORA_SIDECAR", "off", "ECOLORA_SIDECAR: expected dapr or dapr-sdk or none, found 'off'")]
     [InlineData("ECOLORA_KAFKA", "", "ECOLORA_KAFKA: expected Kafka's brokers, since ECOLORA_SIDECAR is none, found ''")]
     [InlineData("ECOLORA_KAFKA_SECURITY", "hunter2", "ECOLORA_KAFKA_SECURITY: expected security.protocol, sasl.* and ssl.* as name=value;name=value, each name once, found 'others'")]
     [InlineData("ECOLORA_KAFKA_SECURITY", "sasl.password=hunter2;sasl.password=x", "ECOLORA_KAFKA_SECURITY: expected security.protocol, sasl.* and ssl.* as name=value;name=value, each name once, found 'others'")]

@@ -1,5 +1,4 @@
 using EcoLora.DaprTestKit;
-using EcoLora.Hosting.Dapr;
 using EcoLora.Messaging.Dapr;
 using EcoLora.TestKit;
 using Microsoft.AspNetCore.Builder;
@@ -7,13 +6,13 @@ using Microsoft.AspNetCore.Builder;
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>An app beside a test sidecar: one consumer group, with the bus that services have but for signatures.</summary>
-internal sealed class DaprApp(string id) : IAsyncDisposable
+internal sealed class DaprApp(string id, SidecarWay way) : IAsyncDisposable
 {
     private readonly List<(string Topic, Func<BusMessage, CancellationToken, Task<Verdict>> Handler)> _handlers = [];
     private WebApplication? _web;
     private TemporaryFolder? _folder;
     private SidecarInProcess? _sidecar;
-    private SidecarClient? _client;
+    private ISidecar? _client;
     private PartedBus? _bus;
 
     public PartedBus Bus => _bus ?? throw new InvalidOperationException("not started");
@@ -26,15 +25,15 @@ internal sealed class DaprApp(string id) : IAsyncDisposable
         int? port = _handlers.Count > 0 ? FreePort.Next() : null;
         _sidecar = await SidecarInProcess.StartAsync(id, port, resources, "of-the-app", "of-the-sidecar");
         _folder = new TemporaryFolder();
-        var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { ApiToken = "of-the-app" };
-        _client = new SidecarClient(options);
+        var options = new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")) { GrpcEndpoint = new Uri($"http://127.0.0.1:{_sidecar.GrpcPort}"), ApiToken = "of-the-app" };
+        _client = way.Open(options);
         var dapr = new DaprBus(_client);
         _bus = new PartedBus(dapr, new PartStore(new DurableFolder(_folder.Path), PartLimits.Default, TimeProvider.System));
         foreach ((string topic, Func<BusMessage, CancellationToken, Task<Verdict>> handler) in _handlers) _bus.Subscribe(topic, id, handler);
         await _client.WaitUntilReadyAsync(TestContext.Current.CancellationToken);
         if (port is null) return;
         _web = LoopbackApp.Make(port.Value);
-        _web.MapDapr(new AppToken("of-the-sidecar"), dapr);
+        way.Map(_web, new AppToken("of-the-sidecar"), dapr);
         await _web.StartAsync();
         await _sidecar.WaitUntilSubscribedAsync([.. dapr.Topics]);
     }

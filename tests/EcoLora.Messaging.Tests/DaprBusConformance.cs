@@ -7,11 +7,14 @@ public abstract class DaprBusConformance : MessageBusConformance
 {
     private Apps? _apps;
 
+    /// <summary>How the apps and their sidecars speak to each other.</summary>
+    protected virtual SidecarWay Way => SidecarWay.Http;
+
     protected override bool CarriesKeys => false;
 
     protected override bool KeepsOrder => false;
 
-    protected override IMessageBus MakeBus() => _apps = new Apps(StartBrokerAsync);
+    protected override IMessageBus MakeBus() => _apps = new Apps(Way, StartBrokerAsync);
 
     /// <summary>Starts what the broker needs, or finds it running, and makes the component files of all sidecars.</summary>
     protected abstract Task<SidecarResources> StartBrokerAsync();
@@ -29,7 +32,7 @@ public abstract class DaprBusConformance : MessageBusConformance
     }
 
     /// <summary>An app with a sidecar for each consumer, since an app is one consumer group, and one that publishes.</summary>
-    private sealed class Apps(Func<Task<SidecarResources>> startBrokerAsync) : IMessageBus, IAsyncDisposable
+    private sealed class Apps(SidecarWay way, Func<Task<SidecarResources>> startBrokerAsync) : IMessageBus, IAsyncDisposable
     {
         /// <summary>Makes app ids, and so queues, this test's own where tests share a broker.</summary>
         private readonly string _run = Guid.NewGuid().ToString("N")[..8];
@@ -41,7 +44,7 @@ public abstract class DaprBusConformance : MessageBusConformance
 
         public void Subscribe(string topic, string consumer, Func<BusMessage, CancellationToken, Task<Verdict>> handler)
         {
-            if (!_apps.TryGetValue(consumer, out DaprApp? app)) _apps.Add(consumer, app = new DaprApp($"{consumer}-{_run}"));
+            if (!_apps.TryGetValue(consumer, out DaprApp? app)) _apps.Add(consumer, app = new DaprApp($"{consumer}-{_run}", way));
             app.Subscribe(topic, handler);
         }
 
@@ -82,7 +85,7 @@ public abstract class DaprBusConformance : MessageBusConformance
             {
                 if (_publisher is not null) return _publisher;
                 _resources = (await startBrokerAsync()).AddInboundRetry(maxRetries: 200);
-                _publisher = new DaprApp($"publisher-{_run}");
+                _publisher = new DaprApp($"publisher-{_run}", way);
                 await _publisher.StartAsync(_resources.Path);
                 return _publisher;
             }

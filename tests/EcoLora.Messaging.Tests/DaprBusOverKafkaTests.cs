@@ -7,7 +7,7 @@ namespace EcoLora.Messaging.Tests;
 /// <summary>What Kafka guarantees through Dapr, on the mock cluster: a key's messages keep their order, and what was published before waits for new consumers.</summary>
 public sealed class DaprBusOverKafkaTests
 {
-    private static readonly ConcurrentSuite _suite = new(() => new Suite());
+    private static readonly ConcurrentSuite _suite = new(() => new DaprBusOverKafkaSuite(SidecarWay.Http));
 
     public static TheoryData<string> Cases => ConcurrentSuite.Names;
 
@@ -30,7 +30,7 @@ public sealed class DaprBusOverKafkaTests
         using var folder = new TemporaryFolder();
         await using var carrier = new KafkaBus(new KafkaOptions(kafka.Endpoint, "direct"));
         using var direct = new PartedBus(carrier, new PartStore(new DurableFolder(folder.Path), PartLimits.Default, TimeProvider.System));
-        await using var dapr = new DaprApp("dapr");
+        await using var dapr = new DaprApp("dapr", SidecarWay.Http);
         byte[][] payloads = [[], [.. Enumerable.Range(0, 256).Select(i => (byte)i)], [.. Enumerable.Range(0, 2_000_000).Select(i => (byte)(i / 7))]];
         TaskCompletionSource<byte[]>[] byDirect = [.. payloads.Select(_ => new TaskCompletionSource<byte[]>())], byDapr = [.. payloads.Select(_ => new TaskCompletionSource<byte[]>())];
         Func<BusMessage, CancellationToken, Task<Verdict>> Into(TaskCompletionSource<byte[]>[] heard) => (message, _) =>
@@ -54,25 +54,28 @@ public sealed class DaprBusOverKafkaTests
             Assert.Equal(payloads[i], await byDapr[i].Task.WaitAsync(patience, Cancellation));
         }
     }
+}
 
-    private sealed class Suite : DaprBusConformance
+/// <summary>The suite on a cluster of its own.</summary>
+internal sealed class DaprBusOverKafkaSuite(SidecarWay way) : DaprBusConformance
+{
+    private readonly MockKafka _kafka = MockKafka.Start();
+    private RedisServer? _redis;
+
+    protected override SidecarWay Way => way;
+
+    protected override bool KeepsOrder => true;
+
+    protected override async Task<SidecarResources> StartBrokerAsync()
     {
-        private readonly MockKafka _kafka = MockKafka.Start();
-        private RedisServer? _redis;
+        _redis = await RedisServer.StartAsync();
+        return SidecarResources.OfProduct("kafka", _redis, kafka: _kafka);
+    }
 
-        protected override bool KeepsOrder => true;
-
-        protected override async Task<SidecarResources> StartBrokerAsync()
-        {
-            _redis = await RedisServer.StartAsync();
-            return SidecarResources.OfProduct("kafka", _redis, kafka: _kafka);
-        }
-
-        protected override async Task EndAsync()
-        {
-            await base.EndAsync();
-            if (_redis is { } redis) await redis.DisposeAsync();
-            _kafka.Dispose();
-        }
+    protected override async Task EndAsync()
+    {
+        await base.EndAsync();
+        if (_redis is { } redis) await redis.DisposeAsync();
+        _kafka.Dispose();
     }
 }

@@ -8,13 +8,15 @@ using Microsoft.AspNetCore.Builder;
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>What an app answers to its sidecar and to others, over a real socket.</summary>
-public sealed class DaprEndpointsTests : IAsyncLifetime
+public class DaprEndpointsTests : IAsyncLifetime
 {
     private readonly List<byte[]> _delivered = [];
     private readonly HttpClient _client = new();
-    private SidecarClient? _sidecar;
+    private ISidecar? _sidecar;
     private DaprBus? _bus;
     private WebApplication? _web;
+
+    protected virtual SidecarWay Way => SidecarWay.Http;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -22,7 +24,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
     {
         // Nothing listens where the sidecar should be.
         var options = new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}"));
-        _sidecar = new SidecarClient(options);
+        _sidecar = Way.Open(options);
         _bus = new DaprBus(_sidecar);
         _bus.Subscribe("rounds", "trainer", (message, _) =>
         {
@@ -31,7 +33,7 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
         });
         _web = LoopbackApp.Make();
         _web.MapHealth(_sidecar.IsReadyAsync);
-        _web.MapDapr(new AppToken("secret"), _bus);
+        Way.Map(_web, new AppToken("secret"), _bus);
         await _web.StartAsync(Cancellation);
         _client.BaseAddress = new Uri(_web.Urls.First());
     }
@@ -84,10 +86,11 @@ public sealed class DaprEndpointsTests : IAsyncLifetime
         if (_web is not null) await _web.DisposeAsync();
         _sidecar?.Dispose();
         _client.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     private static StringContent Envelope(byte[] data) =>
-        new($"{{\"specversion\":\"1.0\",\"data_base64\":\"{Convert.ToBase64String(data)}\"}}", Encoding.UTF8, "application/cloudevents+json");
+        new($"{{\"specversion\":\"1.0\",\"datacontenttype\":\"application/octet-stream\",\"data_base64\":\"{Convert.ToBase64String(data)}\"}}", Encoding.UTF8, "application/cloudevents+json");
 
     private Task<HttpResponseMessage> DeliverAsync(string topic, HttpContent content, string? token)
     {

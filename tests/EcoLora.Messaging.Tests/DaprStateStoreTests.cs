@@ -3,8 +3,15 @@ using EcoLora.Messaging.Dapr;
 
 namespace EcoLora.Messaging.Tests;
 
-/// <summary>The state store over Dapr's HTTP API: a test sidecar on a real Redis.</summary>
-public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : StateStoreConformance, IClassFixture<DaprStateStoreTests.Server>
+/// <summary>State by Dapr's HTTP API.</summary>
+public sealed class DaprStateStoreTests(DaprStateStoreTests.HttpServer server) : DaprStateStoreConformance(server), IClassFixture<DaprStateStoreTests.HttpServer>
+{
+    /// <summary>One Redis and one sidecar for all of these tests.</summary>
+    public sealed class HttpServer() : StateServer(SidecarWay.Http);
+}
+
+/// <summary>The state store over Dapr: a test sidecar on a real Redis.</summary>
+public abstract class DaprStateStoreConformance(DaprStateStoreConformance.StateServer server) : StateStoreConformance
 {
     protected override Task<IStateStore> OpenAsync()
     {
@@ -20,7 +27,7 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
         await using RedisServer redis = await RedisServer.StartAsync();
         using var resources = new SidecarResources(redis);
         await using SidecarInProcess sidecar = await SidecarInProcess.StartAsync("away", null, resources.Path);
-        using var client = new SidecarClient(new DaprOptions(new Uri($"http://127.0.0.1:{sidecar.HttpPort}")));
+        using ISidecar client = server.Way.Open(StateServer.OptionsOf(sidecar));
         var store = new DaprStateStore(client);
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         string? etag = null;
@@ -41,14 +48,20 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
         Assert.False(await store.TryWriteAsync("key", "3"u8.ToArray(), etag, cancellation));
     }
 
-    /// <summary>One Redis and one sidecar for all of these tests.</summary>
-    public sealed class Server : IAsyncLifetime
+    /// <summary>One Redis and one sidecar.</summary>
+    public abstract class StateServer(SidecarWay way) : IAsyncLifetime
     {
         private RedisServer? _redis;
         private SidecarResources? _resources;
         private SidecarInProcess? _sidecar;
 
-        internal SidecarClient? Client { get; private set; }
+        /// <summary>How the sidecar is spoken to.</summary>
+        internal SidecarWay Way => way;
+
+        internal ISidecar? Client { get; private set; }
+
+        internal static DaprOptions OptionsOf(SidecarInProcess sidecar) =>
+            new(new Uri($"http://127.0.0.1:{sidecar.HttpPort}")) { GrpcEndpoint = new Uri($"http://127.0.0.1:{sidecar.GrpcPort}") };
 
         public async ValueTask InitializeAsync()
         {
@@ -56,7 +69,7 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
             _redis = await RedisServer.StartAsync();
             _resources = new SidecarResources(_redis);
             _sidecar = await SidecarInProcess.StartAsync("state", null, _resources.Path);
-            Client = new SidecarClient(new DaprOptions(new Uri($"http://127.0.0.1:{_sidecar.HttpPort}")));
+            Client = way.Open(OptionsOf(_sidecar));
         }
 
         public async ValueTask DisposeAsync()
@@ -65,6 +78,7 @@ public sealed class DaprStateStoreTests(DaprStateStoreTests.Server server) : Sta
             if (_sidecar is not null) await _sidecar.DisposeAsync();
             _resources?.Dispose();
             if (_redis is not null) await _redis.DisposeAsync();
+            GC.SuppressFinalize(this);
         }
     }
 }

@@ -1,5 +1,9 @@
 using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
+#if FEED_FULL
+using System.Text.Json;
+using EcoLora.Messaging.DaprSdk;
+#endif
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -16,18 +20,51 @@ public static class DaprEndpoints
     /// <summary>Largest body of a delivery: the largest message of a broker in base64, and an envelope.</summary>
     public const int MaximumBody = MessagePart.MaximumSize / 3 * 4 + 64 * 1024;
 
+    private const string Discovery = "/dapr/subscribe";
+
     /// <summary>
     /// Maps <c>GET /dapr/subscribe</c> and <c>POST /topics/{topic}</c>. With an app token, only who shows it may deliver.
     /// </summary>
-    /// <param name="endpoints">The app.</param>
+    /// <param name="app">The app.</param>
     /// <param name="token">What the sidecar must show.</param>
     /// <param name="bus">Its bus, whose topics are subscribed.</param>
-    public static void MapDapr(this IEndpointRouteBuilder endpoints, AppToken token, DaprBus bus)
+    public static void MapDapr(this WebApplication app, AppToken token, DaprBus bus)
     {
-        endpoints.MapGet("/dapr/subscribe", (HttpRequest request) =>
-            IsAllowed(token, request) ? Results.Bytes(bus.DescribeSubscriptions(Route), "application/json") : Results.Unauthorized());
-        endpoints.MapPost(Route + "/{topic}", (string topic, HttpContext context) => DeliverAsync(token, bus, topic, context));
+        app.Guard(token);
+        app.MapGet(Discovery, () => Results.Bytes(bus.DescribeSubscriptions(Route), "application/json"));
+        app.MapPost(Route + "/{topic}", async (string topic, HttpRequest request) => Answer(await bus.DeliverEnvelopeAsync(topic, await BodyAsync(request), CancellationToken.None)));
     }
+
+#if FEED_FULL
+    /// <summary>As <see cref="MapDapr"/>, by the endpoints and the reader of envelopes of Dapr's SDK.</summary>
+    /// <param name="app">The app.</param>
+    /// <param name="token">What the sidecar must show.</param>
+    /// <param name="bus">Its bus, whose topics are subscribed.</param>
+    /// <param name="pubSub">The component of the topics.</param>
+    public static void MapDaprSdk(this WebApplication app, AppToken token, DaprBus bus, string pubSub)
+    {
+        app.Guard(token);
+        app.UseWhen(context => context.Request.Path.StartsWithSegments(Route), deliveries => deliveries.Use(async (context, next) =>
+        {
+            try
+            {
+                await next(context);
+            }
+            catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException)
+            {
+                // The reader has met no envelope; what a handler throws, the bus keeps.
+                await Answer(bus.DropEnvelope(TopicOf(context.Request), (int)(context.Request.ContentLength ?? MaximumBody))).ExecuteAsync(context);
+            }
+        }).UseCloudEvents());
+        app.MapTopics(bus, pubSub, Route, async (topic, request) =>
+        {
+            byte[] body = await BodyAsync(request);
+            return Answer(request.ContentType == TopicEndpoints.RawContent ? await bus.DeliverAsync(topic, body, CancellationToken.None) : bus.DropEnvelope(topic, body.Length));
+        });
+
+        static string TopicOf(HttpRequest request) => request.Path.Value!.Split('/')[^1];
+    }
+#endif
 
     /// <summary>Maps <c>GET /healthz</c> (the process answers) and <c>GET /readyz</c> (so does its sidecar, where it has one).</summary>
     public static void MapHealth(this IEndpointRouteBuilder endpoints, Func<CancellationToken, Task<bool>> isReady)
@@ -57,22 +94,43 @@ public static class DaprEndpoints
         }
     });
 
-    private static async Task<IResult> DeliverAsync(AppToken token, DaprBus bus, string topic, HttpContext context)
+    /// <summary>Before anything is read: who may ask for the topics or deliver, and that a delivery is no larger than a broker could hold.</summary>
+    private static void Guard(this WebApplication app, AppToken token) => app.Use(async (context, next) =>
     {
-        if (!IsAllowed(token, context.Request)) return Results.Unauthorized();
+        bool isDelivery = context.Request.Path.StartsWithSegments(Route);
+        if (isDelivery || context.Request.Path == Discovery)
+        {
+            if (!IsAllowed(token, context.Request))
+            {
+                context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+                return;
+            }
+        }
+        if (!isDelivery)
+        {
+            await next(context);
+            return;
+        }
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaximumBody;
-        if (context.Request.ContentLength > MaximumBody) return Answer(Verdict.Drop);
-        using var body = new MemoryStream();
         try
         {
-            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            if (context.Request.ContentLength > MaximumBody) await Answer(Verdict.Drop).ExecuteAsync(context);
+            else await next(context);
         }
         catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
-            return Answer(Verdict.Drop);
+            await Answer(Verdict.Drop).ExecuteAsync(context);
         }
-        // A handler that has begun goes to its end, also when the sidecar that asked is gone: half of it would leave its state behind what it wrote.
-        return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), CancellationToken.None));
+    });
+
+    /// <summary>
+    /// The whole body. A handler that then begins goes to its end, also when the sidecar that asked is gone: half of it would leave its state behind what it wrote.
+    /// </summary>
+    private static async Task<byte[]> BodyAsync(HttpRequest request)
+    {
+        using var body = new MemoryStream();
+        await request.Body.CopyToAsync(body, request.HttpContext.RequestAborted);
+        return body.ToArray();
     }
 
     private static bool IsAllowed(AppToken token, HttpRequest request) => token.Admits(request.Headers[AppToken.Header]);

@@ -98,7 +98,7 @@ public static class ServiceHost
         try
         {
             app.MapHealth(around.IsReadyAsync);
-            if (dapr is not null) app.MapDapr(settings.Token, dapr);
+            if (dapr is not null) SidecarKinds.Map(app, settings, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(settings.Token);
             page.Map(app, telemetry, definition.MetricsAccess);
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));

@@ -6,12 +6,13 @@ using Microsoft.Extensions.Logging;
 namespace EcoLora.Hosting;
 
 /// <summary>Where what is around a service is, from its settings: a sidecar that carries messages, keeps state and calls the others, or, without one, Kafka, the volume and addresses.</summary>
+/// <param name="Sidecar">How the sidecar is spoken to.</param>
 /// <param name="Dapr">The sidecar; null without one.</param>
 /// <param name="Kafka">Kafka, where messages go there directly.</param>
 /// <param name="Apps">Addresses of other apps, without a sidecar.</param>
-internal sealed record SurroundingSettings(DaprOptions? Dapr, KafkaOptions? Kafka, IReadOnlyDictionary<string, AppAddress> Apps)
+internal sealed record SurroundingSettings(SidecarKind Sidecar, DaprOptions? Dapr, KafkaOptions? Kafka, IReadOnlyDictionary<string, AppAddress> Apps)
 {
-    private const string Sidecar = "ECOLORA_SIDECAR", Addresses = "ECOLORA_APPS", Tokens = "ECOLORA_APP_TOKENS", OwnToken = "APP_API_TOKEN", AddressRule = "app=http://host:port;app=https://host/path, each app once";
+    private const string Addresses = "ECOLORA_APPS", Tokens = "ECOLORA_APP_TOKENS", OwnToken = "APP_API_TOKEN", AddressRule = "app=http://host:port;app=https://host/path, each app once";
 
     /// <summary>What callers must show.</summary>
     public AppToken Token { get; private init; } = new(null);
@@ -20,13 +21,13 @@ internal sealed record SurroundingSettings(DaprOptions? Dapr, KafkaOptions? Kafk
     /// <exception cref="FormatException">One cannot be used.</exception>
     public static SurroundingSettings Read(ServiceVariables variables, string appId)
     {
-        bool isAlone = variables.Choice(Sidecar, "dapr", "none") == "none";
+        SidecarKind kind = SidecarKinds.Read(variables);
         KafkaOptions? kafka = KafkaSettings.Read(variables, appId);
         var token = new AppToken(variables.Secret(OwnToken));
-        if (!isAlone) return new SurroundingSettings(DaprOptions.FromEnvironment(variables.Secret), kafka, new Dictionary<string, AppAddress>()) { Token = token };
-        if (kafka is null) throw new SettingException(KafkaSettings.Brokers, $"Kafka's brokers, since {Sidecar} is none", "");
-        if (variables.BindsAny && token.Expected is null) throw new SettingException(OwnToken, $"a token that other services show, since {Sidecar} is none and ECOLORA_BIND any", "");
-        return new SurroundingSettings(null, kafka, ReadApps(variables, token)) { Token = token };
+        if (kind != SidecarKind.None) return new SurroundingSettings(kind, DaprOptions.FromEnvironment(variables.Secret), kafka, new Dictionary<string, AppAddress>()) { Token = token };
+        if (kafka is null) throw new SettingException(KafkaSettings.Brokers, $"Kafka's brokers, since {SidecarKinds.Variable} is none", "");
+        if (variables.BindsAny && token.Expected is null) throw new SettingException(OwnToken, $"a token that other services show, since {SidecarKinds.Variable} is none and ECOLORA_BIND any", "");
+        return new SurroundingSettings(kind, null, kafka, ReadApps(variables, token)) { Token = token };
     }
 
     /// <summary>Reads <c>app=address;app=address</c>, and <c>app=token;app=token</c> for those whose token is not this service's own.</summary>
@@ -50,7 +51,7 @@ internal sealed record SurroundingSettings(DaprOptions? Dapr, KafkaOptions? Kafk
 /// <param name="Sidecar">Its sidecar; null without one.</param>
 /// <param name="Invoker">Calls the other services.</param>
 /// <param name="Store">Keeps its state.</param>
-internal sealed record Surroundings(SidecarClient? Sidecar, IInvoker Invoker, IStateStore Store) : IDisposable
+internal sealed record Surroundings(ISidecar? Sidecar, IInvoker Invoker, IStateStore Store) : IDisposable
 {
     private const string StateFolder = "_state";
 
@@ -65,7 +66,7 @@ internal sealed record Surroundings(SidecarClient? Sidecar, IInvoker Invoker, IS
             log.Say($"no sidecar: messages by Kafka, state on the volume, {settings.Apps.Count} apps at their addresses");
             return new Surroundings(null, new DirectInvoker(settings.Apps, _patience), new FolderStateStore(volume.Folder(StateFolder)));
         }
-        var sidecar = new SidecarClient(dapr);
+        ISidecar sidecar = SidecarKinds.Open(settings.Sidecar, dapr);
         try
         {
             log.Say($"waiting for the sidecar at {dapr.Endpoint}");

@@ -42,7 +42,7 @@ public sealed class ServiceTrust
 
     /// <summary>Reads the keys, and enrols a site that is not.</summary>
     /// <exception cref="SettingException">A key is missing or none, or the scheduler refuses the site.</exception>
-    public async Task<BusTrust> OpenAsync(ServiceDefinition definition, IInvoker invoker, SidecarClient? sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
+    public async Task<BusTrust> OpenAsync(ServiceDefinition definition, IInvoker invoker, ISidecar? sidecar, IStateStore store, ILogger log, CancellationToken cancellation)
     {
         if (_secrets is not null && sidecar is null) throw new SettingException(SecretsVariable, "no secret store, since ECOLORA_SIDECAR is none", _secrets);
         string pem = await SecretAsync(KeyVariable) ?? throw new SettingException(KeyVariable, "a private key as PEM (ecolora key), since ECOLORA_SIGNATURES is required", "");
@@ -114,22 +114,10 @@ public sealed class ServiceTrust
     }
 
     /// <summary>A secret: in the store it goes by the variable's name with small letters and hyphens, since Kubernetes takes no other.</summary>
-    private static async Task<string?> ReadSecretAsync(SidecarClient sidecar, string secrets, string variable, ILogger log, CancellationToken cancellation)
+    private static Task<string?> ReadSecretAsync(ISidecar sidecar, string secrets, string variable, ILogger log, CancellationToken cancellation)
     {
-        string name = variable.ToLowerInvariant().Replace('_', '-'), path = $"/v1.0/secrets/{Uri.EscapeDataString(secrets)}/{name}";
-        // What the store answers to a secret that it does not have differs from store to store: an empty one, 204, 500.
-        using HttpResponseMessage response = await sidecar.SendAsync(
-            () => new HttpRequestMessage(HttpMethod.Get, path), cancellation, HttpStatusCode.NoContent, HttpStatusCode.NotFound, HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden, HttpStatusCode.InternalServerError);
-        if (response.StatusCode != HttpStatusCode.OK)
-        {
-            log.Warn($"secret store {secrets}: no {name}: {(int)response.StatusCode}");
-            return null;
-        }
-        JsonElement values = await response.Content.ReadFromJsonAsync<JsonElement>(cancellation);
-        string? value = values.ValueKind != JsonValueKind.Object ? null
-            : values.TryGetProperty(name, out JsonElement named) ? named.GetString()
-            : values.EnumerateObject().FirstOrDefault().Value is { ValueKind: JsonValueKind.String } first ? first.GetString() : null;
-        return value is { Length: > 0 } ? value : null;
+        string name = variable.ToLowerInvariant().Replace('_', '-');
+        return sidecar.ReadSecretAsync(secrets, name, found => log.Warn($"secret store {secrets}: no {name}: {found}"), cancellation);
     }
 
     private static T Read<T>(string variable, string expected, string text, Func<string, T> read)

@@ -1,23 +1,25 @@
-using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace EcoLora.Messaging.Dapr;
 
 /// <summary>
-/// The bus over Dapr's pub/sub, by the HTTP API of the app's sidecar: raw on both sides, so that a broker holds exactly the bytes that were
+/// The bus over Dapr's pub/sub: raw on both sides, so that a broker holds exactly the bytes that were
 /// published; larger messages than 900 KiB need a <see cref="PartedBus"/> around it. The app's consumer group is its app id, so a topic has one consumer here; whoever hosts the app hands deliveries over.
 /// </summary>
 /// <remarks>A raw message carries no key: a handler finds an empty one.</remarks>
 public sealed class DaprBus : IMessageBus
 {
-    private readonly SidecarClient _sidecar;
+    /// <summary>Instead of a topic's name that comes from elsewhere.</summary>
+    private const string ADelivery = "a delivery";
+
+    private readonly ISidecar _sidecar;
     private readonly Dictionary<string, Func<BusMessage, CancellationToken, Task<Verdict>>> _handlers = [];
     private readonly DeadLetterQuota _deadLetters;
 
     /// <summary>Makes the bus; nothing is sent yet.</summary>
     /// <param name="sidecar">The app's sidecar.</param>
     /// <param name="clock">The time, for the quota of dead letters; null for the machine's.</param>
-    public DaprBus(SidecarClient sidecar, TimeProvider? clock = null) => (_sidecar, _deadLetters) = (sidecar, new DeadLetterQuota(clock ?? TimeProvider.System));
+    public DaprBus(ISidecar sidecar, TimeProvider? clock = null) => (_sidecar, _deadLetters) = (sidecar, new DeadLetterQuota(clock ?? TimeProvider.System));
 
     /// <summary>Is told why a handler answered <see cref="Verdict.Retry"/> by an exception, or null.</summary>
     public Action<string, Exception>? HandlerFailed { get; init; }
@@ -30,18 +32,7 @@ public sealed class DaprBus : IMessageBus
 
     /// <inheritdoc/>
     /// <exception cref="CallException">The sidecar refuses the message, or cannot take it within the patience of the options.</exception>
-    public async Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
-    {
-        string path = $"/v1.0/publish/{Uri.EscapeDataString(_sidecar.Options.PubSub)}/{Uri.EscapeDataString(topic)}?metadata.rawPayload=true&metadata.partitionKey={Uri.EscapeDataString(key)}";
-        using HttpResponseMessage response = await _sidecar.SendAsync(
-            () =>
-            {
-                var content = new ReadOnlyMemoryContent(payload);
-                content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-                return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
-            },
-            cancellation);
-    }
+    public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation) => _sidecar.PublishAsync(topic, key, payload, cancellation);
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The topic has a consumer in this app.</exception>
@@ -50,6 +41,9 @@ public sealed class DaprBus : IMessageBus
         if (!_handlers.TryAdd(topic, handler))
             throw new InvalidOperationException($"{consumer}: topic {topic} has a consumer in this app, which is one consumer group");
     }
+
+    /// <summary>Where a topic's dropped messages go; null for a topic of such messages.</summary>
+    public static string? DeadLetterTopicOf(string topic) => topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal) ? null : topic + IMessageBus.DeadLetterSuffix;
 
     /// <summary>The answer to <c>GET /dapr/subscribe</c>: raw subscriptions with dead letters, each delivered to <c>{route}/{topic}</c>.</summary>
     public byte[] DescribeSubscriptions(string route)
@@ -64,8 +58,7 @@ public sealed class DaprBus : IMessageBus
                 json.WriteString("pubsubname", _sidecar.Options.PubSub);
                 json.WriteString("topic", topic);
                 json.WriteString("route", $"{route}/{topic}");
-                if (!topic.EndsWith(IMessageBus.DeadLetterSuffix, StringComparison.Ordinal))
-                    json.WriteString("deadLetterTopic", topic + IMessageBus.DeadLetterSuffix);
+                if (DeadLetterTopicOf(topic) is { } dead) json.WriteString("deadLetterTopic", dead);
                 json.WriteStartObject("metadata");
                 json.WriteString("rawPayload", "true");
                 json.WriteEndObject();
@@ -76,33 +69,40 @@ public sealed class DaprBus : IMessageBus
         return stream.ToArray();
     }
 
+    /// <summary>Hands a message to its handler.</summary>
+    /// <param name="topic">The topic of the route.</param>
+    /// <param name="payload">The bytes that were published.</param>
+    /// <param name="cancellation">Ends waiting; the sidecar delivers again.</param>
+    public async Task<Verdict> DeliverAsync(string topic, ReadOnlyMemory<byte> payload, CancellationToken cancellation) =>
+        WithinQuota(await HandAsync(topic, payload, cancellation), topic, payload.Length);
+
     /// <summary>Hands a delivery to its handler.</summary>
     /// <param name="topic">The topic of the route.</param>
     /// <param name="envelope">The body: the envelope of a raw message.</param>
     /// <param name="cancellation">Ends waiting; the sidecar delivers again.</param>
-    public async Task<Verdict> DeliverAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
+    public Task<Verdict> DeliverEnvelopeAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
     {
-        Verdict verdict = await HandAsync(topic, envelope, cancellation);
-        if (verdict != Verdict.Drop || _deadLetters.TryTake(envelope.Length)) return verdict;
-        Refused.Count("bus: dead letters over the quota", topic);
-        return Verdict.Success;
-    }
-
-    private async Task<Verdict> HandAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
-    {
-        if (!_handlers.TryGetValue(topic, out Func<BusMessage, CancellationToken, Task<Verdict>>? handler)) return Refused.Drop("bus: unknown topic", "a delivery");
-        byte[] bytes;
+        byte[] payload;
         try
         {
-            bytes = CloudEvent.ReadData(envelope.Span);
+            payload = CloudEvent.ReadData(envelope.Span);
         }
         catch (JsonException)
         {
-            return Refused.Drop("bus: not a raw message", topic);
+            return Task.FromResult(DropEnvelope(topic, envelope.Length));
         }
+        return DeliverAsync(topic, payload, cancellation);
+    }
+
+    /// <summary>The verdict on a delivery that is not the envelope of a raw message.</summary>
+    public Verdict DropEnvelope(string topic, int bytes) => WithinQuota(Refused.Drop("bus: not a raw message", Known(topic)), topic, bytes);
+
+    private async Task<Verdict> HandAsync(string topic, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
+    {
+        if (!_handlers.TryGetValue(topic, out Func<BusMessage, CancellationToken, Task<Verdict>>? handler)) return Refused.Drop("bus: unknown topic", ADelivery);
         try
         {
-            return await handler(new BusMessage(topic, "", bytes), cancellation);
+            return await handler(new BusMessage(topic, "", payload), cancellation);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
@@ -110,4 +110,13 @@ public sealed class DaprBus : IMessageBus
             return Verdict.Retry;
         }
     }
+
+    private Verdict WithinQuota(Verdict verdict, string topic, int bytes)
+    {
+        if (verdict != Verdict.Drop || _deadLetters.TryTake(bytes)) return verdict;
+        Refused.Count("bus: dead letters over the quota", Known(topic));
+        return Verdict.Success;
+    }
+
+    private string Known(string topic) => _handlers.ContainsKey(topic) ? topic : ADelivery;
 }

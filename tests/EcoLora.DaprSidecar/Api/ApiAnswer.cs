@@ -3,6 +3,12 @@ namespace EcoLora.DaprSidecar;
 /// <summary>daprd's error body.</summary>
 internal sealed record ApiError(string ErrorCode, string Message);
 
+/// <summary>A call that is not done, whichever API it came by.</summary>
+internal sealed record ApiFailure(int Status, string ErrorCode, string Message)
+{
+    public IResult Answer => ApiAnswer.Error(Status, ErrorCode, Message);
+}
+
 /// <summary>Answers and request bodies that all endpoints share.</summary>
 internal static class ApiAnswer
 {

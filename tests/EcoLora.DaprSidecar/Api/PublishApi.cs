@@ -10,38 +10,53 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
     {
         foreach (string verb in new[] { "POST", "PUT" })
         {
-            api.MapMethods("/v1.0/publish/{pubsub}/{**topic}", [verb], PublishAsync);
-            api.MapMethods("/v1.0/publish/bulk/{pubsub}/{**topic}", [verb], PublishBulkAsync);
-            api.MapMethods("/v1.0-alpha1/publish/bulk/{pubsub}/{**topic}", [verb], PublishBulkAsync);
+            api.MapMethods("/v1.0/publish/{pubsub}/{**topic}", [verb], AnswerAsync);
+            api.MapMethods("/v1.0/publish/bulk/{pubsub}/{**topic}", [verb], AnswerBulkAsync);
+            api.MapMethods("/v1.0-alpha1/publish/bulk/{pubsub}/{**topic}", [verb], AnswerBulkAsync);
         }
     }
 
-    private async Task<IResult> PublishAsync(string pubsub, string topic, HttpRequest request)
+    /// <summary>Why the app may not publish there at all, or null.</summary>
+    public ApiFailure? Refusal(string pubsub, string topic)
     {
-        if (Refusal(pubsub, topic) is { } refusal) return refusal;
-        if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
-        Dictionary<string, string> metadata = ApiAnswer.Metadata(request);
+        if (brokers.Count == 0) return new(400, "ERR_PUBSUB_NOT_CONFIGURED", "no pubsub is configured");
+        if (!brokers.TryGetValue(pubsub, out IBroker? broker)) return new(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub {pubsub} is not found");
+        if (string.IsNullOrEmpty(topic)) return new(404, "ERR_TOPIC_NAME_EMPTY", $"topic is empty in pubsub {pubsub}");
+        return TopicScopes.MayPublish(broker.Component, options.AppId, topic)
+            ? null
+            : new(403, "ERR_PUBSUB_FORBIDDEN", $"topic {topic} is not allowed for app id {options.AppId}");
+    }
+
+    /// <summary>Publishes where <see cref="Refusal"/> has nothing against it; null when the broker has it.</summary>
+    public async Task<ApiFailure?> PublishAsync(string pubsub, string topic, byte[] data, string contentType, Dictionary<string, string> metadata, string? traceParent)
+    {
         byte[] message;
         try
         {
             if (!TryRaw(metadata, out bool raw)) return WrongRaw(metadata);
-            message = raw ? body : Envelope(body, request.ContentType ?? "text/plain", pubsub, topic, metadata, request.Headers.TraceParent);
+            message = raw ? data : Envelope(data, contentType, pubsub, topic, metadata, traceParent);
         }
         catch (FormatException error)
         {
-            return ApiAnswer.Error(500, "ERR_PUBSUB_CLOUD_EVENTS_SER", error.Message);
+            return new(500, "ERR_PUBSUB_CLOUD_EVENTS_SER", error.Message);
         }
-        return await StoreAsync(pubsub, topic, message, metadata) is { } failure
-            ? ApiAnswer.Error(500, "ERR_PUBSUB_PUBLISH_MESSAGE", failure)
-            : Results.NoContent();
+        return await StoreAsync(pubsub, topic, message, metadata) is { } failure ? new(500, "ERR_PUBSUB_PUBLISH_MESSAGE", failure) : null;
     }
 
-    private async Task<IResult> PublishBulkAsync(string pubsub, string topic, HttpRequest request)
+    private async Task<IResult> AnswerAsync(string pubsub, string topic, HttpRequest request)
     {
-        if (Refusal(pubsub, topic) is { } refusal) return refusal;
+        if (Refusal(pubsub, topic) is { } refusal) return refusal.Answer;
+        if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
+        ApiFailure? failure = await PublishAsync(pubsub, topic, body, request.ContentType ?? "text/plain", ApiAnswer.Metadata(request), request.Headers.TraceParent);
+        return failure?.Answer ?? Results.NoContent();
+    }
+
+    private async Task<IResult> AnswerBulkAsync(string pubsub, string topic, HttpRequest request)
+    {
+        if (Refusal(pubsub, topic) is { } refusal) return refusal.Answer;
         if (await ApiAnswer.BodyAsync(request, options.MaxBodySize) is not { } body) return ApiAnswer.TooLarge(options.MaxBodySize);
         Dictionary<string, string> common = ApiAnswer.Metadata(request);
-        if (!TryRaw(common, out bool raw)) return WrongRaw(common);
+        if (!TryRaw(common, out bool raw)) return WrongRaw(common).Answer;
         List<(string Id, byte[] Message, Dictionary<string, string> Metadata)> entries = [];
         try
         {
@@ -72,16 +87,6 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
             : Results.Json(new { failedEntries = failed, errorCode = "ERR_PUBSUB_PUBLISH_MESSAGE" }, statusCode: 500);
     }
 
-    private IResult? Refusal(string pubsub, string topic)
-    {
-        if (brokers.Count == 0) return ApiAnswer.Error(400, "ERR_PUBSUB_NOT_CONFIGURED", "no pubsub is configured");
-        if (!brokers.TryGetValue(pubsub, out IBroker? broker)) return ApiAnswer.Error(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub {pubsub} is not found");
-        if (string.IsNullOrEmpty(topic)) return ApiAnswer.Error(404, "ERR_TOPIC_NAME_EMPTY", $"topic is empty in pubsub {pubsub}");
-        return TopicScopes.MayPublish(broker.Component, options.AppId, topic)
-            ? null
-            : ApiAnswer.Error(403, "ERR_PUBSUB_FORBIDDEN", $"topic {topic} is not allowed for app id {options.AppId}");
-    }
-
     private byte[] Envelope(byte[] data, string contentType, string pubsub, string topic, Dictionary<string, string> metadata, string? traceParent)
     {
         DateTimeOffset? expiration = brokers[pubsub].HandlesTtl ? null : DateTimeOffset.UtcNow + MessageTtl.Of(metadata);
@@ -95,8 +100,8 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         return raw || text is "" or "0" or "f" or "F" or "false" or "FALSE" or "False";
     }
 
-    private static IResult WrongRaw(Dictionary<string, string> metadata) =>
-        ApiAnswer.Error(400, "ERR_PUBSUB_REQUEST_METADATA", $"metadata.rawPayload: expected true or false, found {metadata["rawPayload"]}");
+    private static ApiFailure WrongRaw(Dictionary<string, string> metadata) =>
+        new(400, "ERR_PUBSUB_REQUEST_METADATA", $"metadata.rawPayload: expected true or false, found {metadata["rawPayload"]}");
 
     /// <summary>Null when the broker has it; else why not.</summary>
     private async Task<string?> StoreAsync(string pubsub, string topic, byte[] message, Dictionary<string, string> metadata)

@@ -17,13 +17,45 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
         api.MapMethods("/v1.0/state/{store}/transaction", write, (string store, HttpRequest request) => GuardAsync(store, s => TransactAsync(s, request)));
     }
 
+    /// <summary>A store by its name; else why there is none.</summary>
+    public ApiFailure? Find(string name, out RedisStateStore? store)
+    {
+        store = null;
+        if (stores.Count == 0) return new(500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store is not configured");
+        return stores.TryGetValue(name, out store) ? null : new(400, "ERR_STATE_STORE_NOT_FOUND", $"state store {name} is not found");
+    }
+
+    /// <summary>All of them are tried, at once and each on its own: those that are not refused stay written. A mismatch goes before other refusals.</summary>
+    public static async Task SaveAsync(RedisStateStore store, IEnumerable<StateChange> changes)
+    {
+        StateException?[] refusals = await Task.WhenAll(changes.Select(change => TryAsync(store, change)));
+        if (Array.Find(refusals, r => r?.Status == 409) is { } mismatch) throw mismatch;
+        if (Array.Find(refusals, r => r is not null) is { } refusal) throw refusal;
+    }
+
+    /// <summary>A key that the store takes.</summary>
+    public static string Checked(string key) => key.Length > 0 && !key.Contains("||", StringComparison.Ordinal)
+        ? key
+        : throw new FormatException($"key: expected a name without ||, found '{key}'");
+
+    /// <summary>Seconds until the key is to go, from an item's metadata.</summary>
+    public static int? Ttl(IReadOnlyDictionary<string, string> metadata)
+    {
+        if (!metadata.TryGetValue("ttlInSeconds", out string? seconds) || seconds.Length == 0) return null;
+        return int.TryParse(seconds, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
+            ? number
+            : throw new StateException(500, $"failed to parse ttl from metadata: expected a number, found {seconds}");
+    }
+
+    /// <summary>Whether a store that could not be read, or has refused, is the reason.</summary>
+    public static bool IsFailure(Exception error) => error is RedisException or TimeoutException or StateException;
+
     private async Task<IResult> GuardAsync(string name, Func<RedisStateStore, Task<IResult>> act)
     {
-        if (stores.Count == 0) return ApiAnswer.Error(500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store is not configured");
-        if (!stores.TryGetValue(name, out RedisStateStore? store)) return ApiAnswer.Error(400, "ERR_STATE_STORE_NOT_FOUND", $"state store {name} is not found");
+        if (Find(name, out RedisStateStore? store) is { } failure) return failure.Answer;
         try
         {
-            return await act(store);
+            return await act(store!);
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
         {
@@ -68,10 +100,7 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
         try
         {
             StateChange[] changes = [.. document.RootElement.EnumerateArray().Select(item => Change(item, delete: false, metadata))];
-            // All of them are tried, at once and each on its own: those that are not refused stay written.
-            StateException?[] refusals = await Task.WhenAll(changes.Select(change => TryAsync(store, change)));
-            if (Array.Find(refusals, r => r?.Status == 409) is { } mismatch) throw mismatch;
-            if (Array.Find(refusals, r => r is not null) is { } refusal) throw refusal;
+            await SaveAsync(store, changes);
             return Results.NoContent();
         }
         catch (StateException error)
@@ -152,24 +181,11 @@ internal sealed class StateApi(SidecarOptions options, IReadOnlyDictionary<strin
         byte[]? value = delete ? null : item.TryMember("value", out JsonElement json) ? GoJson.Marshal(json) : "null"u8.ToArray();
         Dictionary<string, string> metadata = item.Texts("metadata");
         foreach ((string name, string text) in common) metadata[name] = text;
-        int? ttl = null;
-        if (metadata.TryGetValue("ttlInSeconds", out string? seconds) && seconds.Length > 0)
-        {
-            ttl = int.TryParse(seconds, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
-                ? number
-                : throw new StateException(500, $"failed to parse ttl from metadata: expected a number, found {seconds}");
-        }
         string? concurrency = item.TryMember("options", out JsonElement o) && o.ValueKind != JsonValueKind.Null ? o.Text("concurrency") : null;
-        return new(Checked(item.Text("key") ?? ""), value, item.Text("etag"), concurrency ?? "", ttl);
+        return new(Checked(item.Text("key") ?? ""), value, item.Text("etag"), concurrency ?? "", Ttl(metadata));
     }
 
     private static string CheckedConcurrency(string? concurrency) => concurrency is null or "" or "first-write" or "last-write"
         ? concurrency ?? ""
         : throw new StateException(500, $"unrecognized concurrency model '{concurrency}'");
-
-    private static string Checked(string key) => key.Length > 0 && !key.Contains("||", StringComparison.Ordinal)
-        ? key
-        : throw new FormatException($"key: expected a name without ||, found '{key}'");
-
-    private static bool IsFailure(Exception error) => error is RedisException or TimeoutException or StateException;
 }

@@ -91,6 +91,7 @@ internal sealed class HubApp : IAsyncDisposable
         if (HasSidecar)
         {
             start.Environment["DAPR_HTTP_PORT"] = Sidecar.HttpPort.ToString(CultureInfo.InvariantCulture);
+            start.Environment["DAPR_GRPC_PORT"] = Sidecar.GrpcPort.ToString(CultureInfo.InvariantCulture);
             start.Environment["DAPR_API_TOKEN"] = ApiToken;
         }
         _process = new Process { StartInfo = start };
