@@ -21,7 +21,7 @@ public class ServiceTelemetryTests
         Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
         Task<Dictionary<string, string>> received = ReceiveAsync(collector, "/v1/metrics", "/v1/traces");
         using var page = new PrometheusReader();
-        using (new ServiceTelemetry("codec-a", "0.1.0", pushes: true, builder => builder.AddReader(page.Reader)))
+        using (new ServiceTelemetry(new ServiceMeasures("codec-a", "0.1.0", Pushes: true), builder => builder.AddReader(page.Reader)))
         {
             Instruments.Code("encode", "run-1", 0, 100).Dispose();
             Instruments.Left("run-1", [3, 4]);

@@ -63,7 +63,8 @@ public static class ServiceHost
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string path = variables.Path("ECOLORA_VOLUME", Path.Combine(home, "ecolora", definition.AppId));
 
-        await using WebApplication app = MakeApp(address, port, definition.Configure);
+        using var page = new MetricsPage(measures ? new ServiceMeasures(definition.AppId, JournalReport.ProductVersion, pushes) : null);
+        await using WebApplication app = MakeApp(address, port, page, definition.Configure);
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(definition.AppId);
         log.Say($"settings: {string.Join(", ", variables.Effective.Select(pair => $"{pair.Key}={pair.Value}"))}");
         using VolumeOwner volume = VolumeOwner.Lock(path);
@@ -91,8 +92,7 @@ public static class ServiceHost
         IMessageBus carrier = (IMessageBus?)direct ?? dapr!, signed = trust is null ? carrier : new SignedBus(carrier, trust) { Refused = refused };
         var parts = new PartStore(volume.Folder.Folder("_parts"), PartLimits.Default, TimeProvider.System);
         using var bus = new PartedBus(signed, parts) { Refused = refused };
-        using var page = new MetricsPage();
-        using ServiceTelemetry? telemetry = measures ? new ServiceTelemetry(definition.AppId, JournalReport.ProductVersion, pushes, page.AddTo) : null;
+        page.Start(app.Services);
         ServiceMetrics.Observe(Instruments.Meter, refused, parts);
         RunningService service = definition.Build(new ServiceContext(bus, around.Invoker, around.Store, volume.Folder, log, trust, refused));
         try
@@ -100,7 +100,7 @@ public static class ServiceHost
             app.MapHealth(around.IsReadyAsync);
             if (dapr is not null) SidecarKinds.Map(app, settings, dapr);
             RouteGroupBuilder guarded = app.MapGroup("").RequireToken(settings.Token);
-            page.Map(app, telemetry, definition.MetricsAccess);
+            page.Map(app, definition.MetricsAccess);
             guarded.MapGet("/" + InvocationPaths.Refused, () => Results.Json(refused.All, ServiceJson.Default.IReadOnlyListRefusal));
             service.Map?.Invoke(guarded);
             service.Api?.Invoke(app.MapGroup("").AwayIs503());
@@ -162,13 +162,14 @@ public static class ServiceHost
         }
     }
 
-    private static WebApplication MakeApp(IPAddress address, int port, Action<IServiceCollection>? configure)
+    private static WebApplication MakeApp(IPAddress address, int port, MetricsPage page, Action<IServiceCollection>? configure)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "))
             .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _drain);
+        page.AddTo(builder.Services);
         configure?.Invoke(builder.Services);
         return builder.Build();
     }

@@ -28,9 +28,14 @@ internal static class SidecarKinds
 
     private const string Http = "dapr", Sdk = "dapr-sdk", None = "none";
 
+    /// <summary>What it may be, the default first.</summary>
+    public static IReadOnlyList<string> Words => _words;
+
+    private static readonly string[] _words = [Http, Sdk, None];
+
     /// <summary>Reads it.</summary>
     /// <exception cref="SettingException">Another word, or one for which this build has no packages.</exception>
-    public static SidecarKind Read(ServiceVariables variables) => variables.Choice(Variable, Http, Sdk, None) switch
+    public static SidecarKind Read(ServiceVariables variables) => variables.Choice(Variable, _words) switch
     {
         None => SidecarKind.None,
 #if FEED_FULL

@@ -5,44 +5,56 @@ using OpenTelemetry.Trace;
 
 namespace EcoLora.Telemetry;
 
-/// <summary>
-/// A service's metrics, for whoever asks and, where OTEL_EXPORTER_OTLP_ENDPOINT names an endpoint, sent there by OTLP, with its spans. Of the
-/// runtime it has System.Runtime, of ASP.NET the requests.
-/// </summary>
-public sealed class ServiceTelemetry : IDisposable
+/// <summary>What a service measures.</summary>
+/// <param name="Service">The app id: service.name of OpenTelemetry.</param>
+/// <param name="Version">The product's version.</param>
+/// <param name="Pushes">Whether OTEL_EXPORTER_OTLP_ENDPOINT names an endpoint, where metrics and spans then go by OTLP.</param>
+public sealed record ServiceMeasures(string Service, string Version, bool Pushes)
 {
     /// <summary>Most series of the instruments that have one for each site or segment; the others have OpenTelemetry's 2000.</summary>
     private const int MostSeries = 20_000;
 
-    private readonly TracerProvider? _traces;
-
-    /// <summary>Begins to measure.</summary>
-    /// <param name="service">The app id: service.name of OpenTelemetry.</param>
-    /// <param name="version">The product's version.</param>
-    /// <param name="pushes">Whether OTEL_EXPORTER_OTLP_ENDPOINT names an endpoint.</param>
-    /// <param name="addReader">Adds what whoever asks is answered from.</param>
-    public ServiceTelemetry(string service, string version, bool pushes, Action<MeterProviderBuilder> addReader)
+    /// <summary>Adds the product's metrics, and of the runtime System.Runtime, of ASP.NET the requests.</summary>
+    public void AddTo(MeterProviderBuilder builder)
     {
-        MeterProviderBuilder builder = Sdk.CreateMeterProviderBuilder()
-            .ConfigureResource(Describe)
+        builder.ConfigureResource(Describe)
             .AddMeter(Instruments.MeterName, "System.Runtime", "Microsoft.AspNetCore.Hosting")
             .AddView(Instruments.SiteTraffic, new MetricStreamConfiguration { CardinalityLimit = MostSeries })
             .AddView(Instruments.Coverage, new MetricStreamConfiguration { CardinalityLimit = MostSeries });
-        addReader(builder);
-        if (pushes) builder.AddOtlpExporter();
-        Metrics = builder.Build();
-        if (pushes) _traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(RoundTrace.SourceName).AddOtlpExporter().Build();
-
-        void Describe(ResourceBuilder resource) => resource.AddService(service, serviceVersion: version);
+        if (Pushes) builder.AddOtlpExporter();
     }
 
-    /// <summary>What collects the metrics.</summary>
-    public MeterProvider Metrics { get; }
+    /// <summary>Adds the product's spans, which have no use but to be pushed.</summary>
+    public void AddTo(TracerProviderBuilder builder) => builder.ConfigureResource(Describe).AddSource(RoundTrace.SourceName).AddOtlpExporter();
+
+    private void Describe(ResourceBuilder resource) => resource.AddService(Service, serviceVersion: Version);
+}
+
+/// <summary>A service's metrics and spans while it runs.</summary>
+public sealed class ServiceTelemetry : IDisposable
+{
+    private readonly MeterProvider _metrics;
+    private readonly TracerProvider? _traces;
+
+    /// <summary>Begins to measure.</summary>
+    /// <param name="measured">What.</param>
+    /// <param name="addReader">Adds what whoever asks is answered from.</param>
+    public ServiceTelemetry(ServiceMeasures measured, Action<MeterProviderBuilder> addReader)
+    {
+        MeterProviderBuilder builder = Sdk.CreateMeterProviderBuilder();
+        measured.AddTo(builder);
+        addReader(builder);
+        _metrics = builder.Build();
+        if (!measured.Pushes) return;
+        TracerProviderBuilder traces = Sdk.CreateTracerProviderBuilder();
+        measured.AddTo(traces);
+        _traces = traces.Build();
+    }
 
     /// <summary>Sends what is left, and ends.</summary>
     public void Dispose()
     {
         _traces?.Dispose();
-        Metrics.Dispose();
+        _metrics.Dispose();
     }
 }
