@@ -73,6 +73,23 @@ public class DaprEndpointsTests : IAsyncLifetime
         Assert.Empty(_delivered);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("nonsense")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("{\"data\":{}}")]
+    [InlineData("{\"data_base64\":7}")]
+    [InlineData("{\"data_base64\":\"?\"}")]
+    [InlineData("{\"data_base64\":\"AQ==\",\"data\":\"AQ==\"}")]
+    public async Task What_is_no_envelope_of_a_raw_message_is_dropped_and_counted(string body)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/cloudevents+json");
+        using HttpResponseMessage response = await DeliverAsync("rounds", content, "secret");
+        Assert.Equal((HttpStatusCode.OK, "{\"status\":\"DROP\"}"), (response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation)));
+        Assert.Equal((1, 0), (_bus!.Refused["bus: not a raw message"], _delivered.Count));
+    }
+
     [Fact]
     public async Task The_process_is_alive_but_not_ready_without_its_sidecar()
     {

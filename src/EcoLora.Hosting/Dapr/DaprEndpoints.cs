@@ -49,12 +49,14 @@ public static class DaprEndpoints
             try
             {
                 await next(context);
+                if (context.Response.StatusCode != StatusCodes.Status400BadRequest) return;
             }
             catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException)
             {
-                // The reader has met no envelope; what a handler throws, the bus keeps.
-                await Answer(bus.DropEnvelope(TopicOf(context.Request), (int)(context.Request.ContentLength ?? MaximumBody))).ExecuteAsync(context);
+                // By exceptions, too, the reader says that it has met no envelope; what a handler throws, the bus keeps.
             }
+            context.Response.StatusCode = StatusCodes.Status200OK;
+            await Answer(bus.DropEnvelope(TopicOf(context.Request), (int)(context.Request.ContentLength ?? MaximumBody))).ExecuteAsync(context);
         }).UseCloudEvents());
         app.MapTopics(bus, pubSub, Route, async (topic, request) =>
         {

@@ -14,6 +14,7 @@ internal static class CloudEvent
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new JsonException("expected a JSON object");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
+            if (reader.ValueTextEquals("data"u8)) throw new JsonException("expected data_base64, as a raw subscription has it, found data");
             bool isData = reader.ValueTextEquals("data_base64"u8);
             reader.Read();
             if (!isData) reader.Skip();
