@@ -57,10 +57,12 @@ internal sealed class MetricsPage(ServiceMeasures? measured) : IDisposable
     private readonly PrometheusReader _reader = new();
     private ServiceTelemetry? _telemetry;
 
+#pragma warning disable CA1822 // In the other build it needs the instance.
     /// <summary>Adds what measures to the app's services: here nothing, since it is no part of them.</summary>
     public void AddTo(IServiceCollection services)
     {
     }
+#pragma warning restore CA1822
 
     /// <summary>Begins to measure.</summary>
     public void Start(IServiceProvider services) => _telemetry = measured is null ? null : new ServiceTelemetry(measured, builder => builder.AddReader(_reader.Reader));
