@@ -1,6 +1,6 @@
 namespace EcoLora.DaprTestKit;
 
-/// <summary>One RabbitMQ for all tests of a project, started by the first that asks: an assembly fixture. Each test uses topics and app ids of its own.</summary>
+/// <summary>One RabbitMQ for all tests of a project, started by the first that asks: an assembly fixture. Tests have app ids of their own; those with the same topics go one after the other.</summary>
 public sealed class RabbitFixture : IAsyncDisposable
 {
     private readonly Lazy<Task<RabbitServer>> _server = new(() => RabbitServer.StartAsync());

@@ -21,7 +21,10 @@ public sealed record StubRequest(string Method, string Path, byte[] Body, IReadO
 }
 
 /// <summary>The stub app's answer.</summary>
-public sealed record StubAnswer(int Status = 200, string Body = "");
+/// <param name="Status">The code.</param>
+/// <param name="Body">The body.</param>
+/// <param name="Location">Where it sends whoever asks, or null.</param>
+public sealed record StubAnswer(int Status = 200, string Body = "", string? Location = null);
 
 /// <summary>An app in the test's process that keeps what it gets and answers as told.</summary>
 public sealed class StubApp : IAsyncDisposable
@@ -47,6 +50,7 @@ public sealed class StubApp : IAsyncDisposable
                 _ => await answer(request),
             };
             context.Response.StatusCode = reply.Status;
+            if (reply.Location is not null) context.Response.Headers.Location = reply.Location;
             if (reply.Body.Length > 0) await context.Response.WriteAsync(reply.Body);
         });
     }

@@ -65,8 +65,6 @@ namespace Dapr.Client
 
         public abstract HttpRequestMessage CreateInvokeMethodRequest(HttpMethod httpMethod, string appId, string methodName);
 
-        public abstract Task<bool> CheckOutboundHealthAsync(CancellationToken cancellationToken = default);
-
         public abstract void Dispose();
     }
 
@@ -132,7 +130,5 @@ namespace Microsoft.AspNetCore.Builder
             where T : IEndpointConventionBuilder => throw new NotSupportedException();
 
         public static IEndpointConventionBuilder MapSubscribeHandler(this IEndpointRouteBuilder endpoints) => throw new NotSupportedException();
-
-        public static IApplicationBuilder UseCloudEvents(this IApplicationBuilder builder) => throw new NotSupportedException();
     }
 }

@@ -6,7 +6,7 @@ using EcoLora.TestKit;
 namespace EcoLora.Hosting.Tests;
 
 /// <summary>
-/// What can be seen of builds with <c>-p:Feed=full</c> without their packages. That their sources fit the ports and options of today, EcoLora.FullFeedCheck's compilation shows.
+/// What can be seen of the project files of builds with <c>-p:Feed=full</c> without their packages. That their sources in src fit the ports and options of today, EcoLora.FullFeedCheck's compilation shows.
 /// </summary>
 public class FullFeedTests
 {
@@ -60,11 +60,12 @@ public class FullFeedTests
 
     private static async Task<JsonElement> EvaluateAsync(string project, string kinds, bool isFull)
     {
-        var start = new ProcessStartInfo("dotnet", ["msbuild", Path.Combine(Repository.Root, project), "-nologo", $"-p:Feed={(isFull ? "full" : "")}", $"-getItem:{kinds}"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", ["msbuild", Path.Combine(Repository.Root, project), "-nologo", $"-p:Feed={(isFull ? "full" : "")}", $"-getItem:{kinds}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.ExitCode == 0, output);
+        Assert.True(process.ExitCode == 0, output + await error);
         return JsonElement.Parse(output).GetProperty("Items");
     }
 }

@@ -5,7 +5,7 @@ using EcoLora.DaprTestKit;
 namespace EcoLora.Messaging.Tests;
 
 /// <summary>What RabbitMQ guarantees through Dapr at the least: a consumer that has never been started misses what was published before.</summary>
-[Collection(nameof(RabbitFixture))] // Tests of one server, and so of the same topics, go one after the other.
+[Collection(nameof(RabbitFixture))] // Both ways have the same topics on the one server: one after the other.
 public class DaprBusOverRabbitTests(RabbitFixture rabbit) : DaprBusConformance
 {
     private RedisServer? _redis;

@@ -68,8 +68,8 @@ public sealed class DaprBusTests
             seen.Add(message.Payload.ToArray());
             return Task.FromResult(message.Payload.Length == 0 ? Verdict.Retry : Verdict.Success);
         });
-        Assert.Equal(Verdict.Success, await bus.DeliverEnvelopeAsync("rounds", Envelope(all), Cancellation));
-        Assert.Equal(Verdict.Retry, await bus.DeliverEnvelopeAsync("rounds", Envelope([]), Cancellation));
+        Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", Envelope(all), Cancellation));
+        Assert.Equal(Verdict.Retry, await bus.DeliverAsync("rounds", Envelope([]), Cancellation));
         Assert.Equal([all, []], seen);
     }
 
@@ -78,14 +78,14 @@ public sealed class DaprBusTests
     {
         DaprBus bus = Make();
         bus.Subscribe("rounds", "trainer", (_, _) => throw new IOException("disk full"));
-        Assert.Equal(Verdict.Retry, await bus.DeliverEnvelopeAsync("rounds", Envelope([1]), Cancellation));
+        Assert.Equal(Verdict.Retry, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
         string[] poison =
         [
             "", "[]", "{", "{}", "nonsense", "{\"data\":{}}", "{\"data_base64\":7}", "{\"data_base64\":\"?\"}", "{\"data_base64\":\"AQ==\"} x",
             "{\"data_base64\":\"AQ==\",\"data_base64\":\"AQ==\"}", "{\"data_base64\":\"AQ==\"", "{\"a\":" + new string('[', 2000),
         ];
-        foreach (string text in poison) Assert.Equal(Verdict.Drop, await bus.DeliverEnvelopeAsync("rounds", Encoding.UTF8.GetBytes(text), Cancellation));
-        Assert.Equal(Verdict.Drop, await bus.DeliverEnvelopeAsync("other", Envelope([1]), Cancellation));
+        foreach (string text in poison) Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Encoding.UTF8.GetBytes(text), Cancellation));
+        Assert.Equal(Verdict.Drop, await bus.DeliverAsync("other", Envelope([1]), Cancellation));
         Assert.Equal(poison.Length, bus.Refused["bus: not a raw message"]);
         Assert.Equal(1, bus.Refused["bus: unknown topic"]);
     }
@@ -96,15 +96,15 @@ public sealed class DaprBusTests
         var clock = new TestClock();
         DaprBus bus = Make(clock: clock);
         bus.Subscribe("rounds", "trainer", (_, _) => Task.FromResult(Verdict.Drop));
-        for (int i = 0; i < DeadLetterQuota.Messages; i++) Assert.Equal(Verdict.Drop, await bus.DeliverEnvelopeAsync("rounds", Envelope([1]), Cancellation));
-        Assert.Equal(Verdict.Success, await bus.DeliverEnvelopeAsync("rounds", Envelope([1]), Cancellation));
-        Assert.Equal(Verdict.Success, await bus.DeliverEnvelopeAsync("rounds", "nonsense"u8.ToArray(), Cancellation));
+        for (int i = 0; i < DeadLetterQuota.Messages; i++) Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
+        Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
+        Assert.Equal(Verdict.Success, await bus.DeliverAsync("rounds", "nonsense"u8.ToArray(), Cancellation));
         Assert.Equal(2, bus.Refused["bus: dead letters over the quota"]);
         clock.Advance(DeadLetterQuota.Window);
-        Assert.Equal(Verdict.Drop, await bus.DeliverEnvelopeAsync("rounds", Envelope([1]), Cancellation));
+        Assert.Equal(Verdict.Drop, await bus.DeliverAsync("rounds", Envelope([1]), Cancellation));
         byte[] payload = new byte[900_000], large = Envelope(payload);
         int taken = 0;
-        while (await bus.DeliverEnvelopeAsync("rounds", large, Cancellation) == Verdict.Drop) taken++;
+        while (await bus.DeliverAsync("rounds", large, Cancellation) == Verdict.Drop) taken++;
         Assert.Equal(DeadLetterQuota.Bytes / payload.Length, taken);
     }
 
@@ -141,7 +141,7 @@ public sealed class DaprBusTests
         foreach ((string name, string value) in ((string, string)[])[("DAPR_HTTP_PORT", "0"), ("DAPR_GRPC_PORT", "x"), ("DAPR_GRPC_ENDPOINT", "unix:x"), ("DAPR_HTTP_PORT", "x"), ("DAPR_HTTP_ENDPOINT", "ftp://x"), ("DAPR_HTTP_ENDPOINT", "?")])
             Assert.StartsWith(name + ": expected ", Assert.Throws<FormatException>(() => From(new() { [name] = value })).Message, StringComparison.Ordinal);
 
-        static DaprOptions From(Dictionary<string, string> variables) => DaprOptions.FromEnvironment(variables.GetValueOrDefault);
+        static DaprOptions From(Dictionary<string, string> variables) => DaprOptions.FromEnvironment(variables.GetValueOrDefault, usesGrpc: true);
     }
 
     private static byte[] Envelope(byte[] data) => JsonSerializer.SerializeToUtf8Bytes(

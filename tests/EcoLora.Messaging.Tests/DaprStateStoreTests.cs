@@ -48,6 +48,24 @@ public abstract class DaprStateStoreConformance(DaprStateStoreConformance.StateS
         Assert.False(await store.TryWriteAsync("key", "3"u8.ToArray(), etag, cancellation));
     }
 
+    [Fact]
+    public async Task What_is_read_while_redis_is_away_is_not_taken_for_missing()
+    {
+        await using RedisServer redis = await RedisServer.StartAsync();
+        using var resources = new SidecarResources(redis);
+        await using SidecarInProcess sidecar = await SidecarInProcess.StartAsync("away", null, resources.Path);
+        using ISidecar client = server.Way.Open(StateServer.OptionsOf(sidecar));
+        var store = new DaprStateStore(client);
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        Assert.True(await store.TryWriteAsync("there", "1"u8.ToArray(), null, cancellation));
+        await redis.KillAsync();
+        // Asked once, the sidecar says of no key that it has no value.
+        Assert.DoesNotContain(null, (await client.ReadStatesAsync(["there", "absent"], cancellation)).Values);
+        Task<IReadOnlyList<StoredValue?>> many = store.ReadManyAsync(["there", "absent"], cancellation);
+        await redis.StartAgainAsync();
+        Assert.Equal(["1", null], (await many).Select(value => value is null ? null : System.Text.Encoding.UTF8.GetString(value.Value.Span)));
+    }
+
     /// <summary>One Redis and one sidecar.</summary>
     public abstract class StateServer(SidecarWay way) : IAsyncLifetime
     {

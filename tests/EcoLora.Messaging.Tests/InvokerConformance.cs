@@ -13,6 +13,7 @@ public abstract class InvokerConformance : IAsyncLifetime
     private readonly Queue<int> _codes = new();
     private readonly int _port = FreePort.Next();
     private StubApp? _app;
+    private string? _location;
 
     protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -85,6 +86,17 @@ public abstract class InvokerConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nobody_is_sent_elsewhere_with_a_token()
+    {
+        await using StubApp elsewhere = await StubApp.StartAsync("", _ => Task.FromResult(new StubAnswer()));
+        _location = $"http://127.0.0.1:{elsewhere.Port}/x";
+        for (int i = 0; i < 100; i++) _codes.Enqueue(307);
+        CallException refused = await Assert.ThrowsAsync<CallException>(async () => await (await OpenAsync(_port, Impatience)).InvokeAsync(HttpMethod.Get, Callee, "x", null, Cancellation));
+        Assert.EndsWith("found 307 answer", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(elsewhere.Requests);
+    }
+
+    [Fact]
     public async Task Patience_has_an_end()
     {
         for (int i = 0; i < 100; i++) _codes.Enqueue(503);
@@ -93,5 +105,5 @@ public abstract class InvokerConformance : IAsyncLifetime
         Assert.InRange(_app!.To("/x").Count, 2, 10);
     }
 
-    private async Task StartAppAsync() => _app = await StubApp.StartAsync("", request => Task.FromResult(new StubAnswer(request.Path == "/x" && _codes.TryDequeue(out int code) ? code : 200, "answer")), _port);
+    private async Task StartAppAsync() => _app = await StubApp.StartAsync("", request => Task.FromResult(new StubAnswer(request.Path == "/x" && _codes.TryDequeue(out int code) ? code : 200, "answer", _location)), _port);
 }

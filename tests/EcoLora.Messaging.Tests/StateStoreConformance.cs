@@ -84,6 +84,7 @@ public abstract class StateStoreConformance
         Assert.Equal(keys.Select((_, i) => i % 3 == 0 ? $"value {i}" : null), values.Select(value => value is null ? null : Text(value)));
         Assert.True(await store.TryWriteAsync(keys[3], Bytes("new"), values[3]!.ETag, Cancellation));
         Assert.Empty(await store.ReadManyAsync([], Cancellation));
+        Assert.Equal(["value 0", null, "value 0"], (await store.ReadManyAsync([keys[0], keys[1], keys[0]], Cancellation)).Select(value => value is null ? null : Text(value)));
     }
 
     [Theory]

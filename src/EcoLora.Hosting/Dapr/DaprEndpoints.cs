@@ -1,7 +1,6 @@
 using EcoLora.Messaging;
 using EcoLora.Messaging.Dapr;
 #if FEED_FULL
-using System.Text.Json;
 using EcoLora.Messaging.DaprSdk;
 #endif
 using Microsoft.AspNetCore.Builder;
@@ -30,41 +29,19 @@ public static class DaprEndpoints
     /// <param name="bus">Its bus, whose topics are subscribed.</param>
     public static void MapDapr(this WebApplication app, AppToken token, DaprBus bus)
     {
-        app.Guard(token);
+        app.MapDeliveries(token, bus);
         app.MapGet(Discovery, () => Results.Bytes(bus.DescribeSubscriptions(Route), "application/json"));
-        app.MapPost(Route + "/{topic}", async (string topic, HttpRequest request) => Answer(await bus.DeliverEnvelopeAsync(topic, await BodyAsync(request), CancellationToken.None)));
     }
 
 #if FEED_FULL
-    /// <summary>As <see cref="MapDapr"/>, by the endpoints and the reader of envelopes of Dapr's SDK.</summary>
+    /// <summary>As <see cref="MapDapr"/>, by the endpoints of Dapr's SDK.</summary>
     /// <param name="app">The app.</param>
     /// <param name="token">What the sidecar must show.</param>
     /// <param name="bus">Its bus, whose topics are subscribed.</param>
-    /// <param name="pubSub">The component of the topics.</param>
-    public static void MapDaprSdk(this WebApplication app, AppToken token, DaprBus bus, string pubSub)
+    public static void MapDaprSdk(this WebApplication app, AppToken token, DaprBus bus)
     {
-        app.Guard(token);
-        app.UseWhen(context => context.Request.Path.StartsWithSegments(Route), deliveries => deliveries.Use(async (context, next) =>
-        {
-            try
-            {
-                await next(context);
-                if (context.Response.StatusCode != StatusCodes.Status400BadRequest) return;
-            }
-            catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException)
-            {
-                // By exceptions, too, the reader says that it has met no envelope; what a handler throws, the bus keeps.
-            }
-            context.Response.StatusCode = StatusCodes.Status200OK;
-            await Answer(bus.DropEnvelope(TopicOf(context.Request), (int)(context.Request.ContentLength ?? MaximumBody))).ExecuteAsync(context);
-        }).UseCloudEvents());
-        app.MapTopics(bus, pubSub, Route, async (topic, request) =>
-        {
-            byte[] body = await BodyAsync(request);
-            return Answer(request.ContentType == TopicEndpoints.RawContent ? await bus.DeliverAsync(topic, body, CancellationToken.None) : bus.DropEnvelope(topic, body.Length));
-        });
-
-        static string TopicOf(HttpRequest request) => request.Path.Value!.Split('/')[^1];
+        app.MapDeliveries(token, bus);
+        app.MapTopics(bus, Route, (topic, request) => DeliverAsync(bus, topic, request));
     }
 #endif
 
@@ -96,43 +73,41 @@ public static class DaprEndpoints
         }
     });
 
-    /// <summary>Before anything is read: who may ask for the topics or deliver, and that a delivery is no larger than a broker could hold.</summary>
-    private static void Guard(this WebApplication app, AppToken token) => app.Use(async (context, next) =>
+    /// <summary>Deliveries of any topic. Before one is read: who may ask for the topics or deliver, and that it is no larger than a broker could hold.</summary>
+    private static void MapDeliveries(this WebApplication app, AppToken token, DaprBus bus)
     {
-        bool isDelivery = context.Request.Path.StartsWithSegments(Route);
-        if (isDelivery || context.Request.Path == Discovery)
+        app.Use(async (context, next) =>
         {
-            if (!IsAllowed(token, context.Request))
+            bool isDelivery = context.Request.Path.StartsWithSegments(Route, out PathString topic);
+            if ((isDelivery || context.Request.Path.StartsWithSegments(Discovery)) && !IsAllowed(token, context.Request))
             {
                 context.Response.StatusCode = StatusCodes.Status401Unauthorized;
                 return;
             }
-        }
-        if (!isDelivery)
-        {
-            await next(context);
-            return;
-        }
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaximumBody;
-        try
-        {
-            if (context.Request.ContentLength > MaximumBody) await Answer(Verdict.Drop).ExecuteAsync(context);
-            else await next(context);
-        }
-        catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            await Answer(Verdict.Drop).ExecuteAsync(context);
-        }
-    });
+            if (isDelivery && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaximumBody;
+            try
+            {
+                if (isDelivery && context.Request.ContentLength > MaximumBody) await DropAsync();
+                else await next(context);
+            }
+            catch (BadHttpRequestException exception) when (isDelivery && exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
+            {
+                await DropAsync();
+            }
+
+            Task DropAsync() => Answer(bus.DropUnread(topic.Value?.Trim('/') ?? "", MaximumBody)).ExecuteAsync(context);
+        });
+        app.MapPost(Route + "/{topic}", (string topic, HttpRequest request) => DeliverAsync(bus, topic, request));
+    }
 
     /// <summary>
-    /// The whole body. A handler that then begins goes to its end, also when the sidecar that asked is gone: half of it would leave its state behind what it wrote.
+    /// Reads the whole body, and hands it over. A handler that then begins goes to its end, also when the sidecar that asked is gone: half of it would leave its state behind what it wrote.
     /// </summary>
-    private static async Task<byte[]> BodyAsync(HttpRequest request)
+    private static async Task<IResult> DeliverAsync(DaprBus bus, string topic, HttpRequest request)
     {
         using var body = new MemoryStream();
         await request.Body.CopyToAsync(body, request.HttpContext.RequestAborted);
-        return body.ToArray();
+        return Answer(await bus.DeliverAsync(topic, body.GetBuffer().AsMemory(0, (int)body.Length), CancellationToken.None));
     }
 
     private static bool IsAllowed(AppToken token, HttpRequest request) => token.Admits(request.Headers[AppToken.Header]);

@@ -29,13 +29,11 @@ internal static class SidecarKinds
     private const string Http = "dapr", Sdk = "dapr-sdk", None = "none";
 
     /// <summary>What it may be, the default first.</summary>
-    public static IReadOnlyList<string> Words => _words;
-
-    private static readonly string[] _words = [Http, Sdk, None];
+    public static readonly string[] Words = [Http, Sdk, None];
 
     /// <summary>Reads it.</summary>
     /// <exception cref="SettingException">Another word, or one for which this build has no packages.</exception>
-    public static SidecarKind Read(ServiceVariables variables) => variables.Choice(Variable, _words) switch
+    public static SidecarKind Read(ServiceVariables variables) => variables.Choice(Variable, Words) switch
     {
         None => SidecarKind.None,
 #if FEED_FULL
@@ -59,10 +57,12 @@ internal static class SidecarKinds
     public static void Map(WebApplication app, SurroundingSettings settings, DaprBus bus)
     {
 #if FEED_FULL
-        if (settings.Sidecar == SidecarKind.Sdk) app.MapDaprSdk(settings.Token, bus, settings.Dapr!.PubSub);
-        else app.MapDapr(settings.Token, bus);
-#else
-        app.MapDapr(settings.Token, bus);
+        if (settings.Sidecar == SidecarKind.Sdk)
+        {
+            app.MapDaprSdk(settings.Token, bus);
+            return;
+        }
 #endif
+        app.MapDapr(settings.Token, bus);
     }
 }

@@ -24,7 +24,7 @@ internal sealed record SurroundingSettings(SidecarKind Sidecar, DaprOptions? Dap
         SidecarKind kind = SidecarKinds.Read(variables);
         KafkaOptions? kafka = KafkaSettings.Read(variables, appId);
         var token = new AppToken(variables.Secret(OwnToken));
-        if (kind != SidecarKind.None) return new SurroundingSettings(kind, DaprOptions.FromEnvironment(variables.Secret), kafka, new Dictionary<string, AppAddress>()) { Token = token };
+        if (kind != SidecarKind.None) return new SurroundingSettings(kind, DaprOptions.FromEnvironment(variables.Secret, usesGrpc: kind == SidecarKind.Sdk), kafka, new Dictionary<string, AppAddress>()) { Token = token };
         if (kafka is null) throw new SettingException(KafkaSettings.Brokers, $"Kafka's brokers, since {SidecarKinds.Variable} is none", "");
         if (variables.BindsAny && token.Expected is null) throw new SettingException(OwnToken, $"a token that other services show, since {SidecarKinds.Variable} is none and ECOLORA_BIND any", "");
         return new SurroundingSettings(kind, null, kafka, ReadApps(variables, token)) { Token = token };

@@ -27,6 +27,9 @@ public sealed class DaprBus : IMessageBus
     /// <summary>Deliveries that no handler saw; reasons begin with <c>bus: </c>.</summary>
     public Refusals Refused { get; init; } = new();
 
+    /// <summary>Name of the component.</summary>
+    public string PubSub => _sidecar.Options.PubSub;
+
     /// <summary>The subscribed topics.</summary>
     public IReadOnlyCollection<string> Topics => _handlers.Keys;
 
@@ -55,7 +58,7 @@ public sealed class DaprBus : IMessageBus
             foreach (string topic in _handlers.Keys.Order(StringComparer.Ordinal))
             {
                 json.WriteStartObject();
-                json.WriteString("pubsubname", _sidecar.Options.PubSub);
+                json.WriteString("pubsubname", PubSub);
                 json.WriteString("topic", topic);
                 json.WriteString("route", $"{route}/{topic}");
                 if (DeadLetterTopicOf(topic) is { } dead) json.WriteString("deadLetterTopic", dead);
@@ -69,18 +72,11 @@ public sealed class DaprBus : IMessageBus
         return stream.ToArray();
     }
 
-    /// <summary>Hands a message to its handler.</summary>
-    /// <param name="topic">The topic of the route.</param>
-    /// <param name="payload">The bytes that were published.</param>
-    /// <param name="cancellation">Ends waiting; the sidecar delivers again.</param>
-    public async Task<Verdict> DeliverAsync(string topic, ReadOnlyMemory<byte> payload, CancellationToken cancellation) =>
-        WithinQuota(await HandAsync(topic, payload, cancellation), topic, payload.Length);
-
     /// <summary>Hands a delivery to its handler.</summary>
     /// <param name="topic">The topic of the route.</param>
     /// <param name="envelope">The body: the envelope of a raw message.</param>
     /// <param name="cancellation">Ends waiting; the sidecar delivers again.</param>
-    public Task<Verdict> DeliverEnvelopeAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
+    public async Task<Verdict> DeliverAsync(string topic, ReadOnlyMemory<byte> envelope, CancellationToken cancellation)
     {
         byte[] payload;
         try
@@ -89,13 +85,15 @@ public sealed class DaprBus : IMessageBus
         }
         catch (JsonException)
         {
-            return Task.FromResult(DropEnvelope(topic, envelope.Length));
+            return Drop("bus: not a raw message", topic, envelope.Length);
         }
-        return DeliverAsync(topic, payload, cancellation);
+        return WithinQuota(await HandAsync(topic, payload, cancellation), topic, payload.Length);
     }
 
-    /// <summary>The verdict on a delivery that is not the envelope of a raw message.</summary>
-    public Verdict DropEnvelope(string topic, int bytes) => WithinQuota(Refused.Drop("bus: not a raw message", Known(topic)), topic, bytes);
+    /// <summary>The verdict on a delivery that is longer than any message in its envelope, which nobody has read.</summary>
+    public Verdict DropUnread(string topic, int bytes) => Drop("bus: longer than any message", topic, bytes);
+
+    private Verdict Drop(string reason, string topic, int bytes) => WithinQuota(Refused.Drop(reason, Known(topic)), topic, bytes);
 
     private async Task<Verdict> HandAsync(string topic, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
     {

@@ -24,13 +24,15 @@ public sealed record DaprOptions(Uri Endpoint)
     public Uri GrpcEndpoint { get; init; } = new($"http://127.0.0.1:{GrpcPort}");
 
     /// <summary>
-    /// From the variables that Dapr sets: DAPR_HTTP_ENDPOINT, else http://127.0.0.1 with DAPR_HTTP_PORT (3500 by default); the same with GRPC (50001); DAPR_API_TOKEN.
+    /// From the variables that Dapr sets: DAPR_HTTP_ENDPOINT, else http://127.0.0.1 with DAPR_HTTP_PORT (3500 by default); where it is used the same with GRPC (50001); DAPR_API_TOKEN.
     /// </summary>
     /// <param name="variable">Reads an environment variable; null or empty where there is none.</param>
+    /// <param name="usesGrpc">Whether the gRPC API is spoken to.</param>
     /// <exception cref="FormatException">A variable has a value that cannot be used; the message names it.</exception>
-    public static DaprOptions FromEnvironment(Func<string, string?> variable)
+    public static DaprOptions FromEnvironment(Func<string, string?> variable, bool usesGrpc = false)
     {
-        return new DaprOptions(Address("DAPR_HTTP", HttpPort)) { GrpcEndpoint = Address("DAPR_GRPC", GrpcPort), ApiToken = Given("DAPR_API_TOKEN") };
+        var options = new DaprOptions(Address("DAPR_HTTP", HttpPort)) { ApiToken = Given("DAPR_API_TOKEN") };
+        return usesGrpc ? options with { GrpcEndpoint = Address("DAPR_GRPC", GrpcPort) } : options;
 
         Uri Address(string api, int usual)
         {

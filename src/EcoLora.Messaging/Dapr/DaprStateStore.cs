@@ -73,7 +73,7 @@ public sealed class DaprStateStore : IStateStore
                 ? new StoredValue(Encoding.UTF8.GetBytes(document.RootElement.GetString()!), stored.ETag)
                 : throw new CallException("sidecar", $"state {key}", $"a value that is not a text but {document.RootElement.ValueKind}");
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException) // The latter for half a character.
         {
             throw new CallException("sidecar", $"state {key}", exception.Message);
         }

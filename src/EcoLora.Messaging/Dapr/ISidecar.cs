@@ -2,7 +2,7 @@ namespace EcoLora.Messaging.Dapr;
 
 /// <summary>
 /// What an app asks of its sidecar. <see cref="SidecarClient"/> asks by Dapr's HTTP API; builds with <c>-p:Feed=full</c> have one that asks by Dapr's SDK. <see cref="DaprBus"/> and
-/// <see cref="DaprStateStore"/> are the same over both. All calls are tried again while the sidecar, or what is behind it, is away.
+/// <see cref="DaprStateStore"/> are the same over both. All calls but the one for readiness are tried again while the sidecar, or what is behind it, is away.
 /// </summary>
 public interface ISidecar : IInvoker, IDisposable
 {
@@ -10,7 +10,7 @@ public interface ISidecar : IInvoker, IDisposable
     DaprOptions Options { get; }
 
     /// <summary>Publishes bytes as they are, in partition <paramref name="key"/> where a broker has partitions.</summary>
-    /// <exception cref="CallException">A refusal, or the patience of the options is over; so for every call here.</exception>
+    /// <exception cref="CallException">A refusal, or the patience of the options is over; so for all calls but the one for readiness.</exception>
     Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation);
 
     /// <summary>A value, which is JSON, with its ETag; null where there is none.</summary>

@@ -9,6 +9,9 @@ namespace EcoLora.Messaging.Dapr;
 /// <summary>An app's calls to its sidecar's HTTP API, with its token.</summary>
 public sealed class SidecarClient : ISidecar
 {
+    /// <summary>Where a sidecar says whether it can publish. <c>/v1.0/healthz</c> waits for the app's port, and an app that waited for that would wait for ever.</summary>
+    public static readonly Uri OutboundHealth = new("/v1.0/healthz/outbound", UriKind.Relative);
+
     private readonly PatientClient _client;
     private readonly string _state;
 
@@ -138,18 +141,7 @@ public sealed class SidecarClient : ISidecar
     }
 
     /// <inheritdoc/>
-    public async Task<bool> IsReadyAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            using HttpResponseMessage response = await _client.Http.GetAsync(new Uri("/v1.0/healthz/outbound", UriKind.Relative), cancellation);
-            return response.IsSuccessStatusCode;
-        }
-        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
-        {
-            return false;
-        }
-    }
+    public Task<bool> IsReadyAsync(CancellationToken cancellation) => _client.IsSuccessAsync(OutboundHealth, cancellation);
 
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();

@@ -6,7 +6,11 @@ namespace EcoLora.Messaging;
 /// <summary>Sends requests with <see cref="Patience"/>.</summary>
 public sealed class PatientClient : IDisposable
 {
-    private const int LargestAnswer = 64 << 20;
+    /// <summary>Most bytes of an answer.</summary>
+    public const int LargestAnswer = 64 << 20;
+
+    /// <summary>The content type of bytes that are nothing but bytes.</summary>
+    public const string ContentType = "application/octet-stream";
 
     private readonly Patience _patience;
 
@@ -32,13 +36,27 @@ public sealed class PatientClient : IDisposable
     public Task<HttpResponseMessage> SendAsync(string callee, Func<HttpRequestMessage> request, CancellationToken cancellation, params HttpStatusCode[] expected) =>
         _patience.TryAsync(() => TryAsync(callee, request, expected, cancellation), cancellation);
 
+    /// <summary>Whether it is answered with success now.</summary>
+    public async Task<bool> IsSuccessAsync(Uri uri, CancellationToken cancellation)
+    {
+        try
+        {
+            using HttpResponseMessage response = await Http.GetAsync(uri, cancellation);
+            return response.IsSuccessStatusCode;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
     /// <summary>A request with these bytes, if any.</summary>
     public static HttpRequestMessage Request(HttpMethod method, Uri uri, ReadOnlyMemory<byte>? body) => WithBody(new HttpRequestMessage(method, uri), body);
 
     /// <summary>The request with these bytes, if any.</summary>
     public static HttpRequestMessage WithBody(HttpRequestMessage request, ReadOnlyMemory<byte>? body)
     {
-        if (body is { } bytes) request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new("application/octet-stream") } };
+        if (body is { } bytes) request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new(ContentType) } };
         return request;
     }
 

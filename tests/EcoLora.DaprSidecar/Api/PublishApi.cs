@@ -93,7 +93,8 @@ internal sealed class PublishApi(SidecarOptions options, IReadOnlyDictionary<str
         return CloudEvent.Envelope(data, contentType, options.AppId, pubsub, topic, traceParent, metadata, expiration);
     }
 
-    private static bool TryRaw(Dictionary<string, string> metadata, out bool raw)
+    /// <summary>Whether the metadata ask for a raw message; false where what they say of it cannot be read.</summary>
+    public static bool TryRaw(Dictionary<string, string> metadata, out bool raw)
     {
         string text = metadata.GetValueOrDefault("rawPayload", "");
         raw = text is "1" or "t" or "T" or "true" or "TRUE" or "True";

@@ -18,7 +18,6 @@ internal static class DaprBinding
         Add<GetBulkStateRequest, GetBulkStateResponse>(nameof(DaprService.GetBulkState), service is null ? null : service.GetBulkState);
         Add<SaveStateRequest, Empty>(nameof(DaprService.SaveState), service is null ? null : service.SaveState);
         Add<DeleteStateRequest, Empty>(nameof(DaprService.DeleteState), service is null ? null : service.DeleteState);
-        Add<ExecuteStateTransactionRequest, Empty>(nameof(DaprService.ExecuteStateTransaction), service is null ? null : service.ExecuteStateTransaction);
         Add<GetSecretRequest, GetSecretResponse>(nameof(DaprService.GetSecret), service is null ? null : service.GetSecret);
 
         void Add<TRequest, TResponse>(string name, UnaryServerMethod<TRequest, TResponse>? method)

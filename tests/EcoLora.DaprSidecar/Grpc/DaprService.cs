@@ -8,15 +8,18 @@ namespace EcoLora.DaprSidecar;
 
 /// <summary>
 /// Dapr's gRPC API as far as apps here use it by Dapr's SDK: publishing, state and secrets, over the same components as the HTTP API. Codes as daprd has them, which are not those
-/// of the HTTP API throughout: an unknown component is an invalid argument, an ETag that does not match an abortion, and all else that a store refuses internal.
+/// of the HTTP API throughout: an unknown component is an invalid argument, an ETag that does not match is Aborted, and all else that a store refuses Internal.
 /// </summary>
 [BindServiceMethod(typeof(DaprBinding), nameof(DaprBinding.Bind))]
 internal class DaprService(PublishApi publish, StateApi state, SecretApi secrets)
 {
     public virtual async Task<Empty> PublishEvent(PublishEventRequest request, ServerCallContext context)
     {
-        var metadata = new Dictionary<string, string>(request.Metadata, StringComparer.OrdinalIgnoreCase);
+        var metadata = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach ((string name, string value) in request.Metadata) metadata[name] = value;
         string? traceParent = context.RequestHeaders.GetValue("traceparent");
+        // By gRPC only, a raw message has them beside it.
+        if (PublishApi.TryRaw(metadata, out bool raw) && raw) (metadata["traceid"], metadata["tracestate"]) = (traceParent ?? "", "");
         ApiFailure? failure = publish.Refusal(request.PubsubName, request.Topic)
             ?? await publish.PublishAsync(request.PubsubName, request.Topic, request.Data.ToByteArray(), request.DataContentType, metadata, traceParent);
         return failure is null ? new Empty() : throw Failure(failure);
@@ -70,31 +73,6 @@ internal class DaprService(PublishApi publish, StateApi state, SecretApi secrets
         catch (StateException error)
         {
             throw Refusal(error, $"failed deleting state with key {request.Key}");
-        }
-    }
-
-    public virtual async Task<Empty> ExecuteStateTransaction(ExecuteStateTransactionRequest request, ServerCallContext context)
-    {
-        RedisStateStore store = Store(request.StoreName);
-        var changes = new List<StateChange>();
-        foreach (TransactionalStateOperation operation in request.Operations)
-        {
-            StateChange change = Change(operation.Request);
-            changes.Add(operation.OperationType switch
-            {
-                "upsert" => change,
-                "delete" => change with { Value = null },
-                _ => throw new RpcException(new Status(StatusCode.Unimplemented, $"operation type {operation.OperationType} not supported")),
-            });
-        }
-        try
-        {
-            if (changes.Count > 0) await store.TransactAsync(changes);
-            return new Empty();
-        }
-        catch (StateException error)
-        {
-            throw new RpcException(new Status(StatusCode.Internal, $"error while executing state transaction: {error.Message}"));
         }
     }
 

@@ -7,7 +7,7 @@ namespace EcoLora.EndToEnd.Tests.Hub;
 /// <summary>The services by Dapr's SDK, in builds that have it (<c>-p:Feed=full</c>).</summary>
 public class SdkRunTests
 {
-    private const string Sidecar = "ECOLORA_SIDECAR", BySdk = "dapr-sdk";
+    private const string Sidecar = "ECOLORA_SIDECAR", BySdk = "dapr-sdk", Longer = "federation.rounds=30";
 
     [Theory]
     [InlineData(HubBroker.Redis)]
@@ -28,17 +28,18 @@ public class SdkRunTests
     {
         using var folder = new TemporaryFolder();
         await using HubCluster hub = await HubCluster.StartAsync();
-        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), []));
+        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), [OptionOverride.Parse(Longer)]));
         await Eventually.TrueAsync(async () => (await hub.StatusAsync("small"))?.GetProperty("published").GetInt32() >= 1, "the run is under way", HubRunTests.Limit);
         // Every second service changes its way in the middle of the run, and all of them do before the next.
         HubApp[] apps = [.. hub.Apps];
         await SwitchAsync(hub, apps.Where((_, i) => i % 2 == 0), BySdk);
+        Assert.NotEqual("finished", (await hub.StatusAsync("small"))!.Value.GetProperty("state").GetString());
         await hub.WaitUntilFinishedAsync("small", HubRunTests.Limit);
-        Assert.Equal(await RealRun.AdapterAsync(), hub.Adapter("small"));
+        Assert.Equal(await RealRun.AdapterAsync(Longer), hub.Adapter("small"));
 
         await SwitchAsync(hub, apps.Where((_, i) => i % 2 == 0), "dapr");
         await SwitchAsync(hub, apps.Where((_, i) => i % 2 == 1), BySdk);
-        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), [OptionOverride.Parse("name=again")]));
+        await hub.SubmitAsync(RunFile.Read(RealRun.File(folder), [OptionOverride.Parse("name=again"), OptionOverride.Parse(Longer)]));
         await hub.WaitUntilFinishedAsync("again", HubRunTests.Limit);
         Assert.Equal(hub.Adapter("small").Values, hub.Adapter("again").Values);
     }
@@ -47,7 +48,7 @@ public class SdkRunTests
     {
         foreach (HubApp app in apps)
         {
-            await app.StopAsync();
+            Assert.Equal(0, await app.StopAsync());
             await app.Sidecar.KillAsync();
             app.Settings[Sidecar] = way;
             app.StartService();

@@ -1,7 +1,15 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using EcoLora.DaprTestKit;
 using EcoLora.Messaging.Dapr;
 using EcoLora.Messaging.DaprSdk;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 
 namespace EcoLora.Messaging.Tests;
 
@@ -99,15 +107,60 @@ public sealed class SdkSidecarTests
         Assert.Equal([[0], [1]], await redis.StreamAsync("rounds"));
     }
 
-    [Fact]
-    public async Task Giving_up_ends_a_call_and_patience_has_an_end()
+    [Theory]
+    [InlineData(StatusCode.DeadlineExceeded)]
+    [InlineData(StatusCode.Cancelled)]
+    [InlineData(StatusCode.Unknown)]
+    public async Task A_status_of_the_sidecars_that_may_get_better_is_tried_again(StatusCode status)
     {
-        using var client = new SdkSidecar(new DaprOptions(new Uri($"http://127.0.0.1:{FreePort.Next()}")) { GrpcEndpoint = new Uri($"http://127.0.0.1:{FreePort.Next()}"), Patience = TimeSpan.FromMilliseconds(300) });
-        Assert.Contains("found Unavailable ", (await Assert.ThrowsAsync<CallException>(() => client.PublishAsync("rounds", "key", (byte[])[1], Cancellation))).Message, StringComparison.Ordinal);
-        using var giveUp = new CancellationTokenSource();
-        await giveUp.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.PublishAsync("rounds", "key", (byte[])[1], giveUp.Token));
+        int calls = 0, port = FreePort.Next();
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
+        await using WebApplication app = builder.Build();
+        app.Run(async context =>
+        {
+            context.Response.ContentType = "application/grpc";
+            if (++calls == 1)
+            {
+                context.Response.Headers["grpc-status"] = $"{(int)status}";
+                return;
+            }
+            await context.Response.Body.WriteAsync(new byte[5]); // An empty message.
+            context.Response.AppendTrailer("grpc-status", "0");
+        });
+        await app.StartAsync(Cancellation);
+        using var client = new SdkSidecar(OptionsOf(port));
+        await client.PublishAsync("rounds", "key", (byte[])[1], Cancellation);
+        Assert.Equal(2, calls);
     }
+
+    [Fact]
+    public async Task Patience_has_an_end_with_nobody_there()
+    {
+        using var client = new SdkSidecar(OptionsOf(FreePort.Next()) with { Patience = TimeSpan.FromMilliseconds(300) });
+        Assert.Contains("found Unavailable ", (await Assert.ThrowsAsync<CallException>(() => client.PublishAsync("rounds", "key", (byte[])[1], Cancellation))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_has_an_end_with_somebody_who_never_answers_and_giving_up_ends_a_call_under_way()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        int port = ((IPEndPoint)silent.LocalEndpoint).Port;
+        using var impatient = new SdkSidecar(OptionsOf(port) with { Patience = TimeSpan.FromMilliseconds(300) });
+        Assert.EndsWith("found no answer in 0.3 s", (await Assert.ThrowsAsync<CallException>(() => impatient.ReadStateAsync("key", Cancellation))).Message, StringComparison.Ordinal);
+
+        using var client = new SdkSidecar(OptionsOf(port));
+        using var giveUp = new CancellationTokenSource();
+        Task publishing = client.PublishAsync("rounds", "key", (byte[])[1], giveUp.Token);
+        using TcpClient connection = await silent.AcceptTcpClientAsync(Cancellation);
+        Assert.False(publishing.IsCompleted);
+        await giveUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publishing.WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+    }
+
+    private static DaprOptions OptionsOf(int port) => new(new Uri($"http://127.0.0.1:{FreePort.Next()}")) { GrpcEndpoint = new Uri($"http://127.0.0.1:{port}") };
 
     private static Task<RedisServer> StartRedisAsync()
     {

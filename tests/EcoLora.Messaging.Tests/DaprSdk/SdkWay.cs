@@ -6,5 +6,5 @@ namespace EcoLora.Messaging.Tests;
 /// <summary>Dapr's SDK for .NET.</summary>
 internal static class SdkWay
 {
-    public static SidecarWay Sdk { get; } = new(options => new SdkSidecar(options), (app, token, bus) => app.MapDaprSdk(token, bus, "pubsub"));
+    public static SidecarWay Sdk { get; } = new(options => new SdkSidecar(options), (app, token, bus) => app.MapDaprSdk(token, bus));
 }
