@@ -4,7 +4,6 @@ using EcoLora.Codec;
 using EcoLora.Federation;
 using EcoLora.Messaging;
 using EcoLora.Telemetry;
-using Participant = EcoLora.Federation.Participant;
 
 namespace EcoLora.Services.Aggregator;
 
@@ -17,7 +16,7 @@ internal enum FrameFate
     /// <summary>Durable before; it has come again.</summary>
     Repeated,
 
-    /// <summary>Its round has not been opened here yet.</summary>
+    /// <summary>Its round, or its participation, has not been opened here yet.</summary>
     Early,
 
     /// <summary>Its round is closed: the sender keeps the change as residual.</summary>
@@ -114,8 +113,11 @@ internal sealed class AggregatedRun
         if (header.Kind != FrameKind.Segment) throw new FrameException("kind", "a segment", $"{header}");
         if (header.Round < Record.Version) return (FrameFate.Late, ReportOfLate(header, bytes));
         if (Record.Open is not { } open || header.Round > open.Round) return (FrameFate.Early, null);
-        Participant participant = open.Participants.FirstOrDefault(p => p.Client == header.Client)
-            ?? throw new FrameException("client", $"a participant of round {header.Round}", $"client {header.Client}");
+        if (open.Participants.FirstOrDefault(p => p.Client == header.Client) is not { } participant)
+        {
+            // With a deadline others join a round that is open, and the frame of one may come before the word of it.
+            return Plan.Deadline is not null ? (FrameFate.Early, null) : throw new FrameException("client", $"a participant of round {header.Round}", $"client {header.Client}");
+        }
         if (header.Segment != participant.Segment || header.Segments != Plan.Exchange.Segments)
             throw new FrameException("segment", $"{participant.Segment}/{Plan.Exchange.Segments}", $"{header.Segment}/{header.Segments}");
         if (bytes.Length > open.FrameBytes) throw new FrameException("length", $"at most {open.FrameBytes} bytes, by exchange.budget", $"{bytes.Length}");

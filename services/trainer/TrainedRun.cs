@@ -106,10 +106,16 @@ internal sealed class TrainedRun
     /// <summary>The local adapter of a client, or null before its first round.</summary>
     public async Task<LocalAdapter?> ReadLocalAsync(int client, CancellationToken cancellation)
     {
-        if ((await FindLocalAsync(client, cancellation)).Value is not { } local) return null;
-        if (!VectorFile.TryRead(_folder, local.File, TrainerJson.Default.LocalHeader, out LocalHeader header, out float[][] vectors) || header.Round != local.Round)
-            throw new StateFileException(_folder.FileAt(local.File), $"the local adapter of round {local.Round} that the state names", "another, or none");
-        return new LocalAdapter(local.Round, local.Loss, local.MixingWeight, vectors[0]);
+        StateRecord<LocalRecord> record = await FindLocalAsync(client, cancellation);
+        while (record.Value is { } local)
+        {
+            if (VectorFile.TryRead(_folder, local.File, TrainerJson.Default.LocalHeader, out LocalHeader header, out float[][] vectors) && header.Round == local.Round)
+                return new LocalAdapter(local.Round, local.Loss, local.MixingWeight, vectors[0]);
+            // A later round of the client may have ended meanwhile: its record is written before the former one's file goes.
+            if (record.Value == local)
+                throw new StateFileException(_folder.FileAt(local.File), $"the local adapter of round {local.Round} that the state names", "another, or none");
+        }
+        return null;
     }
 
     /// <summary>Replaces the local adapter of a client, after <see cref="ReadLocalAsync"/>.</summary>

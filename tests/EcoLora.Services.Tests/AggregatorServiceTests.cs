@@ -104,6 +104,19 @@ public sealed class AggregatorServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task With_a_deadline_the_frame_of_one_who_joins_may_come_before_the_word_of_it()
+    {
+        using AggregatorService aggregator = await OpenAsync(_plan with { Deadline = new DeadlineOptions(1) });
+        byte[] joining = Frame(client: 1);
+        Assert.Equal(Verdict.Retry, await _bus.DeliverAsync(Topics.Segments, joining, _a));
+        Assert.Equal(1, aggregator.Refused["early"]);
+        Assert.Empty(_bus.Published);
+        await _bus.DecideAsync(_round with { Participants = [.. _round.Participants, new Participant(1, 2, 0)] }, Signer.Hub);
+        Assert.Equal(Verdict.Success, await _bus.DeliverAsync(Topics.Segments, joining, _a));
+        Assert.Equal(1, Stored(_bus.Published.Single()).Client);
+    }
+
+    [Fact]
     public async Task A_change_that_is_fetched_in_pieces_is_signed_once()
     {
         using AggregatorService aggregator = await OpenAsync(_plan);

@@ -60,7 +60,14 @@ public sealed class DurableFolder
     public byte[]? Read(string name)
     {
         string path = FileAt(name);
-        return File.Exists(path) ? File.ReadAllBytes(path) : null;
+        try
+        {
+            return File.Exists(path) ? File.ReadAllBytes(path) : null;
+        }
+        catch (FileNotFoundException)
+        {
+            return null; // It has gone since.
+        }
     }
 
     /// <summary>Deletes the file if it is there.</summary>
