@@ -131,12 +131,9 @@ internal sealed class TrainedRun
 
     private async Task<StateRecord<LocalRecord>> FindLocalAsync(int client, CancellationToken cancellation)
     {
-        if (!_locals.TryGetValue(client, out StateRecord<LocalRecord>? record))
-        {
-            string key = $"{KeyOf(Plan.Key)}.client.{client}";
-            _locals[client] = record = await StateRecord.ReadAsync(_store, key, TrainerJson.Default.LocalRecord, cancellation);
-        }
-        return record;
+        if (_locals.TryGetValue(client, out StateRecord<LocalRecord>? record)) return record;
+        // Of two jobs that read it at once the first one's counts for both: what one of them writes the other must see.
+        return _locals.GetOrAdd(client, await StateRecord.ReadAsync(_store, $"{KeyOf(Plan.Key)}.client.{client}", TrainerJson.Default.LocalRecord, cancellation));
     }
 }
 

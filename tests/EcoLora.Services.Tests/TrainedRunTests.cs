@@ -15,6 +15,27 @@ public sealed class TrainedRunTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Of_jobs_that_read_a_clients_record_at_once_each_sees_what_the_other_writes()
+    {
+        using var folder = new TemporaryFolder();
+        var root = new DurableFolder(folder.Path);
+        var state = new FolderStateStore(root.Folder("state"));
+        TrainedRun former = await TrainedRun.OpenAsync(_plan, state, root.Folder("volume"), Cancellation);
+        await former.ReadLocalAsync(0, Cancellation);
+        await former.WriteLocalAsync(0, new LocalAdapter(1, 1, 0, [1]), Cancellation);
+
+        // The process begins anew, and two jobs of the client with it: while the first has read the record, the second goes on.
+        TrainedRun run = null!;
+        var store = new OvertakenStore(state, async () =>
+        {
+            Assert.Equal(1, (await run.ReadLocalAsync(0, Cancellation))!.Round);
+            await run.WriteLocalAsync(0, new LocalAdapter(3, 1, 0, [3]), Cancellation);
+        }) { Key = $"{TrainedRun.KeyOf(_plan.Key)}.client.0" };
+        run = await TrainedRun.OpenAsync(_plan, store, root.Folder("volume"), Cancellation);
+        Assert.Equal(3, (await run.ReadLocalAsync(0, Cancellation))!.Round);
+    }
+
+    [Fact]
     public async Task A_job_of_an_earlier_round_that_is_said_again_reads_what_a_later_one_replaces()
     {
         using var folder = new TemporaryFolder();
