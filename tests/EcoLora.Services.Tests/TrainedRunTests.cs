@@ -30,7 +30,8 @@ public sealed class TrainedRunTests
         {
             Assert.Equal(1, (await run.ReadLocalAsync(0, Cancellation))!.Round);
             await run.WriteLocalAsync(0, new LocalAdapter(3, 1, 0, [3]), Cancellation);
-        }) { Key = $"{TrainedRun.KeyOf(_plan.Key)}.client.0" };
+        })
+        { Key = $"{TrainedRun.KeyOf(_plan.Key)}.client.0" };
         run = await TrainedRun.OpenAsync(_plan, store, root.Folder("volume"), Cancellation);
         Assert.Equal(3, (await run.ReadLocalAsync(0, Cancellation))!.Round);
     }
