@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using EcoLora.DaprTestKit;
 
@@ -43,6 +44,23 @@ public sealed class LifecycleTests(RedisFixture fixture)
         Assert.Equal(["/dapr/config", "/dapr/subscribe"], app.Requests.Select(r => r.Path).Take(2));
         Assert.Single(app.To("/dapr/subscribe"));
         await app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task An_app_that_is_gone_when_it_is_asked_is_asked_again()
+    {
+        RedisServer redis = fixture.Require();
+        using SidecarResources resources = new(redis);
+        int port = FreePort.Next();
+        using TcpListener former = new(IPAddress.Loopback, port);
+        former.Start();
+        await using SidecarProcess sidecar = await SidecarProcess.StartAsync("fallen", port, resources.Path);
+        // Its port was open, and now nobody is there.
+        (await former.AcceptTcpClientAsync(TestContext.Current.CancellationToken)).Dispose();
+        former.Stop();
+        await using StubApp app = await StubApp.StartAsync($"[{StubApp.Subscription("fallen", "/in")}]", port: port);
+        await sidecar.WaitUntilSubscribedAsync("fallen");
+        Assert.Single(app.To("/dapr/subscribe"));
     }
 
     [Fact]

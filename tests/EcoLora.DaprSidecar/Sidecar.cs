@@ -5,6 +5,9 @@ namespace EcoLora.DaprSidecar;
 /// <summary>The process: starts in daprd's order, serves, drains.</summary>
 internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
 {
+    /// <summary>daprd's DaprBuiltInInitializationRetries, without their randomness.</summary>
+    private static readonly TimeSpan[] DiscoveryPauses = [TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(0.75), TimeSpan.FromSeconds(1)];
+
     private readonly Dictionary<string, IBroker> brokers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RedisStateStore> stores = new(StringComparer.Ordinal);
     private readonly List<TopicSubscription> registered = [];
@@ -129,15 +132,15 @@ internal sealed class Sidecar(SidecarOptions options) : IAsyncDisposable
         lock (registered) return [.. registered];
     }
 
-    /// <summary>Waits for the app's port, then asks once what it is subscribed to: a 404 or 5xx means nothing until the next start (trap 6).</summary>
+    /// <summary>Waits for the app's port, then asks once what it is subscribed to: a 404 or 5xx means nothing until the next start (trap 6). One that is gone is asked again, for two seconds.</summary>
     private async Task DiscoverAsync(CancellationToken stopping)
     {
         if (app is null) return;
         try
         {
             await app.WaitForPortAsync(stopping);
-            await app.GetAsync("/dapr/config", stopping);
-            byte[]? answer = await app.GetAsync("/dapr/subscribe", stopping);
+            await app.GetAsync("/dapr/config", [], stopping);
+            byte[]? answer = await app.GetAsync("/dapr/subscribe", DiscoveryPauses, stopping);
             appReady = true;
             foreach (TopicSubscription subscription in resources.Subscriptions.Concat(answer is null ? [] : TopicSubscription.OfApp(answer)))
                 await SubscribeAsync(subscription);

@@ -41,18 +41,22 @@ internal sealed class AppChannel(SidecarOptions options) : IDisposable
         }
     }
 
-    /// <summary>GET; null unless the app answers 2xx.</summary>
-    public async Task<byte[]?> GetAsync(string path, CancellationToken cancellation)
+    /// <summary>GET; null unless the app answers 2xx. After an error of transport it is asked again, as often as there are pauses.</summary>
+    public async Task<byte[]?> GetAsync(string path, IReadOnlyList<TimeSpan> pauses, CancellationToken cancellation)
     {
-        try
+        for (int failures = 0; ; failures++)
         {
-            using HttpRequestMessage request = Request(HttpMethod.Get, path);
-            using HttpResponseMessage response = await client.SendAsync(request, cancellation);
-            return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync(cancellation) : null;
-        }
-        catch (HttpRequestException)
-        {
-            return null;
+            try
+            {
+                using HttpRequestMessage request = Request(HttpMethod.Get, path);
+                using HttpResponseMessage response = await client.SendAsync(request, cancellation);
+                return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync(cancellation) : null;
+            }
+            catch (HttpRequestException)
+            {
+                if (failures == pauses.Count) return null;
+            }
+            await Task.Delay(pauses[failures], cancellation);
         }
     }
 
