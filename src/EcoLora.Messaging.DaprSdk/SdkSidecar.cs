@@ -14,7 +14,7 @@ public sealed class SdkSidecar : ISidecar
     private static readonly StateOptions _firstWrite = new() { Concurrency = ConcurrencyMode.FirstWrite, Consistency = ConsistencyMode.Strong };
 
     private readonly DaprClient _client;
-    private readonly PatientClient _invocation;
+    private readonly PatientClient _http;
     private readonly Patience _patience;
 
     /// <summary>Makes it; nothing is sent yet.</summary>
@@ -24,7 +24,7 @@ public sealed class SdkSidecar : ISidecar
         Options = options;
         _patience = new Patience(options.Patience);
         // The SDK's own HTTP client follows redirections, and takes the token along: it is not used.
-        _invocation = new PatientClient(options.Patience);
+        _http = new PatientClient(options.Patience);
         _client = new DaprClientBuilder()
             .UseHttpEndpoint(options.Endpoint.AbsoluteUri)
             .UseGrpcEndpoint(options.GrpcEndpoint.AbsoluteUri)
@@ -46,7 +46,7 @@ public sealed class SdkSidecar : ISidecar
 
     /// <inheritdoc/>
     public Task<HttpResponseMessage> InvokeAsync(HttpMethod method, string app, string path, ReadOnlyMemory<byte>? body, CancellationToken cancellation, params HttpStatusCode[] expected) =>
-        _invocation.SendAsync("sidecar", () => PatientClient.WithBody(_client.CreateInvokeMethodRequest(method, app, path), body), cancellation, expected);
+        _http.SendAsync("sidecar", () => PatientClient.WithBody(_client.CreateInvokeMethodRequest(method, app, path), body), cancellation, expected);
 
     /// <inheritdoc/>
     public Task PublishAsync(string topic, string key, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
@@ -114,13 +114,13 @@ public sealed class SdkSidecar : ISidecar
     }, cancellation);
 
     /// <inheritdoc/>
-    public Task<bool> IsReadyAsync(CancellationToken cancellation) => _invocation.IsSuccessAsync(new Uri(Options.Endpoint, SidecarClient.OutboundHealth), cancellation);
+    public Task<bool> IsReadyAsync(CancellationToken cancellation) => _http.IsSuccessAsync(new Uri(Options.Endpoint, SidecarClient.OutboundHealth), cancellation);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _client.Dispose();
-        _invocation.Dispose();
+        _http.Dispose();
     }
 
     private Task AskAsync(string call, Func<CancellationToken, Task> ask, CancellationToken cancellation) => AskAsync(call, async limit =>

@@ -105,7 +105,7 @@ public sealed class SidecarProcess : IAsyncDisposable
     {
         ThrowIfEnded();
         return HasSubscribedAsync(Client, topics);
-    }, $"sidecar {AppId} is subscribed to {string.Join(", ", topics)}", TimeSpan.FromSeconds(30), () => Output);
+    }, $"sidecar {AppId} is subscribed to {string.Join(", ", topics)}", details: () => Output);
 
     /// <summary>Waits for <c>/v1.0/healthz</c>: the app's port was open and the app has been asked.</summary>
     public Task WaitUntilHealthyAsync() => Eventually.TrueAsync(() => AnswersAsync("/v1.0/healthz"), $"sidecar {AppId} is healthy");

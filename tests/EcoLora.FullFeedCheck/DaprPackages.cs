@@ -1,4 +1,4 @@
-// Of Dapr.Client and Dapr.AspNetCore 1.19.0, and Grpc.Net.Client and Grpc.Core.Api as they come with it: what EcoLora.Messaging.DaprSdk and EcoLora.Hosting use. All of it throws.
+// Of Dapr.Client and Dapr.AspNetCore 1.19.0, and Grpc.Net.Client and Grpc.Core.Api as they come with it: declarations of what EcoLora.Messaging.DaprSdk and EcoLora.Hosting use. Nobody runs them.
 #pragma warning disable CA1801, CA1822, IDE0060
 using Microsoft.AspNetCore.Routing;
 
@@ -70,15 +70,15 @@ namespace Dapr.Client
 
     public sealed class DaprClientBuilder
     {
-        public DaprClientBuilder UseHttpEndpoint(string httpEndpoint) => throw new NotSupportedException();
+        public DaprClientBuilder UseHttpEndpoint(string httpEndpoint) => this;
 
-        public DaprClientBuilder UseGrpcEndpoint(string grpcEndpoint) => throw new NotSupportedException();
+        public DaprClientBuilder UseGrpcEndpoint(string grpcEndpoint) => this;
 
-        public DaprClientBuilder UseDaprApiToken(string apiToken) => throw new NotSupportedException();
+        public DaprClientBuilder UseDaprApiToken(string apiToken) => this;
 
-        public DaprClientBuilder UseGrpcChannelOptions(Grpc.Net.Client.GrpcChannelOptions grpcChannelOptions) => throw new NotSupportedException();
+        public DaprClientBuilder UseGrpcChannelOptions(Grpc.Net.Client.GrpcChannelOptions grpcChannelOptions) => this;
 
-        public DaprClient Build() => throw new NotSupportedException();
+        public DaprClient Build() => null!;
     }
 }
 
@@ -127,8 +127,8 @@ namespace Microsoft.AspNetCore.Builder
     public static class DaprExtensions
     {
         public static T WithTopic<T>(this T builder, Dapr.TopicOptions topicOptions)
-            where T : IEndpointConventionBuilder => throw new NotSupportedException();
+            where T : IEndpointConventionBuilder => builder;
 
-        public static IEndpointConventionBuilder MapSubscribeHandler(this IEndpointRouteBuilder endpoints) => throw new NotSupportedException();
+        public static IEndpointConventionBuilder MapSubscribeHandler(this IEndpointRouteBuilder endpoints) => null!;
     }
 }

@@ -1,4 +1,4 @@
-// Of OpenTelemetry.Extensions.Hosting and .Instrumentation.Runtime 1.20.1 and .Exporter.Prometheus.AspNetCore 1.20.1-beta.1: what EcoLora.Hosting uses. All of it throws.
+// Of OpenTelemetry.Extensions.Hosting and .Instrumentation.Runtime 1.20.1 and .Exporter.Prometheus.AspNetCore 1.20.1-beta.1: declarations of what EcoLora.Hosting uses. Nobody runs them.
 #pragma warning disable IDE0060
 using Microsoft.AspNetCore.Routing;
 using OpenTelemetry.Metrics;
@@ -8,9 +8,9 @@ namespace OpenTelemetry
 {
     public sealed class OpenTelemetryBuilder
     {
-        public OpenTelemetryBuilder WithMetrics(Action<MeterProviderBuilder> configure) => throw new NotSupportedException();
+        public OpenTelemetryBuilder WithMetrics(Action<MeterProviderBuilder> configure) => this;
 
-        public OpenTelemetryBuilder WithTracing(Action<TracerProviderBuilder> configure) => throw new NotSupportedException();
+        public OpenTelemetryBuilder WithTracing(Action<TracerProviderBuilder> configure) => this;
     }
 }
 
@@ -26,9 +26,9 @@ namespace OpenTelemetry.Metrics
 {
     public static class MeterProviderBuilderPackages
     {
-        public static MeterProviderBuilder AddPrometheusExporter(this MeterProviderBuilder builder, Action<Exporter.PrometheusAspNetCoreOptions> configure) => throw new NotSupportedException();
+        public static MeterProviderBuilder AddPrometheusExporter(this MeterProviderBuilder builder, Action<Exporter.PrometheusAspNetCoreOptions> configure) => builder;
 
-        public static MeterProviderBuilder AddRuntimeInstrumentation(this MeterProviderBuilder builder) => throw new NotSupportedException();
+        public static MeterProviderBuilder AddRuntimeInstrumentation(this MeterProviderBuilder builder) => builder;
     }
 }
 
@@ -37,7 +37,7 @@ namespace Microsoft.AspNetCore.Builder
     public static class PrometheusExporterExtensions
     {
         public static IEndpointConventionBuilder MapPrometheusScrapingEndpoint(
-            this IEndpointRouteBuilder endpoints, string? path, MeterProvider? meterProvider, Action<IApplicationBuilder>? configureBranchedPipeline, string? optionsName) => throw new NotSupportedException();
+            this IEndpointRouteBuilder endpoints, string? path, MeterProvider? meterProvider, Action<IApplicationBuilder>? configureBranchedPipeline, string? optionsName) => null!;
     }
 }
 
@@ -45,6 +45,6 @@ namespace Microsoft.Extensions.DependencyInjection
 {
     public static class OpenTelemetryServicesExtensions
     {
-        public static OpenTelemetry.OpenTelemetryBuilder AddOpenTelemetry(this IServiceCollection services) => throw new NotSupportedException();
+        public static OpenTelemetry.OpenTelemetryBuilder AddOpenTelemetry(this IServiceCollection services) => null!;
     }
 }
