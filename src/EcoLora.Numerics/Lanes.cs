@@ -12,6 +12,9 @@ public enum SimdPath
     /// <summary>Plain loops: the reference that the vector paths are tested against.</summary>
     Scalar,
 
+    /// <summary>128-bit vectors (SSE4.1, or Arm's AdvSIMD).</summary>
+    Vector128,
+
     /// <summary>256-bit vectors (AVX2 with FMA).</summary>
     Vector256,
 

@@ -11,8 +11,6 @@ public class GoldenFrameTests
 {
     private static readonly string _folder = Path.Combine(Repository.Root, "tests", "EcoLora.Codec.Tests", "Golden");
 
-    private static readonly SimdPath[] _paths = [SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512];
-
     public static TheoryData<string> Names => [.. GoldenFrame.All.Select(frame => frame.Name)];
 
     [Theory]
@@ -27,7 +25,7 @@ public class GoldenFrameTests
             File.WriteAllBytes(Path.Combine(_folder, $"{name}.frame"), written);
         }
         byte[] pinned = File.ReadAllBytes(Path.Combine(_folder, $"{name}.frame"));
-        foreach (SimdPath path in _paths)
+        foreach (SimdPath path in Paths.All)
         {
             foreach (int threads in (int[])[1, 3])
             {
@@ -47,7 +45,7 @@ public class GoldenFrameTests
         Assert.Equal(golden.Header, frame.Header);
         float[] change = golden.Values(), residual = golden.Values(), decoded = new float[change.Length];
         FrameEncoder.Encode(golden.Header, golden.Layout, residual, golden.Compression);
-        foreach (SimdPath path in _paths)
+        foreach (SimdPath path in Paths.All)
         {
             Array.Fill(decoded, 99);
             frame.Decode(decoded, new CodecExecution(Path: path));

@@ -284,7 +284,7 @@ public class HostileFrameTests
     private static bool IsValid(byte[] bytes)
     {
         string? first = null;
-        foreach (SimdPath path in (SimdPath[])[SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512])
+        foreach (SimdPath path in Paths.All)
         {
             string verdict = Verdict(bytes, new CodecExecution(1, path));
             first ??= verdict;

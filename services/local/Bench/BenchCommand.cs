@@ -33,7 +33,7 @@ internal static class BenchCommand
         Option<long?> entries = Arguments.Integer("--entries", SyntheticUpdate.Step, MaximumEntries,
             $"Entries, rounded down to a multiple of {SyntheticUpdate.Step}; most entries of a folder. [default: {DefaultEntries}]");
         Option<string[]> peers = Arguments.Words("--peers", CodecBench.Names, $"Some of {string.Join(", ", CodecBench.Names)}. [default: all]");
-        Option<string?> path = Arguments.Choice("--path", ["fastest", "avx2", "scalar"], "Instruction set of our codec. [default: fastest]");
+        Option<string?> path = Arguments.Choice("--path", ["fastest", "avx2", "vector128", "scalar"], "Instruction set of our codec. [default: fastest]");
         Option<long?> seconds = Arguments.Integer("--seconds", 0, 3600, "Seconds for each row of a fast codec; three rounds at least. [default: 1]");
         Option<string?> @out = Arguments.Text("--out", "DIR", "Folder that gets codec.md and codec.json too.");
         Option<bool> json = Arguments.Json("the rows");
@@ -46,7 +46,13 @@ internal static class BenchCommand
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
-            SimdPath simd = parsed.GetValue(path) switch { "avx2" => SimdPath.Vector256, "scalar" => SimdPath.Scalar, _ => SimdPath.Fastest };
+            SimdPath simd = parsed.GetValue(path) switch
+            {
+                "avx2" => SimdPath.Vector256,
+                "vector128" => SimdPath.Vector128,
+                "scalar" => SimdPath.Scalar,
+                _ => SimdPath.Fastest,
+            };
             int count = (int)(parsed.GetValue(entries) ?? DefaultEntries);
             var options = new CodecBenchOptions(
                 Sources(Given(parsed.GetValue(data), SyntheticUpdate.Names)), Given(parsed.GetValue(density), Densities), count - count % SyntheticUpdate.Step,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Nodes;
 
@@ -52,10 +53,10 @@ internal sealed record BenchMachine(
     {
         (string Name, bool Supported)[] sets =
         [
-            ("AVX2", Avx2.IsSupported), ("AVX-512F", Avx512F.IsSupported), ("AVX-512BW", Avx512BW.IsSupported),
-            ("AVX-512VBMI", Avx512Vbmi.IsSupported), ("AVX-512VBMI2", Avx512Vbmi2.IsSupported),
+            ("AdvSIMD", AdvSimd.Arm64.IsSupported), ("SSE4.1", Sse41.IsSupported), ("AVX2", Avx2.IsSupported), ("AVX-512F", Avx512F.IsSupported),
+            ("AVX-512BW", Avx512BW.IsSupported), ("AVX-512VBMI", Avx512Vbmi.IsSupported), ("AVX-512VBMI2", Avx512Vbmi2.IsSupported),
         ];
         string names = string.Join(", ", sets.Where(set => set.Supported).Select(set => set.Name));
-        return names.Length > 0 ? names : "no AVX2";
+        return names.Length > 0 ? names : "no vectors";
     }
 }

@@ -28,6 +28,7 @@ internal static class PeerList
     public static string WordOf(SimdPath path) => path switch
     {
         SimdPath.Vector256 => "avx2",
+        SimdPath.Vector128 => "vector128",
         SimdPath.Scalar => "scalar",
         _ => "fastest",
     };

@@ -30,6 +30,7 @@ internal static unsafe class BitPlanes
                 {
                     SimdPath.Vector512 => (Vector512.Load(bytes + i).AsUInt16() << 7 - b).AsByte().ExtractMostSignificantBits(),
                     SimdPath.Vector256 => Plane256(bytes + i, b) | (ulong)Plane256(bytes + i + 32, b) << 32,
+                    SimdPath.Vector128 => Plane128(bytes + i, b) | (ulong)Plane128(bytes + i + 32, b) << 32,
                     _ => PlaneScalar((ulong*)(bytes + i), b),
                 };
                 if (count - i < 64) plane &= (1UL << count - i) - 1;
@@ -62,6 +63,7 @@ internal static unsafe class BitPlanes
                 Bytes256(from, bits, length).Store(bytes + i);
                 Bytes256(from + 4, bits, length).Store(bytes + i + 32);
             }
+            else if (path == SimdPath.Vector128) for (int j = 0; j < 4; j++) Bytes128(from + 2 * j, bits, length).Store(bytes + i + 16 * j);
             else for (int j = 0; j < 8; j++) ((ulong*)(bytes + i))[j] = EightBytes(from + j, bits, length);
         }
         return true;
@@ -76,6 +78,9 @@ internal static unsafe class BitPlanes
 
     private static uint Plane256(byte* bytes, int b) => (Vector256.Load(bytes).AsUInt16() << 7 - b).AsByte().ExtractMostSignificantBits();
 
+    private static uint Plane128(byte* bytes, int b) => (Vector128.Load(bytes).AsUInt16() << 7 - b).AsByte().ExtractMostSignificantBits()
+        | (Vector128.Load(bytes + 16).AsUInt16() << 7 - b).AsByte().ExtractMostSignificantBits() << 16;
+
     private static ulong EightBytes(byte* planes, int bits, int length)
     {
         ulong bytes = 0;
@@ -88,9 +93,20 @@ internal static unsafe class BitPlanes
         return bytes;
     }
 
-    private static Vector256<byte> Bytes256(byte* planes, int bits, int length)
+    private static Vector128<byte> Bytes128(byte* planes, int bits, int length)
     {
         // Byte j of a vector looks at bit j: byte j/8, bit j mod 8.
+        Vector128<byte> spread = Vector128.Create(0, Bytes.Ones).AsByte(), each = Vector128.Create(0x8040201008040201).AsByte(), bytes = default;
+        for (int b = 0; b < bits; b++, planes += length)
+        {
+            Vector128<byte> set = Vector128.ShuffleNative(Vector128.Create(Unsafe.ReadUnaligned<ushort>(planes)).AsByte(), spread) & each;
+            bytes |= Vector128.Equals(set, each) & Vector128.Create((byte)(1 << b));
+        }
+        return bytes;
+    }
+
+    private static Vector256<byte> Bytes256(byte* planes, int bits, int length)
+    {
         Vector256<byte> spread = (Vector256.Create(0UL, 1, 2, 3) * Bytes.Ones).AsByte(), each = Vector256.Create(0x8040201008040201).AsByte(), bytes = default;
         for (int b = 0; b < bits; b++, planes += length)
         {

@@ -7,12 +7,16 @@ namespace EcoLora.Codec;
 /// <summary>The code path of the codec's kernels. Every path gives the same bytes, values and errors.</summary>
 internal static class CodecPath
 {
-    /// <summary>A path that this machine has: 512 bits need AVX-512 VBMI2 (byte permutes, compress and expand), 256 bits need AVX2.</summary>
-    public static SimdPath Resolve(SimdPath path)
+    /// <summary>
+    /// A path that this machine has: 512 bits need AVX-512 VBMI2 (byte permutes, compress and expand), 256 bits need AVX2, 128 bits SSE4.1 or Arm's AdvSIMD.
+    /// </summary>
+    public static SimdPath Resolve(SimdPath path) => path switch
     {
-        if (path is SimdPath.Fastest or SimdPath.Vector512 && Avx512Vbmi2.IsSupported && Avx512Vbmi.IsSupported) return SimdPath.Vector512;
-        return path is not SimdPath.Scalar && Avx2.IsSupported ? SimdPath.Vector256 : SimdPath.Scalar;
-    }
+        SimdPath.Scalar => SimdPath.Scalar,
+        SimdPath.Fastest or SimdPath.Vector512 when Avx512Vbmi2.IsSupported && Avx512Vbmi.IsSupported => SimdPath.Vector512,
+        not SimdPath.Vector128 when Avx2.IsSupported => SimdPath.Vector256,
+        _ => Vectors128.AreSupported ? SimdPath.Vector128 : SimdPath.Scalar,
+    };
 }
 
 /// <summary>How the just-in-time compiler treats kernels.</summary>

@@ -44,14 +44,14 @@ internal static unsafe class NibbleLevels
                 continue;
             }
             // The population of each nibble by a table; of each population, how many bytes have it.
-            Vector256<byte> table = Vector256.Create(Vector128.Create((byte)0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+            var table = Vector128.Create((byte)0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
             counts[0] += Piece;
-            for (int i = 0; i < Piece; i += 32)
+            for (int i = 0; i < Piece; i += 16)
             {
-                Vector256<byte> population = Avx2.Shuffle(table, Vector256.Create(piece[i..]));
+                Vector128<byte> population = Vector128.ShuffleNative(table, Vector128.Create(piece[i..]));
                 for (byte c = 1; c <= 4; c++)
                 {
-                    int found = BitOperations.PopCount(Vector256.Equals(population, Vector256.Create(c)).ExtractMostSignificantBits());
+                    int found = BitOperations.PopCount(Vector128.Equals(population, Vector128.Create(c)).ExtractMostSignificantBits());
                     counts[c] += found;
                     counts[0] -= found;
                 }
@@ -70,12 +70,8 @@ internal static unsafe class NibbleLevels
         for (int i = 0; i < nibbles; i += 64, bits += 32, symbols += 64)
         {
             if (path == SimdPath.Vector512) Cut512(bits).Store(symbols);
-            else if (path == SimdPath.Vector256)
-            {
-                Cut256(bits).Store(symbols);
-                Cut256(bits + 16).Store(symbols + 32);
-            }
-            else for (int j = 0; j < 64; j++) symbols[j] = (byte)(bits[j >> 1] >> 4 * (j & 1) & 15);
+            else if (path == SimdPath.Scalar) for (int j = 0; j < 64; j++) symbols[j] = (byte)(bits[j >> 1] >> 4 * (j & 1) & 15);
+            else for (int j = 0; j < 64; j += 16) Cut128(bits + j / 2).Store(symbols + j);
         }
     }
 
@@ -102,9 +98,9 @@ internal static unsafe class NibbleLevels
                 symbols += (uint)BitOperations.PopCount(mask);
                 continue;
             }
-            if (path == SimdPath.Vector256)
+            if (path != SimdPath.Scalar)
             {
-                for (int part = 0; part < 2; part++) symbols += CutNonZero256(bits + 16 * part, flags + 4 * part, symbols);
+                for (int part = 0; part < 4; part++) symbols += CutNonZero128(bits + 8 * part, flags + 2 * part, symbols);
                 continue;
             }
             for (int word = 0; word < 4; word++)
@@ -122,23 +118,21 @@ internal static unsafe class NibbleLevels
         return (int)(symbols - start);
     }
 
-    private static int CutNonZero256(byte* bits, byte* flags, byte* symbols)
+    private static int CutNonZero128(byte* bits, byte* flags, byte* symbols)
     {
-        Vector256<byte> nibbles = Cut256(bits);
-        uint mask = ~Vector256.Equals(nibbles, Vector256<byte>.Zero).ExtractMostSignificantBits();
-        *(uint*)flags = mask;
+        Vector128<byte> nibbles = Cut128(bits);
+        uint mask = ~Vector128.Equals(nibbles, Vector128<byte>.Zero).ExtractMostSignificantBits();
+        *(ushort*)flags = (ushort)mask;
         byte* compress = LaneTables.Compress8, next = symbols;
-        next += Append(nibbles.GetLower().AsUInt64().ToScalar(), mask & 255, compress, next);
-        next += Append(nibbles.GetLower().AsUInt64().GetElement(1), mask >> 8 & 255, compress, next);
-        next += Append(nibbles.GetUpper().AsUInt64().ToScalar(), mask >> 16 & 255, compress, next);
-        next += Append(nibbles.GetUpper().AsUInt64().GetElement(1), mask >> 24, compress, next);
+        next += Append(nibbles.AsUInt64().ToScalar(), mask & 255, compress, next);
+        next += Append(nibbles.AsUInt64().GetElement(1), mask >> 8 & 255, compress, next);
         return (int)(next - symbols);
     }
 
     private static int Append(ulong eight, uint mask, byte* compress, byte* symbols)
     {
         Vector128<byte> from = Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * mask)).AsByte();
-        *(ulong*)symbols = Ssse3.Shuffle(Vector128.CreateScalarUnsafe(eight).AsByte(), from).AsUInt64().ToScalar();
+        *(ulong*)symbols = Vector128.ShuffleNative(Vector128.CreateScalarUnsafe(eight).AsByte(), from).AsUInt64().ToScalar();
         return BitOperations.PopCount(mask);
     }
 
@@ -150,7 +144,11 @@ internal static unsafe class NibbleLevels
         for (int i = 0; i < nibbles; i += 64, bits += 32, symbols += 64)
         {
             if (path == SimdPath.Vector512) Join512(Vector512.Load(symbols)).Store(bits);
-            else if (path == SimdPath.Vector256) Join256(Vector256.Load(symbols), Vector256.Load(symbols + 32)).Store(bits);
+            else if (path != SimdPath.Scalar)
+            {
+                Join128(Vector128.Load(symbols), Vector128.Load(symbols + 16)).Store(bits);
+                Join128(Vector128.Load(symbols + 32), Vector128.Load(symbols + 48)).Store(bits + 16);
+            }
             else
             {
                 for (int word = 0; word < 8; word++)
@@ -187,7 +185,7 @@ internal static unsafe class NibbleLevels
             }
             return;
         }
-        if (path == SimdPath.Vector256)
+        if (path != SimdPath.Scalar)
         {
             byte* expand = LaneTables.Expand8;
             var one = Vector128.Create(0x8040201008040201).AsByte();
@@ -196,11 +194,9 @@ internal static unsafe class NibbleLevels
                 uint lower = flags[0], upper = flags[1];
                 byte* next = symbols + BitOperations.PopCount(lower);
                 Vector128<byte> from = Vector128.Create(*(ulong*)(expand + 8 * lower), *(ulong*)(expand + 8 * upper) | 0x0808080808080808).AsByte();
-                Vector128<byte> spread = Ssse3.Shuffle(Vector128.Create(*(ulong*)symbols, *(ulong*)next).AsByte(), from);
+                Vector128<byte> spread = Vector128.ShuffleNative(Vector128.Create(*(ulong*)symbols, *(ulong*)next).AsByte(), from);
                 Vector128<byte> set = Vector128.Equals(Vector128.Create(lower * 0x0101010101010101UL, upper * 0x0101010101010101UL).AsByte() & one, one);
-                Vector128<ushort> pairs = (spread & set).AsUInt16();
-                Vector128<short> joined = ((pairs | pairs >>> 4) & Vector128.Create((ushort)255)).AsInt16();
-                *(ulong*)bits = Sse2.PackUnsignedSaturate(joined, joined).AsUInt64().ToScalar();
+                *(ulong*)bits = Join128(spread & set, spread & set).AsUInt64().ToScalar();
                 symbols = next + BitOperations.PopCount(upper);
             }
             return;
@@ -221,17 +217,16 @@ internal static unsafe class NibbleLevels
         return ((wide | wide << 4) & Vector512.Create((ushort)0x0F0F)).AsByte();
     }
 
-    private static Vector256<byte> Cut256(byte* bits)
+    private static Vector128<byte> Cut128(byte* bits)
     {
-        Vector256<ushort> wide = Avx2.ConvertToVector256Int16(bits).AsUInt16();
-        return ((wide | wide << 4) & Vector256.Create((ushort)0x0F0F)).AsByte();
+        Vector128<ushort> wide = Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(bits)).AsByte());
+        return ((wide | wide << 4) & Vector128.Create((ushort)0x0F0F)).AsByte();
     }
 
-    private static Vector256<byte> Join256(Vector256<byte> lower, Vector256<byte> upper)
+    private static Vector128<byte> Join128(Vector128<byte> lower, Vector128<byte> upper)
     {
-        Vector256<ushort> a = lower.AsUInt16(), b = upper.AsUInt16(), mask = Vector256.Create((ushort)255);
-        Vector256<byte> packed = Avx2.PackUnsignedSaturate(((a | a >>> 4) & mask).AsInt16(), ((b | b >>> 4) & mask).AsInt16());
-        return Avx2.Permute4x64(packed.AsUInt64(), 0b11011000).AsByte();
+        Vector128<ushort> a = lower.AsUInt16(), b = upper.AsUInt16();
+        return Vector128.Narrow(a | a >>> 4, b | b >>> 4);
     }
 
     private static Vector256<byte> Join512(Vector512<byte> symbols)

@@ -26,7 +26,7 @@ internal struct CodeRange()
 
     /// <inheritdoc cref="Include(uint, uint)"/>
     public void Include(Vector128<ushort> lowest, Vector128<ushort> highest) =>
-        Include(Sse41.MinHorizontal(lowest).ToScalar(), (ushort)~Sse41.MinHorizontal(~highest).ToScalar());
+        Include(Vectors128.Least(lowest), (ushort)~Vectors128.Least(~highest));
 }
 
 /// <summary>What a code is cut into.</summary>
@@ -65,6 +65,7 @@ internal static unsafe class Planes
         {
             SimdPath.Vector512 => Split512(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
             SimdPath.Vector256 => Split256(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
+            SimdPath.Vector128 => Split128(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
             _ => SplitScalar(codes, n, halves, least, lowBits, bitmap, tokens, lows, ref range),
         };
 
@@ -76,8 +77,8 @@ internal static unsafe class Planes
         // Around the cache, to memory that is not read again soon, a store does not have to read what it replaces.
         SimdPath.Vector512 when halves && n == Block && (nuint)codes % 64 == 0 => Merge512(bitmap, n, tokens, lows, halves, stream: true, shape, codes),
         SimdPath.Vector512 => Merge512(bitmap, n, tokens, lows, halves, stream: false, shape, codes),
-        SimdPath.Vector256 => Merge256(bitmap, n, tokens, lows, halves, shape, codes),
-        _ => MergeScalar(bitmap, n, tokens, lows, halves, shape, codes),
+        SimdPath.Scalar => MergeScalar(bitmap, n, tokens, lows, halves, shape, codes),
+        _ => Merge128(bitmap, n, tokens, lows, halves, shape, codes, path),
     };
 
     /// <summary>The codes of sent entries, one after the other.</summary>
@@ -111,6 +112,15 @@ internal static unsafe class Planes
                 (code >>> turn | code << 16 - turn).Store(codes + i);
             }
         }
+        else if (path == SimdPath.Vector128)
+        {
+            for (int i = 0; i < count; i += 16)
+            {
+                Vector128<byte> token = Vector128.Load(tokens + i) + Vector128.Create(first), low = Vector128.Load(lows + i);
+                Join128(Vector128.WidenLower(token), Vector128.WidenLower(low), shape, turn).Store(codes + i);
+                Join128(Vector128.WidenUpper(token), Vector128.WidenUpper(low), shape, turn).Store(codes + i + 8);
+            }
+        }
         else
         {
             for (int i = 0; i < count; i++)
@@ -119,6 +129,13 @@ internal static unsafe class Planes
                 codes[i] = (ushort)(code >> turn | code << 16 - turn);
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<ushort> Join128(Vector128<ushort> token, Vector128<ushort> low, CodeShape shape, int turn)
+    {
+        Vector128<ushort> code = (token << shape.LowBits | low) + Vector128.Create((ushort)shape.Least);
+        return code >>> turn | code << 16 - turn;
     }
 
     /// <summary>Four 16-bit numbers below 256 as four bytes.</summary>
@@ -225,27 +242,60 @@ internal static unsafe class Planes
         return (int)kept;
     }
 
+    [MethodImpl(Jit.Kernel)]
+    private static int Split128(ushort* codes, int n, bool halves, int least, int lowBits, byte* bitmap, byte* tokens, byte* lows, ref CodeRange range)
+    {
+        nuint kept = 0;
+        byte* compress = LaneTables.CompressPairs8;
+        Vector128<ushort> lowest = Vector128<ushort>.AllBitsSet, highest = Vector128<ushort>.Zero;
+        var floor = Vector128.Create((ushort)least);
+        var mask = Vector128.Create((ushort)((1 << lowBits) - 1));
+        for (int i = 0; i < (n + 63 & ~63); i += 16)
+        {
+            Vector128<ushort> a = Vector128.Load(codes + i), b = Vector128.Load(codes + i + 8);
+            if (halves)
+            {
+                a = a << 1 | a >>> 15;
+                b = b << 1 | b >>> 15;
+                lowest = Vector128.Min(lowest, Vector128.Min(a - Vector128.Create((ushort)2), b - Vector128.Create((ushort)2)));
+                highest = Vector128.Max(highest, Vector128.Max(a, b));
+            }
+            Vector128<short> sentA = Vector128.Equals(Vector128.Max(a, floor), a).AsInt16(), sentB = Vector128.Equals(Vector128.Max(b, floor), b).AsInt16();
+            uint bits = Vector128.NarrowWithSaturation(sentA, sentB).ExtractMostSignificantBits();
+            *(ushort*)(bitmap + i / 8) = (ushort)bits;
+            // Token and low bits as the two bytes of 16 bits, so that one shuffle moves both.
+            a -= floor;
+            b -= floor;
+            a = a >>> lowBits << 8 | a & mask;
+            b = b >>> lowBits << 8 | b & mask;
+            kept += Append(a, bits & 255, compress, tokens + kept, lows + kept);
+            kept += Append(b, bits >> 8, compress, tokens + kept, lows + kept);
+        }
+        if (halves) range.Include(lowest, highest);
+        return (int)kept;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Append(Vector128<ushort> pairs, uint bits, byte* compress, byte* tokens, byte* lows)
     {
-        Vector128<byte> packed = Ssse3.Shuffle(pairs.AsByte(), Vector128.Load(compress + 16 * bits));
-        Sse2.StoreScalar((long*)tokens, packed.AsInt64());
-        Sse.StoreHigh((float*)lows, packed.AsSingle());
+        Vector128<ulong> packed = Vector128.ShuffleNative(pairs.AsByte(), Vector128.Load(compress + 16 * bits)).AsUInt64();
+        *(ulong*)tokens = packed.ToScalar();
+        *(ulong*)lows = packed.GetElement(1);
         return (uint)BitOperations.PopCount(bits);
     }
 
     [SkipLocalsInit, MethodImpl(Jit.Kernel)]
-    private static int Merge256(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes)
+    private static int Merge128(byte* bitmap, int n, byte* tokens, byte* lows, bool halves, CodeShape shape, ushort* codes, SimdPath path)
     {
         byte* expand = LaneTables.ExpandWords8;
         ushort* packed = stackalloc ushort[Block + 16];
         int sent = 0, words = (n + 63) / 64;
         for (int word = 0; word < words; word++) sent += BitOperations.PopCount(((ulong*)bitmap)[word]);
-        Join(tokens, lows, sent, shape, halves, packed, SimdPath.Vector256);
+        Join(tokens, lows, sent, shape, halves, packed, path);
         for (int i = 0; i < 8 * words; i++)
         {
             uint bits = bitmap[i];
-            Ssse3.Shuffle(Vector128.Load((byte*)packed), Vector128.Load(expand + 16 * bits)).AsUInt16().Store(codes + 8 * i);
+            Vector128.ShuffleNative(Vector128.Load((byte*)packed), Vector128.Load(expand + 16 * bits)).AsUInt16().Store(codes + 8 * i);
             packed += BitOperations.PopCount(bits);
         }
         return sent;

@@ -62,9 +62,12 @@ internal static unsafe class RansDecoder
         {
             done = Math.Min(count, VectorLanes - cursor.Lane & VectorLanes - 1);
             if (!Scalar(table, ref cursor, symbols, done)) return false;
-            done += path == SimdPath.Vector512
-                ? Vector512Rounds(table, ref cursor, symbols + done, count - done)
-                : Vector256Rounds(table, ref cursor, symbols + done, count - done);
+            done += path switch
+            {
+                SimdPath.Vector512 => Vector512Rounds(table, ref cursor, symbols + done, count - done),
+                SimdPath.Vector256 => Vector256Rounds(table, ref cursor, symbols + done, count - done),
+                _ => Vector128Rounds(table, ref cursor, symbols + done, count - done),
+            };
             if (cursor.Bytes > cursor.End) return false;
         }
         return Scalar(table, ref cursor, symbols + done, count - done);
@@ -207,6 +210,41 @@ internal static unsafe class RansDecoder
         Vector128<byte> stream = Vector128.Create(*(ulong*)bytes, *(ulong*)next).AsByte();
         Vector128<byte> from = Vector128.Create(*(ulong*)(expand + 8 * lower), *(ulong*)(expand + 8 * upper) | 0x0808080808080808).AsByte();
         bytes = next + BitOperations.PopCount(upper);
-        return Ssse3.Shuffle(stream, from);
+        return Vector128.ShuffleNative(stream, from);
+    }
+
+    [MethodImpl(Jit.Kernel)]
+    private static int Vector128Rounds(RansTable table, ref Cursor cursor, byte* symbols, int count)
+    {
+        byte* bytes = cursor.Bytes, last = cursor.Readable - VectorLanes, end = cursor.End, expand = LaneTables.Expand8;
+        byte* low = stackalloc byte[VectorLanes];
+        ushort* high = stackalloc ushort[VectorLanes];
+        RansStates.Split128(cursor.States, low, high);
+        nint done = 0;
+        for (nint stop = count - VectorLanes; done <= stop && bytes <= last && bytes <= end; done += VectorLanes)
+            for (nint lane = 0; lane < VectorLanes; lane += 16)
+                Step128(symbols + done + lane, table, low + lane, high + lane, expand, ref bytes);
+        RansStates.Join128(cursor.States, low, high);
+        cursor.Bytes = bytes;
+        return (int)done;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step128(byte* symbols, RansTable table, byte* low, ushort* high, byte* expand, ref byte* bytes)
+    {
+        Vector128<byte> l = Vector128.Load(low), symbol = Vectors128.InAll(table.Symbols, l);
+        symbol.Store(symbols);
+        int used = table.Count;
+        Vector128<byte> f = Vectors128.InFew(table.Frequencies, symbol, used), bias = l - Vectors128.InFew(table.Starts, symbol, used);
+        Vector128<ushort> a = Vector128.Load(high) << 1, b = Vector128.Load(high + 8) << 1;
+        (Vector128<ushort> fA, Vector128<ushort> fB) = Vector128.Widen(f);
+        Vector128<ushort> restA = (a * fA >>> 1) + Vector128.WidenLower(bias), restB = (b * fB >>> 1) + Vector128.WidenUpper(bias);
+        Vector128<ushort> topA = (Vectors128.MultiplyHigh(a, fA) << 7) + (restA >>> 8), topB = (Vectors128.MultiplyHigh(b, fB) << 7) + (restB >>> 8);
+        var last = Vector128.Create((ushort)255);
+        Vector128.ConditionalSelect(Vector128.LessThan(topA.AsInt16(), Vector128.Create((short)128)).AsUInt16(), restA, topA).Store(high);
+        Vector128.ConditionalSelect(Vector128.LessThan(topB.AsInt16(), Vector128.Create((short)128)).AsUInt16(), restB, topB).Store(high + 8);
+        Vector128<byte> kept = Vectors128.Pack(topA, topB);
+        Vector128<byte> taken = Expand16(~kept.ExtractMostSignificantBits(), expand, ref bytes);
+        Vectors128.Choice(kept, taken, Vectors128.Pack(restA & last, restB & last)).Store(low);
     }
 }

@@ -45,7 +45,8 @@ internal static unsafe class RansEncoder
             int rounds = count / RansDecoder.VectorLanes;
             symbols += count - rounds * RansDecoder.VectorLanes;
             if (path == SimdPath.Vector512) Vector512Rounds(table, ref cursor, symbols, rounds);
-            else Vector256Rounds(table, ref cursor, symbols, rounds);
+            else if (path == SimdPath.Vector256) Vector256Rounds(table, ref cursor, symbols, rounds);
+            else Vector128Rounds(table, ref cursor, symbols, rounds);
             count -= rounds * RansDecoder.VectorLanes;
             symbols -= count;
         }
@@ -211,6 +212,67 @@ internal static unsafe class RansEncoder
         v -= quotient * f;
         Vector256<ushort> less = v - f;
         v = Vector256.Min(v, less);
+        return quotient + (less.AsInt16() >> 15).AsUInt16();
+    }
+
+    [MethodImpl(Jit.Kernel)]
+    private static void Vector128Rounds(RansTable table, ref Cursor cursor, byte* symbols, int rounds)
+    {
+        byte* bytes = cursor.Bytes, compress = LaneTables.CompressUp8;
+        byte* low = stackalloc byte[RansDecoder.VectorLanes];
+        ushort* high = stackalloc ushort[RansDecoder.VectorLanes];
+        RansStates.Split128(cursor.States, low, high);
+        for (nint i = (nint)rounds * RansDecoder.VectorLanes - 16; i >= 0; i -= 16)
+        {
+            nint lane = i & RansDecoder.VectorLanes - 1;
+            Step128(Vector128.Load(symbols + i), table, low + lane, high + lane, compress, ref bytes);
+        }
+        RansStates.Join128(cursor.States, low, high);
+        cursor.Bytes = bytes;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step128(Vector128<byte> symbols, RansTable table, byte* low, ushort* high, byte* compress, ref byte* bytes)
+    {
+        int used = table.Count;
+        Vector128<byte> f = Vectors128.InFew(table.Frequencies, symbols, used);
+        Vector128<byte> mLow = Vectors128.InFew(table.ReciprocalsLow, symbols, used), mHigh = Vectors128.InFew(table.ReciprocalsHigh, symbols, used);
+        (Vector128<ushort> fA, Vector128<ushort> fB) = Vector128.Widen(f);
+        Vector128<ushort> mA = Vector128.WidenLower(mLow) | Vector128.WidenLower(mHigh) << 8, mB = Vector128.WidenUpper(mLow) | Vector128.WidenUpper(mHigh) << 8;
+        Vector128<byte> l = Vector128.Load(low);
+        Vector128<ushort> a = Vector128.Load(high), b = Vector128.Load(high + 8);
+        (Vector128<ushort> lA, Vector128<ushort> lB) = Vector128.Widen(l);
+        Vector128<ushort> keptA = (((a >>> 7) - fA).AsInt16() >> 15).AsUInt16(), keptB = (((b >>> 7) - fB).AsInt16() >> 15).AsUInt16();
+        uint given = ~Vector128.NarrowWithSaturation(keptA.AsInt16(), keptB.AsInt16()).ExtractMostSignificantBits();
+        for (int part = 8; part >= 0; part -= 8)
+        {
+            uint bits = given >> part & 255;
+            Vector128<byte> eight = Vector128.CreateScalarUnsafe(*(ulong*)(low + part)).AsByte();
+            *(ulong*)(bytes - 8) = Vector128.ShuffleNative(eight, Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * bits)).AsByte()).AsUInt64().ToScalar();
+            bytes -= (uint)BitOperations.PopCount(bits);
+        }
+        var last = Vector128.Create((ushort)255);
+        lA = Vector128.ConditionalSelect(keptA, lA, a & last);
+        lB = Vector128.ConditionalSelect(keptB, lB, b & last);
+        a = Vector128.ConditionalSelect(keptA, a, a >>> 8);
+        b = Vector128.ConditionalSelect(keptB, b, b >>> 8);
+        Vector128<ushort> upperA = Divide128(ref a, mA, fA), upperB = Divide128(ref b, mB, fB);
+        lA |= a << 8;
+        lB |= b << 8;
+        Vector128<ushort> lowerA = Divide128(ref lA, mA, fA), lowerB = Divide128(ref lB, mB, fB), both = Vector128.Create((ushort)257);
+        ((upperA << 8) + (lowerA + both)).Store(high);
+        ((upperB << 8) + (lowerB + both)).Store(high + 8);
+        (Vectors128.Pack(lA, lB) + Vectors128.InFew(table.Starts, symbols, used)).Store(low);
+    }
+
+    /// <inheritdoc cref="Divide512"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<ushort> Divide128(ref Vector128<ushort> v, Vector128<ushort> m, Vector128<ushort> f)
+    {
+        Vector128<ushort> quotient = Vectors128.MultiplyHigh(v, m);
+        v -= quotient * f;
+        Vector128<ushort> less = v - f;
+        v = Vector128.Min(v, less);
         return quotient + (less.AsInt16() >> 15).AsUInt16();
     }
 }

@@ -50,6 +50,18 @@ internal static unsafe class RansStates
         for (int lane = 0; lane < RansDecoder.VectorLanes; lane++) x[lane] = (uint)(high[Place256(lane)] << 8 | low[lane]);
     }
 
+    /// <summary>128 states to l and h, both in the lanes' order.</summary>
+    public static void Split128(uint* x, byte* low, ushort* high)
+    {
+        for (int lane = 0; lane < RansDecoder.VectorLanes; lane++) (low[lane], high[lane]) = ((byte)x[lane], (ushort)(x[lane] >> 8));
+    }
+
+    /// <summary>The mirror of <see cref="Split128"/>.</summary>
+    public static void Join128(uint* x, byte* low, ushort* high)
+    {
+        for (int lane = 0; lane < RansDecoder.VectorLanes; lane++) x[lane] = (uint)(high[lane] << 8 | low[lane]);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<uint> Join(Vector128<byte> low, Vector128<ushort> a, Vector128<ushort> b) =>
         Avx512F.ConvertToVector512UInt32(Vector256.Create(a, b)) << 8 | Avx512F.ConvertToVector512UInt32(low);

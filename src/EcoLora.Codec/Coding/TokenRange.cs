@@ -6,7 +6,7 @@ namespace EcoLora.Codec;
 /// <summary>The smallest and the largest token that were met.</summary>
 internal struct TokenRange()
 {
-    private Vector256<byte> _low = Vector256<byte>.AllBitsSet, _high = Vector256<byte>.Zero;
+    private Vector128<byte> _low = Vector128<byte>.AllBitsSet, _high = Vector128<byte>.Zero;
 
     /// <summary>Smallest and largest; 255 and 0 of nothing.</summary>
     public readonly (int Smallest, int Largest) Ends
@@ -14,7 +14,7 @@ internal struct TokenRange()
         get
         {
             (int smallest, int largest) = (byte.MaxValue, byte.MinValue);
-            for (int lane = 0; lane < Vector256<byte>.Count; lane++) (smallest, largest) = (Math.Min(smallest, _low[lane]), Math.Max(largest, _high[lane]));
+            for (int lane = 0; lane < Vector128<byte>.Count; lane++) (smallest, largest) = (Math.Min(smallest, _low[lane]), Math.Max(largest, _high[lane]));
             return (smallest, largest);
         }
     }
@@ -23,17 +23,17 @@ internal struct TokenRange()
     [MethodImpl(Jit.Kernel)]
     public void Include(ReadOnlySpan<byte> tokens)
     {
-        Vector256<byte> low = _low, high = _high;
-        for (; tokens.Length >= Vector256<byte>.Count; tokens = tokens[Vector256<byte>.Count..])
+        Vector128<byte> low = _low, high = _high;
+        for (; tokens.Length >= Vector128<byte>.Count; tokens = tokens[Vector128<byte>.Count..])
         {
-            var v = Vector256.Create(tokens);
-            low = Vector256.Min(low, v);
-            high = Vector256.Max(high, v);
+            var v = Vector128.Create(tokens);
+            low = Vector128.Min(low, v);
+            high = Vector128.Max(high, v);
         }
         foreach (byte token in tokens)
         {
-            low = Vector256.Min(low, Vector256.Create(token));
-            high = Vector256.Max(high, Vector256.Create(token));
+            low = Vector128.Min(low, Vector128.Create(token));
+            high = Vector128.Max(high, Vector128.Create(token));
         }
         (_low, _high) = (low, high);
     }

@@ -116,12 +116,13 @@ internal sealed class TokenTable
             }
             else
             {
-                Vector256<byte> lower = Vector256.Min(Vector256.Load(tokens + i) - Vector256.Create(first), Vector256.Create(escape));
-                Vector256<byte> upper = Vector256.Min(Vector256.Load(tokens + i + 32) - Vector256.Create(first), Vector256.Create(escape));
-                escaped = Vector256.Equals(lower, Vector256.Create(escape)).ExtractMostSignificantBits()
-                    | (ulong)Vector256.Equals(upper, Vector256.Create(escape)).ExtractMostSignificantBits() << 32;
-                lower.Store(symbols + i);
-                upper.Store(symbols + i + 32);
+                escaped = 0;
+                for (int part = 0; part < 64; part += 16)
+                {
+                    Vector128<byte> symbol = Vector128.Min(Vector128.Load(tokens + i + part) - Vector128.Create(first), Vector128.Create(escape));
+                    escaped |= (ulong)Vector128.Equals(symbol, Vector128.Create(escape)).ExtractMostSignificantBits() << part;
+                    symbol.Store(symbols + i + part);
+                }
             }
             if (count - i < 64) escaped &= (1UL << count - i) - 1;
             for (; escaped != 0; escaped &= escaped - 1) *escapes++ = tokens[i + BitOperations.TrailingZeroCount(escaped)];
@@ -145,11 +146,11 @@ internal sealed class TokenTable
             ulong escaped = 0;
             if (path == SimdPath.Vector512)
                 escaped = Vector512.Equals(Vector512.Load(symbols + i), Vector512.Create(escape)).ExtractMostSignificantBits();
-            else if (path == SimdPath.Vector256)
-                escaped = Vector256.Equals(Vector256.Load(symbols + i), Vector256.Create(escape)).ExtractMostSignificantBits()
-                    | (ulong)Vector256.Equals(Vector256.Load(symbols + i + 32), Vector256.Create(escape)).ExtractMostSignificantBits() << 32;
-            else
+            else if (path == SimdPath.Scalar)
                 escaped = Bytes.Equal((ulong*)(symbols + i), escape);
+            else
+                for (int part = 0; part < 64; part += 16)
+                    escaped |= (ulong)Vector128.Equals(Vector128.Load(symbols + i + part), Vector128.Create(escape)).ExtractMostSignificantBits() << part;
             if (escaped == 0) continue;
             if (count - i < 64) escaped &= (1UL << count - i) - 1;
             if (end - escapes < BitOperations.PopCount(escaped)) return false;

@@ -22,6 +22,7 @@ internal static unsafe class Dequantize
             int i = 0;
             if (path == SimdPath.Vector512) i = Run512(code, value, codes.Length, kernel);
             else if (path == SimdPath.Vector256) i = Run256(code, value, codes.Length, kernel);
+            else if (path == SimdPath.Vector128) i = Run128(code, value, codes.Length, kernel);
             for (; i < codes.Length; i++) value[i] = Value(code[i], kernel);
         }
     }
@@ -41,6 +42,7 @@ internal static unsafe class Dequantize
             int i = 0;
             if (path == SimdPath.Vector512) i = Accumulate512(code, weight, sum, codes.Length, kernel);
             else if (path == SimdPath.Vector256) i = Accumulate256(code, weight, sum, codes.Length, kernel);
+            else if (path == SimdPath.Vector128) i = Accumulate128(code, weight, sum, codes.Length, kernel);
             for (; i < codes.Length; i++)
                 if (code[i] != 0)
                     sum[i] += weight * Value(code[i], kernel);
@@ -78,6 +80,14 @@ internal static unsafe class Dequantize
         return (kernel.Value(code >>> 1).AsUInt32() | code << 31).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Value128<TKernel>(ushort* codes, TKernel kernel)
+        where TKernel : struct, IValueKernel
+    {
+        Vector128<uint> code = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)codes).AsUInt16());
+        return (kernel.Value(code >>> 1).AsUInt32() | code << 31).AsSingle();
+    }
+
     [MethodImpl(Jit.Kernel)]
     private static int Run512<TKernel>(ushort* codes, float* values, int count, TKernel kernel)
         where TKernel : struct, IValueKernel
@@ -93,6 +103,15 @@ internal static unsafe class Dequantize
     {
         int i = 0;
         for (; i + 8 <= count; i += 8) Value256(codes + i, kernel).Store(values + i);
+        return i;
+    }
+
+    [MethodImpl(Jit.Kernel)]
+    private static int Run128<TKernel>(ushort* codes, float* values, int count, TKernel kernel)
+        where TKernel : struct, IValueKernel
+    {
+        int i = 0;
+        for (; i + 4 <= count; i += 4) Value128(codes + i, kernel).Store(values + i);
         return i;
     }
 
@@ -122,6 +141,21 @@ internal static unsafe class Dequantize
             Vector256<float> value = Value256(codes + i, kernel);
             (Vector256.Load(sums + i) + w * Avx.ConvertToVector256Double(value.GetLower())).Store(sums + i);
             (Vector256.Load(sums + i + 4) + w * Avx.ConvertToVector256Double(value.GetUpper())).Store(sums + i + 4);
+        }
+        return i;
+    }
+
+    [MethodImpl(Jit.Kernel)]
+    private static int Accumulate128<TKernel>(ushort* codes, double weight, double* sums, int count, TKernel kernel)
+        where TKernel : struct, IValueKernel
+    {
+        var w = Vector128.Create(weight);
+        int i = 0;
+        for (; i + 4 <= count; i += 4)
+        {
+            (Vector128<double> lower, Vector128<double> upper) = Vector128.Widen(Value128(codes + i, kernel));
+            (Vector128.Load(sums + i) + w * lower).Store(sums + i);
+            (Vector128.Load(sums + i + 2) + w * upper).Store(sums + i + 2);
         }
         return i;
     }

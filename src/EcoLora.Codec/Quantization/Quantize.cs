@@ -27,6 +27,7 @@ internal static unsafe class Quantize
             int i = 0;
             if (path == SimdPath.Vector512) i = Run512((uint*)value, code, values.Length, minimum, kernel);
             else if (path == SimdPath.Vector256) i = Run256((uint*)value, code, values.Length, minimum, kernel);
+            else if (path == SimdPath.Vector128) i = Run128((uint*)value, code, values.Length, minimum, kernel);
             for (; i < values.Length; i++)
             {
                 uint bits = BitConverter.SingleToUInt32Bits(value[i]);
@@ -132,6 +133,27 @@ internal static unsafe class Quantize
             Vector256<float> sent = (kernel.Value(m).AsUInt32() | Vector256.AndNot(bits, mask)).AsSingle();
             Vector256<float> residual = bits.AsSingle() - sent;
             Vector256.ConditionalSelect(isSent, residual.AsUInt32(), bits).Store(values + i);
+        }
+        return i;
+    }
+
+    [MethodImpl(Jit.Kernel)]
+    private static int Run128<TKernel>(uint* values, ushort* codes, int count, uint minimum, TKernel kernel)
+        where TKernel : struct, IValueKernel
+    {
+        Vector128<uint> mask = Vector128.Create(Magnitude);
+        Vector128<int> below = Vector128.Create((int)minimum - 1);
+        int i = 0;
+        for (; i + 4 <= count; i += 4)
+        {
+            Vector128<uint> bits = Vector128.Load(values + i), magnitude = bits & mask;
+            Vector128<uint> m = kernel.Round(magnitude) & Vector128.GreaterThan(magnitude.AsInt32(), below).AsUInt32();
+            Vector128<uint> isSent = ~Vector128.Equals(m, Vector128<uint>.Zero);
+            Vector128<uint> code = (m << 1 | bits >>> 31) & isSent;
+            *(ulong*)(codes + i) = Vectors128.Pack(code, code).AsUInt64().ToScalar();
+            Vector128<float> sent = (kernel.Value(m).AsUInt32() | Vector128.AndNot(bits, mask)).AsSingle();
+            Vector128<float> residual = bits.AsSingle() - sent;
+            Vector128.ConditionalSelect(isSent, residual.AsUInt32(), bits).Store(values + i);
         }
         return i;
     }

@@ -13,6 +13,9 @@ internal interface IValueKernel
     int Round(uint bits);
 
     /// <inheritdoc cref="Round(uint)"/>
+    Vector128<uint> Round(Vector128<uint> bits);
+
+    /// <inheritdoc cref="Round(uint)"/>
     Vector256<uint> Round(Vector256<uint> bits);
 
     /// <inheritdoc cref="Round(uint)"/>
@@ -20,6 +23,9 @@ internal interface IValueKernel
 
     /// <summary>The value that m stands for; 0 for 0.</summary>
     float Value(uint m);
+
+    /// <inheritdoc cref="Value(uint)"/>
+    Vector128<float> Value(Vector128<uint> m);
 
     /// <inheritdoc cref="Value(uint)"/>
     Vector256<float> Value(Vector256<uint> m);
@@ -46,6 +52,17 @@ internal readonly struct Fp16Kernel(int exponent) : IValueKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<uint> Round(Vector128<uint> bits)
+    {
+        Vector128<float> scaled = bits.AsSingle() * _scale;
+        Vector128<uint> x = scaled.AsUInt32();
+        Vector128<uint> normal = x - Vector128.Create(Bias - 0xFFF) + (x >>> 13 & Vector128<uint>.One) >>> 13;
+        Vector128<uint> subnormal = (scaled + Vector128.Create(0.5f)).AsUInt32() - Vector128.Create(Half);
+        Vector128<uint> isSmall = Vector128.LessThan(x.AsInt32(), Vector128.Create((int)Subnormal)).AsUInt32();
+        return Vector128.Min(Vector128.ConditionalSelect(isSmall, subnormal, normal), Vector128.Create(_largest));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits)
     {
         Vector256<float> scaled = bits.AsSingle() * _scale;
@@ -69,6 +86,15 @@ internal readonly struct Fp16Kernel(int exponent) : IValueKernel
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => (float)BitConverter.UInt16BitsToHalf((ushort)m) * _inverse;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<float> Value(Vector128<uint> m)
+    {
+        Vector128<float> normal = ((m << 13) + Vector128.Create(Bias)).AsSingle();
+        Vector128<float> subnormal = Vector128.ConvertToSingle(m.AsInt32()) * Powers.OfTwo(-24);
+        Vector128<float> isSmall = Vector128.LessThan(m.AsInt32(), Vector128.Create(1 << 10)).AsSingle();
+        return Vector128.ConditionalSelect(isSmall, subnormal, normal) * _inverse;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m)
@@ -98,6 +124,10 @@ internal readonly struct Bf16Kernel : IValueKernel
     public int Round(uint bits) => (int)Math.Min(bits + 0x7FFF + (bits >> 16 & 1) >> 16, Largest);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<uint> Round(Vector128<uint> bits) =>
+        Vector128.Min(bits + Vector128.Create(0x7FFFu) + (bits >>> 16 & Vector128<uint>.One) >>> 16, Vector128.Create(Largest));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits) =>
         Vector256.Min(bits + Vector256.Create(0x7FFFu) + (bits >>> 16 & Vector256<uint>.One) >>> 16, Vector256.Create(Largest));
 
@@ -107,6 +137,9 @@ internal readonly struct Bf16Kernel : IValueKernel
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => BitConverter.UInt32BitsToSingle(m << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<float> Value(Vector128<uint> m) => (m << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m) => (m << 16).AsSingle();
@@ -128,6 +161,10 @@ internal readonly struct StepKernel(float step, int levels) : IValueKernel
     public int Round(uint bits) => (int)MathF.Min(BitConverter.UInt32BitsToSingle(bits) * _inverse + Third, _levels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<uint> Round(Vector128<uint> bits) => Vector128.ConvertToInt32Native(
+        Vector128.MinNative(bits.AsSingle() * _inverse + Vector128.Create(Third), Vector128.Create(_levels))).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits) => Avx.ConvertToVector256Int32WithTruncation(
         Avx.Min(bits.AsSingle() * _inverse + Vector256.Create(Third), Vector256.Create(_levels))).AsUInt32();
 
@@ -137,6 +174,9 @@ internal readonly struct StepKernel(float step, int levels) : IValueKernel
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => m * _step;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<float> Value(Vector128<uint> m) => Vector128.ConvertToSingle(m.AsInt32()) * _step;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m) => Avx.ConvertToVector256Single(m.AsInt32()) * _step;
@@ -155,6 +195,9 @@ internal readonly struct SignKernel(float mean) : IValueKernel
     public int Round(uint bits) => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<uint> Round(Vector128<uint> bits) => Vector128<uint>.One;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<uint> Round(Vector256<uint> bits) => Vector256<uint>.One;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -162,6 +205,9 @@ internal readonly struct SignKernel(float mean) : IValueKernel
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Value(uint m) => m == 0 ? 0 : _mean;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<float> Value(Vector128<uint> m) => Vector128.AndNot(Vector128.Create(_mean), Vector128.Equals(m, Vector128<uint>.Zero).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Value(Vector256<uint> m) => Vector256.AndNot(Vector256.Create(_mean), Vector256.Equals(m, Vector256<uint>.Zero).AsSingle());

@@ -103,6 +103,7 @@ public static unsafe class TopK
             uint largest = 0;
             if (path == SimdPath.Vector512) largest = Over512(values, count, ref i);
             else if (path == SimdPath.Vector256) largest = Over256(values, count, ref i);
+            else if (path == SimdPath.Vector128) largest = Over128(values, count, ref i);
             for (; i < count; i++)
             {
                 uint magnitude = values[i] & Magnitude;
@@ -127,7 +128,7 @@ public static unsafe class TopK
             if (Low > High)
             {
                 for (; i + 16 <= count; i += 16) largest = Vector512.Max(largest, Vector512.Load(values + i) & mask);
-                return Vector512Max(largest);
+                return Largest(largest);
             }
             for (; i + 16 <= count; i += 16)
             {
@@ -140,7 +141,7 @@ public static unsafe class TopK
             }
             Above += (int)above;
             Inside = (int)inside;
-            return Vector512Max(largest);
+            return Largest(largest);
         }
 
         private uint Over256(uint* values, int count, ref int i)
@@ -158,16 +159,33 @@ public static unsafe class TopK
                 for (; bits != 0; bits &= bits - 1) Add(values[i + BitOperations.TrailingZeroCount(bits)] & Magnitude);
             }
             Above += Vector256.Sum(above);
-            Vector128<uint> half = Vector128.Max(largest.GetLower(), largest.GetUpper());
-            return Math.Max(Math.Max(half[0], half[1]), Math.Max(half[2], half[3]));
+            return Largest(Vector128.Max(largest.GetLower(), largest.GetUpper()));
         }
 
-        private static uint Vector512Max(Vector512<uint> v)
+        private uint Over128(uint* values, int count, ref int i)
+        {
+            Vector128<uint> largest = Vector128<uint>.Zero, mask = Vector128.Create(Magnitude);
+            Vector128<int> low = Vector128.Create((int)Low - 1), high = Vector128.Create((int)High), above = Vector128<int>.Zero;
+            for (; i + 4 <= count; i += 4)
+            {
+                Vector128<uint> magnitude = Vector128.Load(values + i) & mask;
+                largest = Vector128.Max(largest, magnitude);
+                Vector128<int> over = Vector128.GreaterThan(magnitude.AsInt32(), high);
+                above -= over;
+                uint bits = Vector128.AndNot(Vector128.GreaterThan(magnitude.AsInt32(), low), over).ExtractMostSignificantBits();
+                for (; bits != 0; bits &= bits - 1) Add(values[i + BitOperations.TrailingZeroCount(bits)] & Magnitude);
+            }
+            Above += Vector128.Sum(above);
+            return Largest(largest);
+        }
+
+        private static uint Largest(Vector512<uint> v)
         {
             Vector256<uint> quarter = Vector256.Max(v.GetLower(), v.GetUpper());
-            Vector128<uint> half = Vector128.Max(quarter.GetLower(), quarter.GetUpper());
-            return Math.Max(Math.Max(half[0], half[1]), Math.Max(half[2], half[3]));
+            return Largest(Vector128.Max(quarter.GetLower(), quarter.GetUpper()));
         }
+
+        private static uint Largest(Vector128<uint> v) => Math.Max(Math.Max(v[0], v[1]), Math.Max(v[2], v[3]));
     }
 
     /// <summary>Magnitudes between which that of rank <paramref name="keep"/> lies most likely: the sample's, four standard deviations from its rank.</summary>

@@ -43,7 +43,7 @@ internal sealed record FuzzReport(
         yield return new ResultTable(title, _headings, [.. Totals.Select(Cells), .. absent]);
     }
 
-    private static string NameOf(SimdPath path) => path switch { SimdPath.Vector512 => "avx512", SimdPath.Vector256 => "avx2", _ => "scalar" };
+    private static string NameOf(SimdPath path) => path == SimdPath.Vector512 ? "avx512" : PeerList.WordOf(path);
 
     private JsonObject ToJson(PathTotals path) => new()
     {
