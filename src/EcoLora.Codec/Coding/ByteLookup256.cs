@@ -7,12 +7,13 @@ namespace EcoLora.Codec;
 /// <summary>32 lookups at once in tables of bytes: shuffles in each 16 of a table by an index's lower 4 bits, then a choice by each of the others.</summary>
 internal static unsafe class ByteLookup256
 {
-    /// <summary>In a table of 16 or of 64 bytes.</summary>
-    /// <param name="table">[<paramref name="count"/> ≤ 16 ? 16 : 64].</param>
+    /// <summary>In a table of at most 64 bytes.</summary>
+    /// <param name="table">[<paramref name="count"/>, to the next of 16, 32 and 64].</param>
     /// <param name="indexes">Each below <paramref name="count"/>.</param>
     /// <param name="count">Entries that are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> InFew(byte* table, Vector256<byte> indexes, int count) => count <= 16 ? Part(table, indexes) : Of64(table, indexes, indexes);
+    public static Vector256<byte> InFew(byte* table, Vector256<byte> indexes, int count) =>
+        count <= 16 ? Part(table, indexes) : count <= 32 ? Of32(table, indexes, indexes) : Of64(table, indexes, indexes);
 
     /// <summary>In a table of 256 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -25,10 +26,12 @@ internal static unsafe class ByteLookup256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<byte> Of64(byte* table, Vector256<byte> low, Vector256<byte> indexes) => Choice(
-        indexes.AsUInt16() << 2,
-        Choice(indexes.AsUInt16() << 3, Part(table, low), Part(table + 16, low)),
-        Choice(indexes.AsUInt16() << 3, Part(table + 32, low), Part(table + 48, low)));
+    private static Vector256<byte> Of64(byte* table, Vector256<byte> low, Vector256<byte> indexes) =>
+        Choice(indexes.AsUInt16() << 2, Of32(table, low, indexes), Of32(table + 32, low, indexes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Of32(byte* table, Vector256<byte> low, Vector256<byte> indexes) =>
+        Choice(indexes.AsUInt16() << 3, Part(table, low), Part(table + 16, low));
 
     /// <summary>The second where the highest bit of a byte of the first is set. Shifts of 16 bits bring the right bit there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

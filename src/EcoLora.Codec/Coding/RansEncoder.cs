@@ -191,10 +191,10 @@ internal static unsafe class RansEncoder
             bytes -= (uint)BitOperations.PopCount(bits);
         }
         var last = Vector256.Create((ushort)255);
-        lA = Vector256.ConditionalSelect(keptA, lA, a & last);
-        lB = Vector256.ConditionalSelect(keptB, lB, b & last);
-        a = Vector256.ConditionalSelect(keptA, a, a >>> 8);
-        b = Vector256.ConditionalSelect(keptB, b, b >>> 8);
+        lA = Avx2.BlendVariable(a & last, lA, keptA);
+        lB = Avx2.BlendVariable(b & last, lB, keptB);
+        a = Avx2.BlendVariable(a >>> 8, a, keptA);
+        b = Avx2.BlendVariable(b >>> 8, b, keptB);
         Vector256<ushort> upperA = Divide256(ref a, mA, fA), upperB = Divide256(ref b, mB, fB);
         lA |= a << 8;
         lB |= b << 8;
@@ -237,11 +237,11 @@ internal static unsafe class RansEncoder
         int used = table.Count;
         Vector128<byte> f = Vectors128.InFew(table.Frequencies, symbols, used);
         Vector128<byte> mLow = Vectors128.InFew(table.ReciprocalsLow, symbols, used), mHigh = Vectors128.InFew(table.ReciprocalsHigh, symbols, used);
-        (Vector128<ushort> fA, Vector128<ushort> fB) = Vector128.Widen(f);
-        Vector128<ushort> mA = Vector128.WidenLower(mLow) | Vector128.WidenLower(mHigh) << 8, mB = Vector128.WidenUpper(mLow) | Vector128.WidenUpper(mHigh) << 8;
+        (Vector128<ushort> fA, Vector128<ushort> fB) = Vectors128.Join(f, Vector128<byte>.Zero);
+        (Vector128<ushort> mA, Vector128<ushort> mB) = Vectors128.Join(mLow, mHigh);
         Vector128<byte> l = Vector128.Load(low);
         Vector128<ushort> a = Vector128.Load(high), b = Vector128.Load(high + 8);
-        (Vector128<ushort> lA, Vector128<ushort> lB) = Vector128.Widen(l);
+        (Vector128<ushort> lA, Vector128<ushort> lB) = Vectors128.Join(l, Vector128<byte>.Zero);
         Vector128<ushort> keptA = (((a >>> 7) - fA).AsInt16() >> 15).AsUInt16(), keptB = (((b >>> 7) - fB).AsInt16() >> 15).AsUInt16();
         uint given = ~Vector128.NarrowWithSaturation(keptA.AsInt16(), keptB.AsInt16()).ExtractMostSignificantBits();
         for (int part = 8; part >= 0; part -= 8)
@@ -252,10 +252,10 @@ internal static unsafe class RansEncoder
             bytes -= (uint)BitOperations.PopCount(bits);
         }
         var last = Vector128.Create((ushort)255);
-        lA = Vector128.ConditionalSelect(keptA, lA, a & last);
-        lB = Vector128.ConditionalSelect(keptB, lB, b & last);
-        a = Vector128.ConditionalSelect(keptA, a, a >>> 8);
-        b = Vector128.ConditionalSelect(keptB, b, b >>> 8);
+        lA = Vectors128.Choice(keptA, a & last, lA);
+        lB = Vectors128.Choice(keptB, b & last, lB);
+        a = Vectors128.Choice(keptA, a >>> 8, a);
+        b = Vectors128.Choice(keptB, b >>> 8, b);
         Vector128<ushort> upperA = Divide128(ref a, mA, fA), upperB = Divide128(ref b, mB, fB);
         lA |= a << 8;
         lB |= b << 8;

@@ -42,15 +42,27 @@ internal static unsafe class Vectors128
         ? Sse41.BlendVariable(unset, set, bits)
         : Vector128.ConditionalSelect((bits.AsSByte() >> 7).AsByte(), set, unset);
 
-    /// <summary>16 lookups at once in a table of 16 or of 64 bytes.</summary>
-    /// <param name="table">[<paramref name="count"/> ≤ 16 ? 16 : 64].</param>
+    /// <inheritdoc cref="Choice(Vector128{byte}, Vector128{byte}, Vector128{byte})"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<ushort> Choice(Vector128<ushort> bits, Vector128<ushort> unset, Vector128<ushort> set) =>
+        Choice(bits.AsByte(), unset.AsByte(), set.AsByte()).AsUInt16();
+
+    /// <summary>Bytes as 16 bits each, with others above them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<ushort> Lower, Vector128<ushort> Upper) Join(Vector128<byte> low, Vector128<byte> high) => Sse2.IsSupported
+        ? (Sse2.UnpackLow(low, high).AsUInt16(), Sse2.UnpackHigh(low, high).AsUInt16())
+        : (AdvSimd.Arm64.ZipLow(low, high).AsUInt16(), AdvSimd.Arm64.ZipHigh(low, high).AsUInt16());
+
+    /// <summary>16 lookups at once in a table of at most 64 bytes.</summary>
+    /// <param name="table">[<paramref name="count"/>, to the next of 16, 32 and 64].</param>
     /// <param name="indexes">Each below <paramref name="count"/>.</param>
     /// <param name="count">Entries that are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<byte> InFew(byte* table, Vector128<byte> indexes, int count)
     {
-        if (count <= 16) return Vector128.ShuffleNative(Vector128.Load(table), indexes);
-        return AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.VectorTableLookup(Part64(table), indexes) : Of64(table, indexes, indexes);
+        if (count <= 16) return Part(table, indexes);
+        if (AdvSimd.Arm64.IsSupported) return AdvSimd.Arm64.VectorTableLookup(Part64(table), indexes);
+        return count <= 32 ? Of32(table, indexes, indexes) : Of64(table, indexes, indexes);
     }
 
     /// <summary>16 lookups at once in a table of 256 bytes.</summary>
@@ -74,15 +86,14 @@ internal static unsafe class Vectors128
     private static (Vector128<byte>, Vector128<byte>, Vector128<byte>, Vector128<byte>) Part64(byte* table) =>
         (Vector128.Load(table), Vector128.Load(table + 16), Vector128.Load(table + 32), Vector128.Load(table + 48));
 
-    /// <summary>Shuffles in each 16 of a table by an index's lower 4 bits, then a choice by each of the next two, which shifts of 16 bits bring to the top.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Of64(byte* table, Vector128<byte> low, Vector128<byte> indexes)
-    {
-        Vector128<byte> fourth = (indexes.AsUInt16() << 3).AsByte(), fifth = (indexes.AsUInt16() << 2).AsByte();
-        return Choice(fifth,
-            Choice(fourth, Part(table, low), Part(table + 16, low)),
-            Choice(fourth, Part(table + 32, low), Part(table + 48, low)));
-    }
+    private static Vector128<byte> Of64(byte* table, Vector128<byte> low, Vector128<byte> indexes) =>
+        Choice((indexes.AsUInt16() << 2).AsByte(), Of32(table, low, indexes), Of32(table + 32, low, indexes));
+
+    /// <summary>Shuffles in each 16 of a table by an index's lower 4 bits, then a choice by the next, which a shift of 16 bits brings to the top.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Of32(byte* table, Vector128<byte> low, Vector128<byte> indexes) =>
+        Choice((indexes.AsUInt16() << 3).AsByte(), Part(table, low), Part(table + 16, low));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Part(byte* table, Vector128<byte> low) => Vector128.ShuffleNative(Vector128.Load(table), low);
