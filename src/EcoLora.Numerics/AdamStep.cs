@@ -29,6 +29,7 @@ public readonly record struct AdamStep(double LearningRate, double Beta1, double
         {
             SimdPath.Vector512 => ApplyLanes<Lanes512<T>, T>(weights, gradient, firstMoment, secondMoment),
             SimdPath.Vector256 => ApplyLanes<Lanes256<T>, T>(weights, gradient, firstMoment, secondMoment),
+            SimdPath.Vector128 => ApplyLanes<Lanes128<T>, T>(weights, gradient, firstMoment, secondMoment),
             _ => 0,
         };
         T beta1 = T.CreateTruncating(Beta1), beta2 = T.CreateTruncating(Beta2), scale = T.CreateTruncating(GradientScale);

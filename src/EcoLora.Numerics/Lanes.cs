@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace EcoLora.Numerics;
 
@@ -30,7 +31,9 @@ internal static class Simd
     {
         if (path != SimdPath.Fastest) return path;
         if (Vector512.IsHardwareAccelerated) return SimdPath.Vector512;
-        return Vector256.IsHardwareAccelerated ? SimdPath.Vector256 : SimdPath.Scalar;
+        if (Vector256.IsHardwareAccelerated) return SimdPath.Vector256;
+        // Without the processor's own fused products, which come with AVX2 and with AdvSIMD, these vectors would be slower than plain loops.
+        return AdvSimd.IsSupported ? SimdPath.Vector128 : SimdPath.Scalar;
     }
 }
 
@@ -184,10 +187,70 @@ internal readonly struct Lanes256<T>(Vector256<T> value) : ILanes<Lanes256<T>, T
     public static T Sum(Lanes256<T> x) => Vector256.Sum(x._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Largest(Lanes256<T> x)
+    public static T Largest(Lanes256<T> x) => Lanes128<T>.Largest(new(Vector128.Max(x._value.GetLower(), x._value.GetUpper())));
+}
+
+/// <summary>4 floats or 2 doubles.</summary>
+internal readonly struct Lanes128<T>(Vector128<T> value) : ILanes<Lanes128<T>, T>
+    where T : unmanaged
+{
+    private readonly Vector128<T> _value = value;
+
+    public static int Count => Vector128<T>.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Of(T value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Load(ref readonly T source, nuint index) => new(Vector128.LoadUnsafe(in source, index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes128<T> Load(T* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(ref T destination, nuint index) => _value.StoreUnsafe(ref destination, index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Store(T* destination) => _value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> operator +(Lanes128<T> x, Lanes128<T> y) => new(x._value + y._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> operator -(Lanes128<T> x, Lanes128<T> y) => new(x._value - y._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> operator *(Lanes128<T> x, Lanes128<T> y) => new(x._value * y._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> operator /(Lanes128<T> x, Lanes128<T> y) => new(x._value / y._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> operator -(Lanes128<T> x) => new(-x._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> MultiplyAdd(Lanes128<T> x, Lanes128<T> y, Lanes128<T> z) => typeof(T) == typeof(float)
+        ? new(Vector128.FusedMultiplyAdd(x._value.AsSingle(), y._value.AsSingle(), z._value.AsSingle()).As<float, T>())
+        : new(Vector128.FusedMultiplyAdd(x._value.AsDouble(), y._value.AsDouble(), z._value.AsDouble()).As<double, T>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Max(Lanes128<T> x, Lanes128<T> y) => new(Vector128.Max(x._value, y._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Sqrt(Lanes128<T> x) => new(Vector128.Sqrt(x._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Exp(Lanes128<T> x) => typeof(T) == typeof(float)
+        ? new(SingleExp.Of(x._value.AsSingle()).As<float, T>())
+        : new(Vector128.Exp(x._value.AsDouble()).As<double, T>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Sum(Lanes128<T> x) => Vector128.Sum(x._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Lanes128<T> x)
     {
-        Vector128<T> best = Vector128.Max(x._value.GetLower(), x._value.GetUpper());
-        Vector64<T> pair = Vector64.Max(best.GetLower(), best.GetUpper());
+        Vector64<T> pair = Vector64.Max(x._value.GetLower(), x._value.GetUpper());
         return Vector64<T>.Count == 1 ? pair[0] : Vector64.Max(pair, Vector64.Shuffle(pair.AsInt32(), Vector64.Create(1, 0)).As<int, T>())[0];
     }
 }

@@ -69,6 +69,7 @@ public static class MatMul
             {
                 case SimdPath.Vector512: product.Run<Lanes512<T>>(rowsPerTile: 8, accumulate); break;
                 case SimdPath.Vector256: product.Run<Lanes256<T>>(rowsPerTile: 4, accumulate); break;
+                case SimdPath.Vector128: product.Run<Lanes128<T>>(rowsPerTile: 8, accumulate); break;
                 default: MultiplyScalar(m, n, k, pa, aRow, aColumn, b, bRow, bColumn, pc, cRow, accumulate); break;
             }
         }

@@ -30,6 +30,7 @@ public static class RmsNorm
             {
                 case SimdPath.Vector512: ScaleRow<Lanes512<T>, T>(source, gains, target, reciprocal); break;
                 case SimdPath.Vector256: ScaleRow<Lanes256<T>, T>(source, gains, target, reciprocal); break;
+                case SimdPath.Vector128: ScaleRow<Lanes128<T>, T>(source, gains, target, reciprocal); break;
                 default:
                     for (int i = 0; i < n; i++) target[i] = source[i] * reciprocal * gains[i];
                     break;
@@ -61,6 +62,7 @@ public static class RmsNorm
             {
                 case SimdPath.Vector512: BackwardRow<Lanes512<T>, T>(xs, gains, reciprocal, dys, dxs, gainGradients); break;
                 case SimdPath.Vector256: BackwardRow<Lanes256<T>, T>(xs, gains, reciprocal, dys, dxs, gainGradients); break;
+                case SimdPath.Vector128: BackwardRow<Lanes128<T>, T>(xs, gains, reciprocal, dys, dxs, gainGradients); break;
                 default: BackwardRow(xs, gains, reciprocal, dys, dxs, gainGradients); break;
             }
         }

@@ -83,6 +83,7 @@ public static class Rope
                 {
                     SimdPath.Vector512 => TurnLanes<Lanes512<T>, T>(first, second, cos, sin, direction),
                     SimdPath.Vector256 => TurnLanes<Lanes256<T>, T>(first, second, cos, sin, direction),
+                    SimdPath.Vector128 => TurnLanes<Lanes128<T>, T>(first, second, cos, sin, direction),
                     _ => 0,
                 };
                 for (int i = done; i < half; i++)

@@ -29,6 +29,7 @@ public static class SoftMax
         {
             SimdPath.Vector512 => MaxLanes<Lanes512<T>, T>(x, ref max),
             SimdPath.Vector256 => MaxLanes<Lanes256<T>, T>(x, ref max),
+            SimdPath.Vector128 => MaxLanes<Lanes128<T>, T>(x, ref max),
             _ => 0,
         };
         for (int i = done; i < x.Length; i++) max = T.Max(max, x[i]);
@@ -44,6 +45,7 @@ public static class SoftMax
         {
             SimdPath.Vector512 => ExponentiateLanes<Lanes512<T>, T>(x, scale, shift, ref sum),
             SimdPath.Vector256 => ExponentiateLanes<Lanes256<T>, T>(x, scale, shift, ref sum),
+            SimdPath.Vector128 => ExponentiateLanes<Lanes128<T>, T>(x, scale, shift, ref sum),
             _ => 0,
         };
         for (int i = done; i < x.Length; i++)

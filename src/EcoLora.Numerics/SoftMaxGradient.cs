@@ -16,6 +16,7 @@ internal static class SoftMaxGradient
         {
             SimdPath.Vector512 => ApplyLanes<Lanes512<T>, T>(p, d, mean, scale),
             SimdPath.Vector256 => ApplyLanes<Lanes256<T>, T>(p, d, mean, scale),
+            SimdPath.Vector128 => ApplyLanes<Lanes128<T>, T>(p, d, mean, scale),
             _ => 0,
         };
         for (int i = done; i < p.Length; i++) d[i] = scale * p[i] * (d[i] - mean);

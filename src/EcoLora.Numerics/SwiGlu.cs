@@ -21,6 +21,7 @@ public static class SwiGlu
         {
             SimdPath.Vector512 => ForwardLanes<Lanes512<T>, T>(gate, up, y),
             SimdPath.Vector256 => ForwardLanes<Lanes256<T>, T>(gate, up, y),
+            SimdPath.Vector128 => ForwardLanes<Lanes128<T>, T>(gate, up, y),
             _ => 0,
         };
         for (int i = done; i < gate.Length; i++) y[i] = gate[i] / (T.One + T.Exp(-gate[i])) * up[i];
@@ -41,6 +42,7 @@ public static class SwiGlu
         {
             SimdPath.Vector512 => BackwardLanes<Lanes512<T>, T>(gate, up, dy, gateGradient, upGradient),
             SimdPath.Vector256 => BackwardLanes<Lanes256<T>, T>(gate, up, dy, gateGradient, upGradient),
+            SimdPath.Vector128 => BackwardLanes<Lanes128<T>, T>(gate, up, dy, gateGradient, upGradient),
             _ => 0,
         };
         for (int i = done; i < gate.Length; i++)

@@ -20,6 +20,7 @@ public static class VectorMath
         {
             case SimdPath.Vector512: return DotLanes<Lanes512<T>, T>(x, y);
             case SimdPath.Vector256: return DotLanes<Lanes256<T>, T>(x, y);
+            case SimdPath.Vector128: return DotLanes<Lanes128<T>, T>(x, y);
         }
         T sum = T.Zero;
         for (int i = 0; i < x.Length; i++) sum += x[i] * y[i];
@@ -52,6 +53,7 @@ public static class VectorMath
         {
             case SimdPath.Vector512: AxpyLanes<Lanes512<T>, T>(a, x, y); return;
             case SimdPath.Vector256: AxpyLanes<Lanes256<T>, T>(a, x, y); return;
+            case SimdPath.Vector128: AxpyLanes<Lanes128<T>, T>(a, x, y); return;
         }
         for (int i = 0; i < x.Length; i++) y[i] += a * x[i];
     }
@@ -64,6 +66,7 @@ public static class VectorMath
         {
             case SimdPath.Vector512: ScaleLanes<Lanes512<T>, T>(a, x); return;
             case SimdPath.Vector256: ScaleLanes<Lanes256<T>, T>(a, x); return;
+            case SimdPath.Vector128: ScaleLanes<Lanes128<T>, T>(a, x); return;
         }
         for (int i = 0; i < x.Length; i++) x[i] *= a;
     }

@@ -7,7 +7,7 @@ public class AttentionTests
         get
         {
             var cases = new TheoryData<SimdPath, int, int>();
-            foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
+            foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512 })
                 foreach ((int queries, int keys) in new[] { (1, 1), (2, 2), (17, 17), (64, 64), (65, 65), (150, 150), (1, 40), (5, 70), (70, 75) })
                     cases.Add(path, queries, keys);
             return cases;
@@ -38,6 +38,7 @@ public class AttentionTests
     }
 
     [Theory]
+    [InlineData(SimdPath.Vector128)]
     [InlineData(SimdPath.Vector256)]
     [InlineData(SimdPath.Vector512)]
     public void Vector_paths_match_the_scalar_one_in_both_directions(SimdPath path)

@@ -3,7 +3,7 @@ namespace EcoLora.Numerics.Tests;
 /// <summary>Seeded inputs and comparisons that the kernel tests share.</summary>
 internal static class Numbers
 {
-    public static readonly SimdPath[] VectorPaths = [SimdPath.Vector256, SimdPath.Vector512];
+    public static readonly SimdPath[] VectorPaths = [SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512];
 
     public static float[] Floats(int length, int salt = 0)
     {

@@ -5,7 +5,7 @@ public class VectorKernelTests
 {
     private const double Tolerance = 2e-6;
 
-    public static TheoryData<SimdPath> Paths => [SimdPath.Vector256, SimdPath.Vector512];
+    public static TheoryData<SimdPath> Paths => [SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512];
 
     [Theory]
     [MemberData(nameof(Paths))]
@@ -177,7 +177,7 @@ public class VectorKernelTests
     [Fact]
     public void Large_logits_are_safe()
     {
-        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
+        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512 })
         {
             float[] x = new float[20], losses = new float[1];
             Array.Fill(x, 1000f);
@@ -197,7 +197,7 @@ public class VectorKernelTests
     [Fact]
     public void NaN_reaches_the_loss()
     {
-        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
+        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512 })
         {
             for (int at = 0; at < 40; at += 13)
             {

@@ -8,7 +8,7 @@ public class WeightsTests
         get
         {
             var cases = new TheoryData<SimdPath, WeightFormat>();
-            foreach (SimdPath path in (SimdPath[])[SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512])
+            foreach (SimdPath path in (SimdPath[])[SimdPath.Scalar, SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512])
                 foreach (WeightFormat format in (WeightFormat[])[WeightFormat.Half, WeightFormat.Brain])
                     cases.Add(path, format);
             return cases;

@@ -61,7 +61,7 @@ public class GoldenTests
     public void The_float_pass_matches_to_its_rounding()
     {
         float[] weights = Floats("weights"), adapter = Floats("adapter"), gradient = new float[adapter.Length];
-        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector256, SimdPath.Vector512 })
+        foreach (SimdPath path in new[] { SimdPath.Scalar, SimdPath.Vector128, SimdPath.Vector256, SimdPath.Vector512 })
         {
             var pass = new LlamaPass<float>(LlamaWeights<float>.In(Config, ParameterLayout.Of(Config), weights), new LoraPlan(Config, Lora), PassMemory.All,
                 path);

@@ -12,8 +12,8 @@ public class GradientTests
 
     public static TheoryData<SimdPath, double, bool> LoraCases => new()
     {
-        { SimdPath.Scalar, 0, false }, { SimdPath.Vector256, 0, false }, { SimdPath.Vector512, 0, false }, { SimdPath.Fastest, 0.25, false },
-        { SimdPath.Fastest, 0.1, true },
+        { SimdPath.Scalar, 0, false }, { SimdPath.Vector128, 0, false }, { SimdPath.Vector256, 0, false }, { SimdPath.Vector512, 0, false },
+        { SimdPath.Fastest, 0.25, false }, { SimdPath.Fastest, 0.1, true },
     };
 
     [Theory]

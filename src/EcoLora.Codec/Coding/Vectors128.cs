@@ -83,6 +83,7 @@ internal static unsafe class Vectors128
         return Choice(indexes, lower, upper);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector128<byte>, Vector128<byte>, Vector128<byte>, Vector128<byte>) Part64(byte* table) =>
         (Vector128.Load(table), Vector128.Load(table + 16), Vector128.Load(table + 32), Vector128.Load(table + 48));
 
