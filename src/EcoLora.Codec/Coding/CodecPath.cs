@@ -5,6 +5,10 @@ using EcoLora.Numerics;
 namespace EcoLora.Codec;
 
 /// <summary>The code path of the codec's kernels. Every path gives the same bytes, values and errors.</summary>
+/// <remarks>
+/// A kernel is written out for each width that pays: one source for all, over a type that wraps the vectors, made rounding 8% (256 bits) to 17% (512 bits)
+/// slower, since the just-in-time compiler joins fewer operations across the wrappers.
+/// </remarks>
 internal static class CodecPath
 {
     /// <summary>
