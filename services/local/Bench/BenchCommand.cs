@@ -18,6 +18,8 @@ internal static class BenchCommand
         + "(128 tensors with scales of their own), structured (Student's t, with scales of tensors, rows and columns), or a folder\n"
         + "updates/ that 'ecolora run --keep-updates' left. A codec whose library is not here is marked absent.";
 
+    private static readonly SimdPath[] _paths = [SimdPath.Fastest, SimdPath.Vector256, SimdPath.Vector128, SimdPath.Scalar];
+
     private static readonly double[] Densities = [.05, .1, .3, .5, .6, .95];
 
     public static Command Create() =>
@@ -33,7 +35,7 @@ internal static class BenchCommand
         Option<long?> entries = Arguments.Integer("--entries", SyntheticUpdate.Step, MaximumEntries,
             $"Entries, rounded down to a multiple of {SyntheticUpdate.Step}; most entries of a folder. [default: {DefaultEntries}]");
         Option<string[]> peers = Arguments.Words("--peers", CodecBench.Names, $"Some of {string.Join(", ", CodecBench.Names)}. [default: all]");
-        Option<string?> path = Arguments.Choice("--path", ["fastest", "avx2", "vector128", "scalar"], "Instruction set of our codec. [default: fastest]");
+        Option<string?> path = Arguments.Choice("--path", [.. _paths.Select(PeerList.WordOf)], "Instruction set of our codec. [default: fastest]");
         Option<long?> seconds = Arguments.Integer("--seconds", 0, 3600, "Seconds for each row of a fast codec; three rounds at least. [default: 1]");
         Option<string?> @out = Arguments.Text("--out", "DIR", "Folder that gets codec.md and codec.json too.");
         Option<bool> json = Arguments.Json("the rows");
@@ -46,13 +48,7 @@ internal static class BenchCommand
         };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
-            SimdPath simd = parsed.GetValue(path) switch
-            {
-                "avx2" => SimdPath.Vector256,
-                "vector128" => SimdPath.Vector128,
-                "scalar" => SimdPath.Scalar,
-                _ => SimdPath.Fastest,
-            };
+            SimdPath simd = _paths.FirstOrDefault(simd => PeerList.WordOf(simd) == parsed.GetValue(path), SimdPath.Fastest);
             int count = (int)(parsed.GetValue(entries) ?? DefaultEntries);
             var options = new CodecBenchOptions(
                 Sources(Given(parsed.GetValue(data), SyntheticUpdate.Names)), Given(parsed.GetValue(density), Densities), count - count % SyntheticUpdate.Step,

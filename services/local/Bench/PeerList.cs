@@ -24,9 +24,10 @@ internal static class PeerList
         yield return OnPlanes("planes+brotli-11", true, null, () => new BrotliCompressor());
     }
 
-    /// <summary>The command line's word for a path.</summary>
+    /// <summary>The word for a path on the command line and in reports.</summary>
     public static string WordOf(SimdPath path) => path switch
     {
+        SimdPath.Vector512 => "avx512",
         SimdPath.Vector256 => "avx2",
         SimdPath.Vector128 => "vector128",
         SimdPath.Scalar => "scalar",

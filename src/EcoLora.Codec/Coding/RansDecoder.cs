@@ -240,11 +240,10 @@ internal static unsafe class RansDecoder
         (Vector128<ushort> fA, Vector128<ushort> fB) = Vector128.Widen(f);
         Vector128<ushort> restA = (a * fA >>> 1) + Vector128.WidenLower(bias), restB = (b * fB >>> 1) + Vector128.WidenUpper(bias);
         Vector128<ushort> topA = (Vectors128.MultiplyHigh(a, fA) << 7) + (restA >>> 8), topB = (Vectors128.MultiplyHigh(b, fB) << 7) + (restB >>> 8);
-        var last = Vector128.Create((ushort)255);
         Vector128.ConditionalSelect(Vector128.LessThan(topA.AsInt16(), Vector128.Create((short)128)).AsUInt16(), restA, topA).Store(high);
         Vector128.ConditionalSelect(Vector128.LessThan(topB.AsInt16(), Vector128.Create((short)128)).AsUInt16(), restB, topB).Store(high + 8);
         Vector128<byte> kept = Vectors128.Pack(topA, topB);
         Vector128<byte> taken = Expand16(~kept.ExtractMostSignificantBits(), expand, ref bytes);
-        Vectors128.Choice(kept, taken, Vectors128.Pack(restA & last, restB & last)).Store(low);
+        Vectors128.Choice(kept, taken, Vector128.Narrow(restA, restB)).Store(low);
     }
 }

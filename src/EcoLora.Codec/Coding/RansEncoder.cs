@@ -183,13 +183,7 @@ internal static unsafe class RansEncoder
         Vector256<ushort> lA = Avx2.UnpackLow(l, Vector256<byte>.Zero).AsUInt16(), lB = Avx2.UnpackHigh(l, Vector256<byte>.Zero).AsUInt16();
         Vector256<ushort> keptA = (((a >>> 7) - fA).AsInt16() >> 15).AsUInt16(), keptB = (((b >>> 7) - fB).AsInt16() >> 15).AsUInt16();
         uint given = ~Avx2.PackSignedSaturate(keptA.AsInt16(), keptB.AsInt16()).ExtractMostSignificantBits();
-        for (int part = 24; part >= 0; part -= 8)
-        {
-            uint bits = given >> part & 255;
-            Vector128<byte> eight = Vector128.CreateScalarUnsafe(*(ulong*)(low + part)).AsByte();
-            *(ulong*)(bytes - 8) = Ssse3.Shuffle(eight, Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * bits)).AsByte()).AsUInt64().ToScalar();
-            bytes -= (uint)BitOperations.PopCount(bits);
-        }
+        GiveLow(low, 32, given, compress, ref bytes);
         var last = Vector256.Create((ushort)255);
         lA = Avx2.BlendVariable(a & last, lA, keptA);
         lB = Avx2.BlendVariable(b & last, lB, keptB);
@@ -244,13 +238,7 @@ internal static unsafe class RansEncoder
         (Vector128<ushort> lA, Vector128<ushort> lB) = Vectors128.Join(l, Vector128<byte>.Zero);
         Vector128<ushort> keptA = (((a >>> 7) - fA).AsInt16() >> 15).AsUInt16(), keptB = (((b >>> 7) - fB).AsInt16() >> 15).AsUInt16();
         uint given = ~Vector128.NarrowWithSaturation(keptA.AsInt16(), keptB.AsInt16()).ExtractMostSignificantBits();
-        for (int part = 8; part >= 0; part -= 8)
-        {
-            uint bits = given >> part & 255;
-            Vector128<byte> eight = Vector128.CreateScalarUnsafe(*(ulong*)(low + part)).AsByte();
-            *(ulong*)(bytes - 8) = Vector128.ShuffleNative(eight, Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * bits)).AsByte()).AsUInt64().ToScalar();
-            bytes -= (uint)BitOperations.PopCount(bits);
-        }
+        GiveLow(low, 16, given, compress, ref bytes);
         var last = Vector128.Create((ushort)255);
         lA = Vectors128.Choice(keptA, a & last, lA);
         lB = Vectors128.Choice(keptB, b & last, lB);
@@ -274,5 +262,19 @@ internal static unsafe class RansEncoder
         Vector128<ushort> less = v - f;
         v = Vector128.Min(v, less);
         return quotient + (less.AsInt16() >> 15).AsUInt16();
+    }
+
+    /// <summary>Writes the low bytes of those of some lanes, a multiple of 8, whose bit of a mask is set.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void GiveLow(byte* low, int lanes, uint given, byte* compress, ref byte* bytes)
+    {
+        for (int part = lanes - 8; part >= 0; part -= 8)
+        {
+            uint bits = given >> part & 255;
+            Vector128<byte> eight = Vector128.CreateScalarUnsafe(*(ulong*)(low + part)).AsByte();
+            Vector128<byte> from = Vector128.CreateScalarUnsafe(*(ulong*)(compress + 8 * bits)).AsByte();
+            *(ulong*)(bytes - 8) = Vector128.ShuffleNative(eight, from).AsUInt64().ToScalar();
+            bytes -= (uint)BitOperations.PopCount(bits);
+        }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using EcoLora.Numerics;
 
 namespace EcoLora.Local.Bench;
 
@@ -25,7 +24,7 @@ internal sealed record FuzzReport(
         ["threads"] = Options.Threads,
         ["wall_s"] = Math.Round(Wall.TotalSeconds, 3),
         ["paths"] = new JsonArray([.. Totals.Select(ToJson)]),
-        ["absent"] = new JsonArray([.. FuzzRun.Paths.Where(path => !path.IsHere).Select(path => (JsonNode)NameOf(path.Path))]),
+        ["absent"] = new JsonArray([.. FuzzRun.Paths.Where(path => !path.IsHere).Select(path => (JsonNode)PeerList.WordOf(path.Path))]),
         ["refusals"] = new JsonObject(Shapes.Refused.Select(kind => KeyValuePair.Create(kind.Shape, (JsonNode?)kind.Count))),
         ["accepted"] = new JsonObject(Shapes.Accepted.Select(kind => KeyValuePair.Create(kind.Shape, (JsonNode?)kind.Count))),
         ["findings"] = FindingCount,
@@ -39,15 +38,14 @@ internal sealed record FuzzReport(
         string title = FormattableString.Invariant(
             $"seed {Options.Seed}, {Options.Threads} threads, {Wall.TotalSeconds:f1} s; {kinds}; {FindingCount} findings");
         IEnumerable<IReadOnlyList<string>> absent = FuzzRun.Paths.Where(path => !path.IsHere)
-            .Select(path => (string[])[NameOf(path.Path), "absent", .. Enumerable.Repeat("–", _headings.Length - 2)]);
+            .Select(path => (string[])[PeerList.WordOf(path.Path), "absent", .. Enumerable.Repeat("–", _headings.Length - 2)]);
         yield return new ResultTable(title, _headings, [.. Totals.Select(Cells), .. absent]);
     }
 
-    private static string NameOf(SimdPath path) => path == SimdPath.Vector512 ? "avx512" : PeerList.WordOf(path);
 
     private JsonObject ToJson(PathTotals path) => new()
     {
-        ["path"] = NameOf(path.Path),
+        ["path"] = PeerList.WordOf(path.Path),
         ["frames"] = path.Frames,
         ["mutated_bytes"] = path.Mutated,
         ["fed_bytes"] = path.Fed,
@@ -60,7 +58,7 @@ internal sealed record FuzzReport(
     };
 
     private IReadOnlyList<string> Cells(PathTotals path) =>
-        [NameOf(path.Path), .. ((object[])
+        [PeerList.WordOf(path.Path), .. ((object[])
         [
             path.Frames, path.Mutated, path.Fed, path.Accepted, path.Frames - path.Accepted, Math.Round(path.Seconds, 1),
             Math.Round(path.Mutated / Wall.TotalSeconds), path.LargestAllocation, Math.Round(1e3 * path.Slowest, 1),
